@@ -1,0 +1,24 @@
+/**
+ * What the exact log says about a touch, reduced to the four classes a page table can tell apart.
+ * Bit 0 = write, bit 1 = through a kernel mapping (or DMA), so no user page-table entry saw it.
+ */
+export const READ = 0;
+export const WRITE = 1;
+export const KERNEL = 2;
+export const CLASS_NAMES = ['read', 'write', 'kernel read', 'kernel write'] as const;
+
+/** Truth grades, best first (design/metrics.md): every score repeats its grade. */
+export const TRUTH_GRADES = ['exact', 'sampled', 'faults', 'observed'] as const;
+export type TruthGrade = (typeof TRUTH_GRADES)[number];
+
+/** `any` = every touch of the frame by anyone; `mapped` = through a user page-table entry. */
+export const SCOPES = ['any', 'mapped'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** What a report is compared with: every touch, or writes only. */
+export const TARGETS = ['touched', 'written'] as const;
+export type Target = (typeof TARGETS)[number];
+
+/** gpa = guest physical, gva = guest virtual, hva = host virtual, pfn = host physical, object = ids without an address. */
+export const SPACES = ['gpa', 'gva', 'hva', 'pfn', 'object'] as const;
+export type SpaceId = (typeof SPACES)[number];

@@ -1,0 +1,84 @@
+/** A set of dense page ids as bits, LSB first in little-endian 32-bit words (bit i%8 of byte i>>3, as the kernel stores them). */
+export class PageBitmap {
+  readonly nPages: number;
+  readonly words: Int32Array;
+
+  constructor(nPages: number, words?: Int32Array) {
+    this.nPages = nPages;
+    this.words = words ?? new Int32Array((nPages + 31) >>> 5);
+  }
+
+  has(id: number): boolean {
+    return ((this.words[id >>> 5]! >>> (id & 31)) & 1) === 1;
+  }
+  add(id: number): void {
+    this.words[id >>> 5]! |= 1 << (id & 31);
+  }
+  delete(id: number): void {
+    this.words[id >>> 5]! &= ~(1 << (id & 31));
+  }
+  /** Adds the half-open range [from, to). */
+  addRange(from: number, to: number): void {
+    for (let id = from; id < to && (id & 31) !== 0; id++) this.add(id);
+    let id = (from + 31) & ~31;
+    if (id < from) id = from;
+    const whole = to & ~31;
+    if (id < whole) {
+      this.words.fill(-1, id >>> 5, whole >>> 5);
+      id = whole;
+    }
+    for (; id < to; id++) this.add(id);
+  }
+  clear(): void {
+    this.words.fill(0);
+  }
+  clone(): PageBitmap {
+    return new PageBitmap(this.nPages, this.words.slice());
+  }
+  count(): number {
+    const { words } = this;
+    let n = 0;
+    for (let i = 0; i < words.length; i++) n += popcount(words[i]!);
+    return n;
+  }
+  /** this &= other */
+  and(other: PageBitmap): this {
+    for (let i = 0; i < this.words.length; i++) this.words[i]! &= other.words[i]!;
+    return this;
+  }
+  /** this |= other */
+  or(other: PageBitmap): this {
+    for (let i = 0; i < this.words.length; i++) this.words[i]! |= other.words[i]!;
+    return this;
+  }
+  /** this &= ~other */
+  andNot(other: PageBitmap): this {
+    for (let i = 0; i < this.words.length; i++) this.words[i]! &= ~other.words[i]!;
+    return this;
+  }
+  equals(other: PageBitmap): boolean {
+    return this.nPages === other.nPages && this.words.every((word, i) => word === other.words[i]);
+  }
+  *ids(): IterableIterator<number> {
+    for (let i = 0; i < this.words.length; i++) {
+      let word = this.words[i]!;
+      while (word !== 0) {
+        const low = word & -word;
+        yield i * 32 + (31 - Math.clz32(low));
+        word ^= low;
+      }
+    }
+  }
+  static of(nPages: number, ids: Iterable<number>): PageBitmap {
+    const set = new PageBitmap(nPages);
+    for (const id of ids) set.add(id);
+    return set;
+  }
+}
+
+/** Number of set bits of a 32-bit word. */
+export function popcount(word: number): number {
+  let v = word - ((word >>> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

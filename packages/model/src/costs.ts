@@ -1,0 +1,33 @@
+/** Operations that trackers cost, and what they are priced at. Counts are facts; prices are a named, replaceable profile. */
+
+export const COST_OPS = {
+  'rwp-arm': 'pages newly RW-protected by UFFDIO_RWPROTECT',
+  'rwp-arm-skip': 'pages visited by UFFDIO_RWPROTECT that were armed already or not present',
+  'rwp-fault': 'async RWP faults: first access to an armed page',
+  'scan-accessed': 'pages visited by PAGEMAP_SCAN(PAGE_IS_ACCESSED)',
+  'wp-arm': 'pages newly write-protected by UFFDIO_WRITEPROTECT',
+  'wp-fault': 'async uffd-wp faults: first write to a protected page',
+  'scan-written': 'pages visited by PAGEMAP_SCAN(PAGE_IS_WRITTEN)',
+  'scan-rearm': 'pages re-protected by PAGEMAP_SCAN(WP_MATCHING)',
+  'idle-mark': 'pages marked idle through page_idle/bitmap (rmap walk each)',
+  'idle-read': 'pages read through page_idle/bitmap (rmap walk each while idle)',
+  'rmap-walk': 'reverse-map walks',
+  'damon-sample': 'DAMON access checks (mkold and young of one page)',
+  'ept-violation': 'second-level faults after a secondary-MMU zap',
+  'tlb-flush': 'TLB flushes (ranges)',
+  syscall: 'system calls by the tracker',
+} as const;
+export type CostOp = keyof typeof COST_OPS;
+
+export interface Price {
+  /** ns of stall on the vCPU per operation. */
+  readonly vcpuNs: number;
+  /** ns of tracker CPU per operation. */
+  readonly trackerNs: number;
+  readonly source: string;
+}
+export interface CostProfile {
+  readonly id: string;
+  readonly title: string;
+  readonly prices: Readonly<Record<CostOp, Price>>;
+}
