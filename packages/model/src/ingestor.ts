@@ -24,7 +24,14 @@ export type IngestBatch =
   /** Declares a stream before its first report; `range.startPage` null = relative to the arena of the same segment prefix ("A." of A.rwp.bin). */
   | { readonly kind: 'stream'; readonly stream: ObservationStream; readonly arenaRelative: boolean }
   /** A real tracker's report. For an arena-relative stream startPage counts from the arena's first page. */
-  | { readonly kind: 'report'; readonly report: Observation };
+  | { readonly kind: 'report'; readonly report: Observation }
+  /** Grade of this file's accesses when its content decides it (perf data: page faults or sampled loads); comes before the first access and overrides `descriptor.truth`. */
+  | { readonly kind: 'grade'; readonly truth: TruthGrade }
+  /**
+   * One row of a size-only output (smaps, wss, memtierd, kidled, lru_gen, DAMON_STAT): no pages, only amounts to compare with.
+   * `subject` says what was measured (VMA, memcg, pid, age bucket); `values` are bytes, or ns and counts where the key ends in Ns or Count.
+   */
+  | { readonly kind: 'sizes'; readonly tNs: number | null; readonly subject: string; readonly values: Readonly<Record<string, number>> };
 
 export interface IngestorDescriptor<Id extends string = string> extends Descriptor<Id> {
   /** What it yields, for `workset list` and `info`. */
