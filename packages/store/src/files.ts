@@ -1,0 +1,84 @@
+/** Durable files: whole writes and reads, hashes, and directories that appear all at once. */
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+const COPY_BYTES = 4 << 20;
+
+/** Writes all bytes of a view at the file's position. */
+export function writeFully(fd: number, bytes: NodeJS.ArrayBufferView): void {
+  for (let done = 0; done < bytes.byteLength; ) {
+    done += writeSync(fd, bytes, done, bytes.byteLength - done);
+  }
+}
+
+/** Overwrites bytes from `position` on. */
+export function writeFullyAt(fd: number, bytes: NodeJS.ArrayBufferView, position: number): void {
+  for (let done = 0; done < bytes.byteLength; ) {
+    done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done);
+  }
+}
+
+/** Reads `length` bytes from `position` into the start of `into`; returns how many there were. */
+export function readFully(fd: number, into: NodeJS.ArrayBufferView, length: number, position: number): number {
+  let done = 0;
+  while (done < length) {
+    const got = readSync(fd, into, done, length - done, position + done);
+    if (got === 0) break;
+    done += got;
+  }
+  return done;
+}
+
+/** The bytes of a whole file; unlike `readFileSync` it has no 2 GiB limit. */
+export function readWhole(path: string): Uint8Array<ArrayBuffer> {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = new Uint8Array(fstatSync(fd).size);
+    return bytes.subarray(0, readFully(fd, bytes, bytes.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Lower-case hex SHA-256 of bytes in memory. */
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Lower-case hex SHA-256 of a file, read piece by piece. */
+export function sha256File(path: string): string {
+  const hash = createHash('sha256');
+  const piece = new Uint8Array(COPY_BYTES);
+  const fd = openSync(path, 'r');
+  try {
+    for (let position = 0; ; ) {
+      const got = readFully(fd, piece, piece.length, position);
+      if (got === 0) return hash.digest('hex');
+      hash.update(piece.subarray(0, got));
+      position += got;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Forces a file's or directory's contents to the disk. */
+export function syncPath(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Renames directory `from` to `to`, moving what was at `to` out of the way first: at every instant one of them is whole. */
+export function replaceDirectory(from: string, to: string, toExists: boolean): void {
+  const old = `${to}.old`;
+  rmSync(old, { recursive: true, force: true });
+  if (toExists) renameSync(to, old);
+  renameSync(from, to);
+  syncPath(dirname(to));
+  rmSync(old, { recursive: true, force: true });
+}

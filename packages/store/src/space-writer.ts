@@ -1,0 +1,102 @@
+/** One address space of a trace being written: its touches, frames and block numbers. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { BLOCK_PAGES } from '@workset/model';
+import type { SpaceId, SpaceInfo, TraceSpan, TruthGrade } from '@workset/model';
+import type { ArrowFileWriter, ColumnTypes } from './arrow.ts';
+import { BlockIndex } from './block-index.ts';
+import { FRAME_TYPES, FrameLog } from './frame-log.ts';
+import type { FileEntry } from './manifest.ts';
+import { renumberTouches, touchFileName, TouchStream } from './touch-file.ts';
+import type { FrameColumns } from './types.ts';
+
+/** Creates a column file inside the directory being written. */
+export type CreateFile = (name: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>) => ArrowFileWriter;
+
+export class SpaceWriter {
+  readonly id: SpaceId;
+  readonly #dir: string;
+  readonly #create: CreateFile;
+  readonly #classBits: 0 | 1 | 2;
+  readonly #blocks: BlockIndex;
+  readonly #touches: TouchStream;
+  readonly #frames = new FrameLog();
+
+  constructor(id: SpaceId, dir: string, create: CreateFile, classBits: 0 | 1 | 2) {
+    this.id = id;
+    this.#dir = dir;
+    this.#create = create;
+    this.#classBits = classBits;
+    this.#blocks = new BlockIndex(id, 31 - classBits);
+    this.#touches = new TouchStream(create(touchFileName(id), { touch: 'int32' }, this.#metadata()), this.#blocks, classBits);
+  }
+
+  frame(t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses: number): void {
+    assert(n <= page.length && n <= cls.length, `frame of ${n} touches has only ${page.length} pages and ${cls.length} classes`);
+    assertClasses(cls, n, this.#classBits);
+    this.#frames.push(t0Ns, t1Ns, this.#touches.rows, nAccesses);
+    this.#touches.append(n, page, cls);
+  }
+
+  declareRange(startPage: number, nPages: number): void {
+    const end = Math.ceil((startPage + nPages) / BLOCK_PAGES);
+    for (let block = Math.floor(startPage / BLOCK_PAGES); block < end; block++) this.#blocks.base(block);
+  }
+
+  /** Finishes all files of the space. */
+  close(mapTime: (ns: number) => number, spans: readonly TraceSpan[], truth: TruthGrade): { info: SpaceInfo; files: FileEntry[] } {
+    const sorted = Float64Array.from(this.#blocks.seen).sort();
+    const frames = this.#frames.finish(mapTime, spans);
+    const info: SpaceInfo = {
+      id: this.id,
+      classBits: this.#classBits,
+      nPages: sorted.length * BLOCK_PAGES,
+      nTouches: this.#touches.rows,
+      nAccesses: this.#frames.accesses,
+      nFrames: frames.n,
+      truth,
+    };
+    return { info, files: [this.#closeTouches(sorted), this.#writeFrames(frames), this.#writeBlocks(sorted)] };
+  }
+
+  #closeTouches(sorted: Float64Array): FileEntry {
+    const name = touchFileName(this.id);
+    const { batches } = this.#touches;
+    const written = this.#touches.close();
+    const delta = blockMoves(this.#blocks.seen, sorted);
+    if (delta.every((move) => move === 0)) return { name, ...written, batches };
+    return { name, bytes: written.bytes, ...renumberTouches(join(this.#dir, name), batches, delta, this.#classBits) };
+  }
+
+  #writeFrames(frames: FrameColumns): FileEntry {
+    const name = `frames.${this.id}.arrow`;
+    const file = this.#create(name, FRAME_TYPES, this.#metadata());
+    const { t0Ns, t1Ns, rowStart, nAccesses, span } = frames;
+    file.write(frames.n, { t0_ns: t0Ns, t1_ns: t1Ns, row_start: rowStart, n_accesses: nAccesses, span });
+    return { name, ...file.close() };
+  }
+
+  #writeBlocks(block: Float64Array): FileEntry {
+    const name = `blocks.${this.id}.arrow`;
+    const file = this.#create(name, { block: 'int64' }, this.#metadata());
+    file.write(block.length, { block });
+    return { name, ...file.close() };
+  }
+
+  #metadata(): Record<string, string> {
+    return { 'workset.space': this.id, 'workset.class_bits': String(this.#classBits) };
+  }
+}
+
+function assertClasses(cls: Uint8Array, n: number, classBits: number): void {
+  let seen = 0;
+  for (let i = 0; i < n; i++) seen |= cls[i]!;
+  assert(seen >>> classBits === 0, `a touch has class bits ${seen}, but the trace records only ${classBits}`);
+}
+
+/** For each block in order of first sight, how many places it moves when blocks are sorted. */
+function blockMoves(seen: readonly number[], sorted: Float64Array): Int32Array {
+  const placeOf = new Map<number, number>();
+  sorted.forEach((block, place) => placeOf.set(block, place));
+  return Int32Array.from(seen, (block, place) => placeOf.get(block)! - place);
+}

@@ -1,0 +1,175 @@
+/** Opens a trace directory: columns of frames and blocks in memory, touches batch by batch from disk, everything checked as it is read. */
+import assert from 'node:assert/strict';
+import { closeSync, openSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { BLOCK_SHIFT, TraceFormatError, UsageError } from '@workset/model';
+import type { Observation, SpaceId, SpaceInfo } from '@workset/model';
+import type { ArrowColumns } from './arrow.ts';
+import { readFully, readWhole, sha256, sha256File } from './files.ts';
+import { INGEST_AGAIN, readManifest, traceIdOf } from './manifest.ts';
+import type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
+import { OBSERVATIONS, OBSERVED_REGIONS, OBSERVED_SETS, readObservations } from './observation-log.ts';
+import { BATCH_ROWS, bytesOf, touchFileName } from './touch-file.ts';
+import type { FrameColumns, SpaceReader, TraceManifest, TraceReader } from './types.ts';
+
+/**
+ * Opens the trace at `path`. Checks trace.json and the presence and size of every file now; contents when they are read.
+ * Throws UnreadableInputError (not a trace, newer version) or TraceFormatError (damaged).
+ */
+export async function openTrace(path: string): Promise<TraceReader> {
+  const trace = readManifest(path);
+  for (const entry of trace.files) checkSize(path, entry);
+  const { readArrow } = await import('./arrow.ts');
+  return new DirectoryTraceReader(path, trace, readArrow);
+}
+
+/** Recomputes every checksum and the trace id; returns the manifest. Throws TraceFormatError naming the first file that differs. */
+export function verifyTrace(path: string): TraceManifest {
+  const trace = readManifest(path);
+  for (const entry of trace.files) {
+    checkSize(path, entry);
+    const file = join(path, entry.name);
+    if (sha256File(file) !== entry.sha256) throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
+  }
+  const id = traceIdOf(trace);
+  if (id !== trace.traceId) throw new TraceFormatError(`${path}/trace.json was edited: its contents give id ${id}, not ${trace.traceId}`, { file: path }, INGEST_AGAIN);
+  return trace;
+}
+
+function checkSize(path: string, { name, bytes }: FileEntry): void {
+  const file = join(path, name);
+  const size = statSync(file, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw new TraceFormatError(`${file} is missing`, { file }, INGEST_AGAIN);
+  if (size !== bytes) throw new TraceFormatError(`${file} has ${size} bytes instead of ${bytes}${size < bytes ? ': it is truncated' : ''}`, { file }, INGEST_AGAIN);
+}
+
+type Decode = (bytes: Uint8Array) => ArrowColumns;
+
+class DirectoryTraceReader implements TraceReader {
+  readonly path: string;
+  readonly manifest: TraceFile;
+  readonly #decode: Decode;
+  readonly #spaces = new Map<SpaceId, ColumnSpaceReader>();
+  #observations: Map<string, Observation[]> | undefined;
+
+  constructor(path: string, manifest: TraceFile, decode: Decode) {
+    this.path = path;
+    this.manifest = manifest;
+    this.#decode = decode;
+  }
+
+  space(id: SpaceId): SpaceReader {
+    const known = this.#spaces.get(id);
+    if (known !== undefined) return known;
+    const info = this.manifest.spaces.find((space) => space.id === id);
+    if (info === undefined) {
+      const names = this.manifest.spaces.map((space) => space.id).join(', ');
+      throw new UsageError(`trace ${this.manifest.name} has no space ${id}`, names === '' ? 'it holds no touches' : `it has ${names}`);
+    }
+    const touches = this.#entry(touchFileName(id));
+    const space = new ColumnSpaceReader(info, this.#columns(`blocks.${id}.arrow`), this.#columns(`frames.${id}.arrow`), join(this.path, touches.name), touches.batches ?? []);
+    this.#spaces.set(id, space);
+    return space;
+  }
+
+  observations(stream: string): readonly Observation[] {
+    if (!this.manifest.streams.some((known) => known.stream === stream)) {
+      const names = this.manifest.streams.map((known) => known.stream).join(', ');
+      throw new UsageError(`trace ${this.manifest.name} has no stream ${stream}`, names === '' ? 'it holds no reports' : `it has ${names}`);
+    }
+    this.#observations ??= this.#readObservations();
+    return this.#observations.get(stream) ?? [];
+  }
+
+  close(): void {
+    for (const space of this.#spaces.values()) space.close();
+    this.#spaces.clear();
+  }
+
+  #readObservations(): Map<string, Observation[]> {
+    if (!this.manifest.files.some((entry) => entry.name === OBSERVATIONS)) return new Map();
+    return readObservations(this.#columns(OBSERVATIONS), this.#columns(OBSERVED_SETS), this.#columns(OBSERVED_REGIONS));
+  }
+
+  #entry(name: string): FileEntry {
+    const entry = this.manifest.files.find((file) => file.name === name);
+    if (entry === undefined) throw new TraceFormatError(`${this.path}/trace.json does not list ${name}`, { file: this.path }, INGEST_AGAIN);
+    return entry;
+  }
+
+  #columns(name: string): ArrowColumns {
+    const entry = this.#entry(name);
+    const file = join(this.path, name);
+    const bytes = readWhole(file);
+    if (sha256(bytes) !== entry.sha256) throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
+    return this.#decode(bytes);
+  }
+}
+
+class ColumnSpaceReader implements SpaceReader {
+  readonly info: SpaceInfo;
+  readonly blocks: Float64Array;
+  readonly frames: FrameColumns;
+  readonly batchRows = BATCH_ROWS;
+  readonly #file: string;
+  readonly #batches: readonly BatchEntry[];
+  #fd: number | undefined;
+
+  constructor(info: SpaceInfo, blocks: ArrowColumns, frames: ArrowColumns, file: string, batches: readonly BatchEntry[]) {
+    this.info = info;
+    this.blocks = blocks.numbers('block');
+    this.frames = {
+      n: frames.rows,
+      t0Ns: frames.numbers('t0_ns'),
+      t1Ns: frames.numbers('t1_ns'),
+      rowStart: frames.numbers('row_start'),
+      nAccesses: frames.numbers('n_accesses'),
+      span: frames.int32('span'),
+    };
+    this.#file = file;
+    this.#batches = batches;
+  }
+
+  get nBatches(): number {
+    return this.#batches.length;
+  }
+
+  readBatch(i: number, into: Int32Array): number {
+    const batch = this.#batches[i];
+    assert(batch !== undefined, `batch ${i} of ${this.#batches.length}`);
+    assert(into.length >= batch.rows, `batch ${i} has ${batch.rows} rows, the buffer ${into.length}`);
+    this.#fd ??= openSync(this.#file, 'r');
+    const bytes = batch.rows * 4;
+    const got = readFully(this.#fd, into, bytes, batch.offset);
+    if (got < bytes) this.#fail(`${this.#file} ends inside batch ${i}`, batch.offset + got);
+    if (crc32(bytesOf(into.subarray(0, batch.rows))) !== batch.crc32) this.#fail(`${this.#file}: batch ${i} does not have the CRC-32 in trace.json`, batch.offset);
+    return batch.rows;
+  }
+
+  pageOf(id: number): number {
+    return this.blocks[id >>> BLOCK_SHIFT]! * 512 + (id & 511);
+  }
+
+  idOf(page: number): number {
+    const block = Math.floor(page / 512);
+    const { blocks } = this;
+    let low = 0;
+    let high = blocks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (blocks[middle]! < block) low = middle + 1;
+      else high = middle;
+    }
+    return blocks[low] === block ? low * 512 + (page - block * 512) : -1;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #fail(message: string, byteOffset: number): never {
+    throw new TraceFormatError(message, { file: this.#file, byteOffset }, INGEST_AGAIN);
+  }
+}
