@@ -1,0 +1,53 @@
+/** Any thrown thing → what the user reads (or parses, with --json) and the exit code. */
+import { EXIT, WorksetError } from '@workset/model';
+
+import { safeJson, sanitise } from './sanitise.ts';
+
+export interface ErrorReport {
+  readonly code: string;
+  readonly message: string;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly offset: number | null;
+  readonly hint: string | null;
+}
+
+/** Errors of the operating system that are about the user's paths, not about our code. */
+const SYSTEM: Readonly<Record<string, { exit: number; code: string; says: string }>> = {
+  ENOENT: { exit: EXIT.unreadable, code: 'unreadable', says: 'no such file or directory' },
+  EACCES: { exit: EXIT.unreadable, code: 'unreadable', says: 'permission denied' },
+  EPERM: { exit: EXIT.unreadable, code: 'unreadable', says: 'operation not permitted' },
+  EISDIR: { exit: EXIT.unreadable, code: 'unreadable', says: 'is a directory' },
+  ENOTDIR: { exit: EXIT.unreadable, code: 'unreadable', says: 'a part of the path is not a directory' },
+  ENOSPC: { exit: EXIT.failed, code: 'run-failed', says: 'no space left on device' },
+  EROFS: { exit: EXIT.failed, code: 'run-failed', says: 'read-only file system' },
+  EMFILE: { exit: EXIT.failed, code: 'run-failed', says: 'too many open files' },
+};
+
+export function reportOf(error: unknown): { report: ErrorReport; exit: number } {
+  const nothing = { file: null, line: null, offset: null, hint: null };
+  if (error instanceof WorksetError) {
+    const { file = null, line = null, byteOffset = null } = error.place;
+    return { report: { code: error.code, message: error.message, file, line, offset: byteOffset, hint: error.hint ?? null }, exit: error.exitCode };
+  }
+  const system = error as NodeJS.ErrnoException;
+  const known = SYSTEM[system?.code ?? ''];
+  if (known !== undefined) {
+    return { report: { ...nothing, code: known.code, message: known.says, file: system.path ?? null }, exit: known.exit };
+  }
+  if (error instanceof Error && error.name === 'AbortError') {
+    return { report: { ...nothing, code: 'interrupted', message: 'interrupted' }, exit: EXIT.interrupted };
+  }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const hint = 'this is a fault in workset: run again with WORKSET_DEBUG=1 and report what it prints';
+  return { report: { ...nothing, code: 'internal', message, hint }, exit: EXIT.failed };
+}
+
+/** `workset: gt.gz: line 12: message`, then the hint on a line of its own; or one JSON object. */
+export function errorText(report: ErrorReport, json: boolean): string {
+  if (json) return `${safeJson({ error: report })}\n`;
+  const place = [report.file, report.line === null ? null : `line ${report.line}`, report.offset === null ? null : `offset ${report.offset}`];
+  const named = place.filter((part) => part !== null && !(part === report.file && report.message.includes(part)));
+  const head = ['workset', ...named, report.message].join(': ');
+  return sanitise(`${head}\n${report.hint === null ? '' : `  hint: ${report.hint.replaceAll('\n', '\n        ')}\n`}`);
+}

@@ -1,0 +1,45 @@
+/** Option texts → numbers, with the option named in the error. */
+import { UsageError, parseDuration } from '@workset/model';
+
+import type { Args } from './command.ts';
+
+export function requireText(args: Args, name: string, example: string): string {
+  const text = args.text(name);
+  if (text === undefined) throw new UsageError(`--${name} is needed`, `e.g. ${example}`);
+  return text;
+}
+
+export function durationOption(args: Args, name: string): number | undefined {
+  return named(name, args.text(name), parseDuration);
+}
+
+/** Whole number from `min` up. */
+export function countOption(args: Args, name: string, min: number): number | undefined {
+  return named(name, args.text(name), (text) => {
+    const n = Number(text);
+    if (!Number.isSafeInteger(n) || n < min) throw new UsageError(`not a whole number from ${min}: ${JSON.stringify(text)}`);
+    return n;
+  });
+}
+
+/** `a:b`, either end may be missing: `:10s`, `1s:`. */
+export function timeRangeOption(args: Args, name: string): readonly [number, number] | undefined {
+  return named(name, args.text(name), (text) => {
+    const parts = text.split(':');
+    if (parts.length !== 2) throw new UsageError(`not a time range: ${JSON.stringify(text)}`, 'write FROM:TO, e.g. 1s:2500ms, :10s or 1m:');
+    const [from = '', to = ''] = parts;
+    const range = [from === '' ? 0 : parseDuration(from), to === '' ? Number.POSITIVE_INFINITY : parseDuration(to)] as const;
+    if (!(range[1] > range[0])) throw new UsageError(`${JSON.stringify(text)} is empty`);
+    return range;
+  });
+}
+
+export function named<T>(name: string, text: string | undefined, parse: (text: string) => T): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`--${name}: ${error.message}`, error.hint);
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+// npm start: from a fresh clone to a scored report of the bundled captures. Each step is one line with its time;
+// what is fresh (by content hash) is not done again.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+import { installIfNeeded, pinnedNode, ROOT, run, whyInstall } from './lib/tools.mjs';
+
+const CAPTURES = ['rwp-shmem', 'redis-pti'];
+const OUT = join(ROOT, 'out');
+const CLI = join(ROOT, 'packages/cli/bin/workset.js');
+const begin = performance.now();
+
+await step('install', () => {
+  if (whyInstall() === null) return 'up to date';
+  return `npm ci: ${installIfNeeded()}`;
+});
+await step('build', build);
+
+const tools = hashOf(['model', 'store', 'ingest'].map((name) => join(ROOT, 'packages', name, 'dist')));
+const models = hashOf(['model', 'store', 'replay', 'analyze'].map((name) => join(ROOT, 'packages', name, 'dist')));
+const found = CAPTURES.filter((name) => existsSync(join(ROOT, 'traces', name)));
+if (found.length === 0) fail('no captures in traces/: is this a whole clone?');
+for (const name of found) {
+  const trace = join(OUT, `${name}.trace`);
+  const results = join(OUT, name);
+  const inputs = captureFiles(join(ROOT, 'traces', name));
+  const inputHash = hashOf([...inputs, tools]);
+  await step(`ingest ${name}`, () => fresh(trace, inputHash, () => workset(['ingest', ...inputs, '-o', trace, '--quiet'])));
+  await step(`replay ${name}`, () =>
+    fresh(results, hashOf([inputHash, models]), () => workset(['replay', trace, '-o', results, '--jobs', String(availableParallelism()), '--quiet'])),
+  );
+}
+for (const name of found) {
+  console.log(`\n${name}: every scheme against exact truth (scope any = every touch; mapped = what a page-table entry can see)`);
+  const { code } = await run(pinnedNode(), [CLI, 'score', join(OUT, name)]);
+  if (code !== 0) fail(`score ${name} ended with exit code ${code}`);
+}
+console.log();
+const reports = found.map((name) => ({ results: join(OUT, name), html: join(OUT, `${name}.html`) }));
+for (const { results, html } of reports) await step(`report ${html.slice(ROOT.length + 1)}`, () => workset(['report', results, '-o', html, '--quiet']));
+console.log(`\ndone in ${seconds(begin)}; open: ${reports.map(({ html }) => `file://${html}`).join('  ')}`);
+console.log(`ask your own question: node packages/cli/bin/workset.js sql ${reports[0].results}`);
+
+/** turbo builds package by package with a cache; where it cannot run, one tsc does the same. */
+async function build() {
+  const turbo = await run('turbo', ['run', 'build', '--output-logs=errors-only', '--no-color'], { capture: true });
+  if (turbo.code === 0) return /FULL TURBO/.test(turbo.output) ? 'up to date' : 'turbo';
+  const tsc = await run('tsc', ['-b', 'packages/cli'], { capture: true });
+  if (tsc.code !== 0) fail(`${turbo.output}\n${tsc.output}`);
+  return 'tsc -b';
+}
+
+/** Does `work` unless `path` was made from the same content before; a half-made one was never there (X.part). */
+async function fresh(path, hash, work) {
+  const stamp = join(OUT, '.stamps', `${path.split('/').at(-1)}.sha256`);
+  if (existsSync(path) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return 'up to date';
+  rmSync(stamp, { force: true });
+  rmSync(path, { recursive: true, force: true });
+  const note = await work();
+  mkdirSync(join(OUT, '.stamps'), { recursive: true });
+  writeFileSync(stamp, hash);
+  return note;
+}
+
+async function workset(args) {
+  const { code, output } = await run(pinnedNode(), [CLI, ...args], { capture: true });
+  if (code !== 0) fail(`workset ${args[0]} ended with exit code ${code}\n${output}`);
+  return '';
+}
+
+/** The recorded files of a case; its provenance and expected results are about them, not of them. */
+function captureFiles(dir) {
+  return readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/^(provenance\.json|README.*|SHA256SUMS)$/.test(entry.name))
+    .map((entry) => join(dir, entry.name))
+    .sort();
+}
+
+/** Hash over texts, files and whole directories, names included. */
+function hashOf(parts) {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    if (!existsSync(part)) hash.update(part);
+    else for (const file of filesUnder(part)) hash.update(file.slice(ROOT.length)).update(readFileSync(file));
+  }
+  return hash.digest('hex');
+}
+
+function filesUnder(path) {
+  try {
+    return readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+      .sort();
+  } catch {
+    return [path];
+  }
+}
+
+async function step(name, work) {
+  const start = performance.now();
+  const note = await work();
+  console.log(`${name.padEnd(28)} ${seconds(start).padStart(8)}${note ? `  ${note}` : ''}`);
+}
+
+function seconds(start) {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
+}
+
+function fail(message) {
+  console.error(message.trimEnd());
+  process.exit(1);
+}
