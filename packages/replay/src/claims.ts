@@ -1,0 +1,102 @@
+/**
+ * Ground truth of a claim window, taken from the shared stamps.
+ *
+ * Truth = touched in frames wholly inside [claimT0, claimT1]; edge = touched in frames that overlap [outerT0, outerT1], but not
+ * truth: while marks were being set or read, or in a frame cut by an end of the window (design/metrics.md).
+ */
+import { PageBitmap, SCOPES, type Scope, type Target } from '@workset/model';
+import type { RunPart, SetKind } from '@workset/store';
+import type { PageRange } from './scheme.ts';
+import { addNewer, type StampMemory } from './memory/stamps.ts';
+
+/** The engine's clock and data, as claims need them. */
+export interface FrameClock {
+  readonly memory: StampMemory;
+  /** First frame with t0 >= ns. */
+  firstStartingAt(ns: number): number;
+  /** First frame with t1 > ns. */
+  firstEndingAfter(ns: number): number;
+  /** Calls `visit` with the rows of every frame not applied yet that starts before ns. */
+  eachCutFrame(ns: number, visit: (touches: Int32Array, from: number, to: number) => void): void;
+}
+
+export interface Window {
+  readonly outerT0Ns: number;
+  readonly claimT0Ns: number;
+  readonly claimT1Ns: number;
+  readonly outerT1Ns: number;
+}
+
+interface TruthSet {
+  readonly scope: Scope;
+  readonly target: Target;
+  readonly sure: PageBitmap;
+  maybe: PageBitmap | undefined;
+}
+
+/** Sets shared by all runs that claim the same window over the same pages. */
+export class Truth {
+  readonly #clock: FrameClock;
+  readonly #range: PageRange;
+  readonly #window: Window;
+  readonly #sets: TruthSet[] = [];
+
+  /** Call when exactly the frames that end by claimT1 have been applied. */
+  constructor(clock: FrameClock, range: PageRange, window: Window) {
+    this.#clock = clock;
+    this.#range = range;
+    this.#window = window;
+    const { memory } = clock;
+    const first = clock.firstStartingAt(window.claimT0Ns);
+    for (const target of ['touched', 'written'] as const) {
+      for (const scope of memory.scopesAgree ? (['any'] as const) : SCOPES) {
+        const sure = new PageBitmap(memory.nPages);
+        addNewer(memory.last(scope, target), range, first, sure);
+        this.#sets.push({ scope, target, sure, maybe: undefined });
+      }
+    }
+  }
+
+  /** Takes the outer sets. Call when exactly the frames that end by outerT1 have been applied. */
+  finish(): void {
+    if (this.#sets[0]!.maybe !== undefined) return;
+    const { memory } = this.#clock;
+    const first = this.#clock.firstEndingAfter(this.#window.outerT0Ns);
+    for (const set of this.#sets) {
+      set.maybe = new PageBitmap(memory.nPages);
+      addNewer(memory.last(set.scope, set.target), this.#range, first, set.maybe);
+    }
+    const { classBits } = memory;
+    const classMask = (1 << classBits) - 1;
+    this.#clock.eachCutFrame(this.#window.outerT1Ns, (touches, from, to) => {
+      for (let i = from; i < to; i++) {
+        const id = touches[i]! >>> classBits;
+        if (id < this.#range.from || id >= this.#range.to) continue;
+        const cls = touches[i]! & classMask;
+        for (const set of this.#sets) if (inSet(classBits, cls, set)) set.maybe!.add(id);
+      }
+    });
+    for (const { maybe, sure } of this.#sets) maybe!.andNot(sure);
+  }
+
+  /** Writes truth and edge sets of window w. */
+  write(w: number, part: RunPart): void {
+    for (const { scope, target, sure, maybe } of this.#sets) {
+      const scopes = this.#clock.memory.scopesAgree ? SCOPES : [scope];
+      for (const as of scopes) {
+        part.pageSet(w, kindOf('truth', target), as, sure);
+        part.pageSet(w, kindOf('edge', target), as, maybe!);
+      }
+    }
+  }
+}
+
+function kindOf(kind: 'truth' | 'edge', target: Target): SetKind {
+  return target === 'touched' ? kind : `${kind}_writes`;
+}
+
+function inSet(classBits: number, cls: number, set: TruthSet): boolean {
+  const isWrite = classBits === 0 || (cls & 1) === 1;
+  const isKernel = classBits === 2 && (cls & 2) === 2;
+  return (set.target === 'touched' || isWrite) && (set.scope === 'any' || !isKernel);
+}

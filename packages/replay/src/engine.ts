@@ -1,0 +1,307 @@
+/**
+ * One pass over a trace: applies frames to the shared stamps and wakes every tracker at its own times.
+ *
+ * A touch counts as made at the end of its frame: at time t exactly the frames with t1 <= t have been applied. What a tick that
+ * cuts a frame cannot know lands in the edge sets of its window, never in truth.
+ */
+import { Prng, throwIfAborted, type CostProfile, type Nanos, type ParamValues, type TraceSpan } from '@workset/model';
+import type { RunPart, SpaceReader } from '@workset/store';
+import { Truth, type FrameClock, type Window } from './claims.ts';
+import { Ledger } from './ledger.ts';
+import { SimKernel } from './memory/kernel.ts';
+import { StampMemory } from './memory/stamps.ts';
+import type { PageRange, RecordedCycle, Report, Tracker, TrackingScheme } from './scheme.ts';
+
+/** One run of the pass: a simulated scheme, or a real tracker's reports. */
+export interface PassRun {
+  readonly runId: string;
+  readonly range: PageRange;
+  readonly part: RunPart;
+  readonly profile: CostProfile;
+  readonly seed: number;
+  readonly work:
+    | { readonly kind: 'simulated'; readonly scheme: TrackingScheme; readonly params: ParamValues; readonly recorded: readonly RecordedCycle[] | null }
+    | { readonly kind: 'observed'; readonly reports: readonly Report[] };
+}
+
+export interface PassOptions {
+  readonly space: SpaceReader;
+  readonly spans: readonly TraceSpan[];
+  readonly quantumNs: number | null;
+  readonly runs: readonly PassRun[];
+  readonly signal?: AbortSignal | undefined;
+  /** Called about every million touches with the touches applied so far. */
+  readonly onProgress?: ((touches: number) => void) | undefined;
+}
+
+export interface PassSummary {
+  readonly touches: number;
+  /** Windows reported, per run, in the order given. */
+  readonly windows: readonly number[];
+}
+
+/** Share of a quantum by which clocks may drift before a tick is taken to cut a frame. */
+const SNAP = 0.01;
+
+export function runPass(options: PassOptions): PassSummary {
+  return new Pass(options).run();
+}
+
+class Pass implements FrameClock {
+  readonly memory: StampMemory;
+  readonly #options: PassOptions;
+  readonly #buffer: Int32Array;
+  readonly #runs: RunState[];
+  readonly #truths = new Map<string, Truth>();
+  #batch = -1;
+  #batchRows = 0;
+  #touches = 0;
+  #reportAt = PROGRESS_TOUCHES;
+
+  constructor(options: PassOptions) {
+    this.#options = options;
+    const { space } = options;
+    this.memory = new StampMemory(space.info.nPages, space.info.classBits);
+    this.#buffer = new Int32Array(Math.min(space.batchRows, Math.max(1, space.info.nTouches)));
+    this.#runs = options.runs.map((run) => new RunState(run, this));
+  }
+
+  run(): PassSummary {
+    const spans = this.#options.spans;
+    for (let s = 0; s < spans.length; s++) {
+      this.#drain(spans[s]!.t0Ns);
+      const start = this.#startOf(spans[s]!);
+      this.#advance(start);
+      for (const run of this.#runs) run.startSpan(start, this.memory, this.#options.space);
+      this.#drain(spans[s]!.t1Ns);
+      for (const run of this.#runs) run.endSpan();
+    }
+    this.#drain(Infinity);
+    return { touches: this.#touches, windows: this.#runs.map((run) => run.nWindows) };
+  }
+
+  /** Wakes everybody in time order up to and including `until`. */
+  #drain(until: number): void {
+    for (;;) {
+      let next = Infinity;
+      for (const run of this.#runs) next = Math.min(next, run.nextNs);
+      if (next > until || next === Infinity) break;
+      this.#advance(next);
+      for (const run of this.#runs) run.finishDue(next);
+      for (const run of this.#runs) run.wakeDue(next);
+      if (this.#truths.size > MAX_SHARED_TRUTHS) this.#truths.clear();
+    }
+    this.#advance(until);
+  }
+
+  /** Applies every frame that ends by `ns`. */
+  #advance(ns: number): void {
+    throwIfAborted(this.#options.signal);
+    const { frames } = this.#options.space;
+    const { memory } = this;
+    let f = memory.framesApplied;
+    while (f < frames.n && frames.t1Ns[f]! <= ns) {
+      this.#eachPiece(f, (touches, from, to) => memory.apply(touches, from, to, f));
+      this.#touches += frames.rowStart[f + 1]! - frames.rowStart[f]!;
+      f++;
+      memory.framesApplied = f;
+      if (this.#touches >= this.#reportAt) this.#progress();
+    }
+  }
+
+  #progress(): void {
+    this.#reportAt = this.#touches + PROGRESS_TOUCHES;
+    throwIfAborted(this.#options.signal);
+    this.#options.onProgress?.(this.#touches);
+  }
+
+  /** Visits the rows of a frame, batch by batch. */
+  #eachPiece(frame: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
+    const { space } = this.#options;
+    const end = space.frames.rowStart[frame + 1]!;
+    for (let row = space.frames.rowStart[frame]!; row < end; ) {
+      const batch = Math.floor(row / space.batchRows);
+      if (batch !== this.#batch) {
+        this.#batchRows = space.readBatch(batch, this.#buffer);
+        this.#batch = batch;
+      }
+      const base = batch * space.batchRows;
+      const stop = Math.min(end - base, this.#batchRows);
+      visit(this.#buffer, row - base, stop);
+      row = base + stop;
+    }
+  }
+
+  firstStartingAt(ns: number): number {
+    return lowerBound(this.#options.space.frames.t0Ns, this.#options.space.frames.n, (t0) => t0 >= ns);
+  }
+  firstEndingAfter(ns: number): number {
+    return lowerBound(this.#options.space.frames.t1Ns, this.#options.space.frames.n, (t1) => t1 > ns);
+  }
+  eachCutFrame(ns: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
+    const { frames } = this.#options.space;
+    for (let f = this.memory.framesApplied; f < frames.n && frames.t0Ns[f]! < ns; f++) this.#eachPiece(f, visit);
+  }
+
+  /** Trackers start on the first frame boundary of the span, so that ticks in whole quanta cut no frame. */
+  #startOf(span: TraceSpan): number {
+    const { frames } = this.#options.space;
+    const first = this.firstStartingAt(span.t0Ns);
+    return first < frames.n && frames.t0Ns[first]! < span.t1Ns ? frames.t0Ns[first]! : span.t0Ns;
+  }
+
+  /** A wanted wake time, moved to the frame boundary it misses only by clock drift. */
+  snap(ns: number): number {
+    const { quantumNs, space } = this.#options;
+    if (quantumNs === null || ns === Infinity) return ns;
+    const f = this.firstEndingAfter(ns - SNAP * quantumNs);
+    if (f >= space.frames.n) return ns;
+    for (const edge of [space.frames.t1Ns[f]!, space.frames.t0Ns[f]!]) if (Math.abs(edge - ns) <= SNAP * quantumNs) return edge;
+    return ns;
+  }
+
+  /** Truth of a window, shared by all runs that claim it over the same pages. */
+  truthOf(range: PageRange, window: Window): Truth {
+    const key = `${range.from} ${range.to} ${window.outerT0Ns} ${window.claimT0Ns} ${window.claimT1Ns} ${window.outerT1Ns}`;
+    let truth = this.#truths.get(key);
+    if (truth === undefined) this.#truths.set(key, (truth = new Truth(this, range, window)));
+    return truth;
+  }
+
+  /** The span that wholly holds the claim window, -1 when it crosses a gap. */
+  spanOf(window: Window): number {
+    return this.#options.spans.findIndex((span) => window.claimT0Ns >= span.t0Ns && window.claimT1Ns <= span.t1Ns);
+  }
+}
+
+interface PendingWindow {
+  readonly w: number;
+  readonly truth: Truth;
+  readonly outerT1Ns: number;
+}
+
+/** One run during a pass: its tracker, its kernel, its open windows. */
+class RunState {
+  nextNs = Infinity;
+  nWindows = 0;
+  readonly #run: PassRun;
+  readonly #pass: Pass;
+  readonly #ledger: Ledger;
+  #pending: PendingWindow[] = [];
+  #wakeNs = Infinity;
+  #tracker: Tracker | undefined;
+  #kernel: SimKernel | undefined;
+  #nextReport = 0;
+  #spans = 0;
+
+  constructor(run: PassRun, pass: Pass) {
+    this.#run = run;
+    this.#pass = pass;
+    this.#ledger = new Ledger(run.profile);
+    if (run.work.kind === 'observed') this.#setWake(run.work.reports[0]?.claimT1Ns ?? Infinity);
+  }
+
+  startSpan(start: Nanos, memory: StampMemory, space: SpaceReader): void {
+    const { work, range, runId, seed } = this.#run;
+    if (work.kind !== 'simulated') return;
+    this.#kernel = new SimKernel({
+      memory,
+      space,
+      range,
+      recorded: work.recorded,
+      random: new Prng(`${runId} ${seed} ${this.#spans++}`),
+      charge: (op, count) => this.#ledger.charge(op, count),
+      report: (report) => this.#report(report),
+    });
+    this.#kernel.now = start;
+    this.#tracker = work.scheme.attach(this.#kernel, work.params);
+    this.#setWake(this.#tracker.firstWakeNs);
+  }
+
+  endSpan(): void {
+    if (this.#run.work.kind !== 'simulated') return;
+    this.#tracker = undefined;
+    this.#kernel = undefined;
+    this.#setWake(Infinity);
+  }
+
+  /** Completes windows whose outer end has come. */
+  finishDue(now: Nanos): void {
+    if (this.#pending.length === 0) return;
+    for (const { truth, outerT1Ns, w } of this.#pending) {
+      if (outerT1Ns > now) continue;
+      truth.finish();
+      truth.write(w, this.#run.part);
+    }
+    this.#pending = this.#pending.filter((window) => window.outerT1Ns > now);
+    this.#setWake(this.#wakeNs);
+  }
+
+  wakeDue(now: Nanos): void {
+    if (this.#wakeNs > now) return;
+    const { work } = this.#run;
+    if (work.kind === 'observed') {
+      this.#report(work.reports[this.#nextReport++]!);
+      this.#setWake(work.reports[this.#nextReport]?.claimT1Ns ?? Infinity);
+      return;
+    }
+    this.#kernel!.now = now;
+    this.#setWake(this.#tracker!.wake(now), now);
+  }
+
+  #setWake(wanted: Nanos, now = -Infinity): void {
+    const snapped = this.#run.work.kind === 'simulated' && this.#recorded === null ? this.#pass.snap(wanted) : wanted;
+    this.#wakeNs = snapped > now ? snapped : wanted;
+    this.nextNs = this.#pending.reduce((next, window) => Math.min(next, window.outerT1Ns), this.#wakeNs);
+  }
+
+  get #recorded(): readonly RecordedCycle[] | null {
+    return this.#run.work.kind === 'simulated' ? this.#run.work.recorded : null;
+  }
+
+  #report(report: Report): void {
+    const { part, range } = this.#run;
+    const w = this.nWindows++;
+    const span = this.#pass.spanOf(report);
+    part.window({
+      w,
+      claimT0Ns: report.claimT0Ns,
+      claimT1Ns: report.claimT1Ns,
+      outerT0Ns: report.outerT0Ns,
+      outerT1Ns: report.outerT1Ns,
+      reportNs: report.outerT1Ns,
+      span,
+      warmup: report.warmup ?? false,
+      scored: span >= 0,
+      nPages: range.to - range.from,
+    });
+    part.pageSet(w, 'reported', '', report.reported);
+    if (report.eligible !== undefined) part.pageSet(w, 'eligible', '', report.eligible);
+    for (const region of report.regions ?? []) part.region(w, region.startPage, region.nPages, region.score, region.ageNs);
+    this.#ledger.flush(w, part);
+    if (span < 0) return;
+    const truth = this.#pass.truthOf(range, report);
+    if (report.outerT1Ns > report.claimT1Ns) {
+      this.#pending.push({ w, truth, outerT1Ns: report.outerT1Ns });
+      this.nextNs = Math.min(this.nextNs, report.outerT1Ns);
+      return;
+    }
+    truth.finish();
+    truth.write(w, part);
+  }
+}
+
+const PROGRESS_TOUCHES = 1 << 22;
+/** Truths kept for sharing; more only cost memory, as equal windows are reported at the same instant. */
+const MAX_SHARED_TRUTHS = 8;
+
+function lowerBound(values: Float64Array, n: number, holds: (value: number) => boolean): number {
+  let low = 0;
+  let high = n;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(values[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,99 @@
+/** One worker's share of a replay: one pass over one space for a group of runs. */
+import { formatParam, RunError, type Row, type TraceSpan } from '@workset/model';
+import { createRunPart, openTrace, type RunPart, type TraceReader } from '@workset/store';
+import { runPass, type PassRun } from './engine.ts';
+import { observedReports, recordedCycles } from './observed.ts';
+import type { PlanOptions, RunPlan } from './plan.ts';
+import { costProfiles } from './profiles.ts';
+import { schemes } from './registry.ts';
+
+export interface Job {
+  readonly trace: string;
+  readonly out: string;
+  readonly version: string;
+  readonly runs: readonly RunPlan[];
+  readonly time: PlanOptions['time'];
+}
+
+/** Runs the job and writes its parts. All parts of a failed job are removed. */
+export async function runJob(job: Job, signal: AbortSignal | undefined, onProgress: (touches: number) => void): Promise<{ touches: number }> {
+  const trace = await openTrace(job.trace);
+  const parts: RunPart[] = [];
+  try {
+    const space = trace.space(job.runs[0]!.space);
+    const runs: PassRun[] = [];
+    for (const plan of job.runs) {
+      const part = await createRunPart({ dir: job.out, runId: plan.runId, blocks: space.blocks });
+      parts.push(part);
+      runs.push(passRun(trace, plan, part));
+    }
+    const spans = spansOf(trace, job);
+    const summary = runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, signal, onProgress });
+    for (let i = 0; i < parts.length; i++) await parts[i]!.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
+    return { touches: summary.touches };
+  } catch (error) {
+    await Promise.all(parts.map((part) => part.abort()));
+    throw error;
+  } finally {
+    trace.close();
+  }
+}
+
+function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
+  const shared = { runId: plan.runId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
+  const stream = trace.manifest.streams.find(({ stream: name }) => name === plan.stream);
+  if (plan.kind === 'observed') return { ...shared, work: { kind: 'observed', reports: observedReports(trace, stream!, trace.space(plan.space), plan.range) } };
+  const recorded = stream === undefined ? null : recordedCycles(trace.observations(stream.stream));
+  return { ...shared, work: { kind: 'simulated', scheme: schemes.get(plan.scheme), params: plan.params, recorded } };
+}
+
+/** The recorded spans inside the wanted time; logs without spans count as one. */
+export function spansOf(trace: TraceReader, job: Pick<Job, 'time' | 'runs'>): TraceSpan[] {
+  const { frames } = trace.space(job.runs[0]!.space);
+  const recorded =
+    trace.manifest.spans.length > 0
+      ? trace.manifest.spans
+      : frames.n === 0
+        ? []
+        : [{ t0Ns: frames.t0Ns[0]!, t1Ns: frames.t1Ns[frames.n - 1]!, label: '' }];
+  const [from, to] = job.time ?? [-Infinity, Infinity];
+  const spans = recorded.filter(({ t0Ns, t1Ns }) => t1Ns > from && t0Ns < to).map((span) => ({ ...span, t0Ns: Math.max(from, span.t0Ns), t1Ns: Math.min(to, span.t1Ns) }));
+  if (spans.length === 0 && recorded.length > 0) throw new RunError('no accesses were recorded in the wanted time', 'workset info shows the recorded spans');
+  return spans;
+}
+
+function runRow(trace: TraceReader, job: Job, plan: RunPlan, spans: readonly TraceSpan[], windows: number): Row {
+  const { manifest } = trace;
+  const info = manifest.spaces.find(({ id }) => id === plan.space)!;
+  return {
+    run_id: plan.runId,
+    trace_id: manifest.traceId,
+    trace: manifest.name,
+    scheme: plan.scheme,
+    kind: plan.kind,
+    stream: plan.stream,
+    params: JSON.stringify(printable(plan)),
+    seed: plan.seed,
+    world: null,
+    space: plan.space,
+    truth: info.truth,
+    scope: 'mapped',
+    target: plan.target,
+    cost_profile: plan.profile,
+    status: 'ok',
+    error: null,
+    n_windows: windows,
+    n_pages: plan.range.to - plan.range.from,
+    duration_ns: spans.reduce((sum, { t0Ns, t1Ns }) => sum + t1Ns - t0Ns, 0),
+    vcpus: manifest.vcpus ?? 1,
+    version: job.version,
+  };
+}
+
+function printable(plan: RunPlan): Record<string, string> {
+  if (plan.kind === 'observed') return {};
+  const { config } = schemes.get(plan.scheme);
+  const entries = Object.entries(plan.params).map(([name, value]) => [name, formatParam(config[name]!, value)] as const);
+  if (plan.stream === null) return Object.fromEntries(entries);
+  return Object.fromEntries([...entries.filter(([name]) => name !== 'interval'), ['schedule', `as ${plan.stream}`]]);
+}

@@ -1,0 +1,138 @@
+/** What a replay will do: which runs, over which pages, under which identity. Pure; no file is written. */
+import { createHash } from 'node:crypto';
+import { parseParams, RunError, UsageError, type ObservationStream, type ParamValues, type SpaceId } from '@workset/model';
+import type { SpaceReader, TraceReader } from '@workset/store';
+import { rangeOf } from './observed.ts';
+import { DEFAULT_PROFILE } from './profiles.ts';
+import { schemes } from './registry.ts';
+import type { PageRange } from './scheme.ts';
+import { idsOf } from './memory/page-ranges.ts';
+
+/** A scheme by name, or with parameters as text or typed values. */
+export type SchemeSpec = string | ({ readonly id: string } & Readonly<Record<string, unknown>>);
+
+export interface PlanOptions {
+  /** Default: every scheme at its defaults. */
+  readonly schemes?: readonly SchemeSpec[] | undefined;
+  /** Interval of schemes whose user decides it, ns. Default 1 s. */
+  readonly windowNs?: number | undefined;
+  readonly seed?: number | undefined;
+  /** Seeds per randomised scheme. Default 1. */
+  readonly seeds?: number | undefined;
+  readonly space?: SpaceId | undefined;
+  /** Tracked addresses [start, end) in bytes. */
+  readonly addr?: readonly [number, number] | undefined;
+  /** Replayed time [t0, t1] on the trace clock, ns. */
+  readonly time?: readonly [number, number] | undefined;
+  readonly profile?: string | undefined;
+  /** Score the real trackers' reports in the trace, and repeat their cycles in the model. Default true. */
+  readonly observed?: boolean | undefined;
+}
+
+export interface RunPlan {
+  readonly runId: string;
+  /** Scheme id, or observed:<id>. */
+  readonly scheme: string;
+  readonly kind: 'simulated' | 'observed';
+  readonly space: SpaceId;
+  readonly range: PageRange;
+  readonly params: ParamValues;
+  readonly seed: number;
+  readonly profile: string;
+  /** Stream whose reports are scored (observed) or whose cycles are repeated (simulated). */
+  readonly stream: string | null;
+  readonly target: 'touched' | 'written';
+}
+
+/** Throws UsageError for unknown names, RunError when the trace has nothing to replay. */
+export function planRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
+  const runs = [...simulatedRuns(trace, options), ...(options.observed === false ? [] : observedRuns(trace, options))];
+  if (runs.length === 0) throw new RunError('nothing to replay: no scheme chosen and no tracker reports in the trace');
+  return runs;
+}
+
+function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
+  const wanted = options.schemes ?? (trace.manifest.truth === 'observed' ? [] : schemes.ids);
+  if (wanted.length === 0) return [];
+  if (trace.manifest.truth === 'observed') {
+    throw new RunError(
+      `${trace.path} holds no accesses (truth grade observed), so no scheme can be replayed`,
+      'ingest the trackers\' files together with an exact log of the same run (gt.vmgt), or leave --scheme out to compare the trackers with each other',
+    );
+  }
+  const space = trace.space(options.space ?? mainSpace(trace));
+  const range = trackedRange(space, options.addr);
+  return wanted.flatMap((spec) => {
+    const { scheme, params } = resolve(spec, options.windowNs);
+    const seeds = isRandomised(scheme.descriptor.id) ? (options.seeds ?? 1) : 1;
+    return Array.from({ length: seeds }, (_, i) =>
+      identify(trace, options, {
+        scheme: scheme.descriptor.id,
+        kind: 'simulated',
+        space: space.info.id,
+        range,
+        params,
+        seed: (options.seed ?? 1) + i,
+        profile: options.profile ?? DEFAULT_PROFILE,
+        stream: null,
+        target: scheme.descriptor.target,
+      }),
+    );
+  });
+}
+
+/** Every stream as it was reported, and, beside it, the model repeating its cycles. */
+function observedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
+  return trace.manifest.streams
+    .filter((stream) => trace.manifest.spaces.some(({ id }) => id === stream.space))
+    .filter((stream) => options.space === undefined || stream.space === options.space)
+    .flatMap((stream) => {
+      const space = trace.space(stream.space);
+      const range = rangeOf(stream, space);
+      const shared = { space: stream.space, range, seed: options.seed ?? 1, profile: options.profile ?? DEFAULT_PROFILE, stream: stream.stream };
+      const observed = identify(trace, options, { ...shared, scheme: `observed:${stream.tracker}`, kind: 'observed', params: {}, target: stream.target });
+      const model = modelOf(stream, trace, options);
+      if (model === undefined) return [observed];
+      return [observed, identify(trace, options, { ...shared, scheme: model.id, kind: 'simulated', params: model.params, target: stream.target })];
+    });
+}
+
+/** The simulated scheme that repeats a stream's cycles, if it is one that marks and looks, and there is truth to replay. */
+function modelOf(stream: ObservationStream, trace: TraceReader, options: PlanOptions): { id: string; params: ParamValues } | undefined {
+  if (trace.manifest.truth === 'observed' || !schemes.has(stream.tracker)) return undefined;
+  if (options.schemes !== undefined && !options.schemes.some((spec) => (typeof spec === 'string' ? spec : spec.id) === stream.tracker)) return undefined;
+  const scheme = schemes.get(stream.tracker);
+  if (!('interval' in scheme.config)) return undefined;
+  return { id: scheme.descriptor.id, params: parseParams(scheme.descriptor.id, scheme.config, {}) };
+}
+
+function resolve(spec: SchemeSpec, windowNs: number | undefined) {
+  const { id, ...given } = typeof spec === 'string' ? { id: spec } : spec;
+  const scheme = schemes.get(id);
+  const interval = 'interval' in scheme.config && windowNs !== undefined ? { interval: windowNs } : {};
+  return { scheme, params: parseParams(id, scheme.config, { ...interval, ...given }) };
+}
+
+/** Schemes whose reports depend on the seed. */
+function isRandomised(id: string): boolean {
+  return id.startsWith('damon');
+}
+
+function mainSpace(trace: TraceReader): SpaceId {
+  const { spaces } = trace.manifest;
+  return (spaces.find(({ id, nTouches }) => id === 'gpa' && nTouches > 0) ?? spaces.find(({ nTouches }) => nTouches > 0) ?? spaces[0]!).id;
+}
+
+function trackedRange(space: SpaceReader, addr: readonly [number, number] | undefined): PageRange {
+  if (addr === undefined) return { from: 0, to: space.info.nPages };
+  const startPage = Math.floor(addr[0] / 4096);
+  const range = idsOf(space, startPage, Math.ceil(addr[1] / 4096) - startPage);
+  if (range === undefined) throw new UsageError(`space ${space.info.id} has no contiguous memory at that address range`, 'workset info shows what the trace covers');
+  return range;
+}
+
+function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId'>): RunPlan {
+  const identity = JSON.stringify([trace.manifest.traceId, run.scheme, run.params, run.seed, run.space, run.range, run.stream, run.profile, options.time ?? null]);
+  const hash = createHash('sha256').update(identity).digest('hex').slice(0, 10);
+  return { runId: `${run.scheme.replace(':', '-')}-${hash}`, ...run };
+}

@@ -1,0 +1,52 @@
+/** Cost profiles: what one operation costs whom. Sources are design/kernel-semantics.md sections and captures/README-rwp.md. */
+import { defineRegistry, type CostProfile, type Price } from '@workset/model';
+
+const free: Price = { vcpuNs: 0, trackerNs: 0, source: 'not priced' };
+const tracker = (trackerNs: number, source: string): Price => ({ vcpuNs: 0, trackerNs, source });
+const vcpu = (vcpuNs: number, source: string): Price => ({ vcpuNs, trackerNs: 0, source });
+
+const x86Vm: CostProfile = {
+  id: 'x86-vm',
+  title: 'x86 virtual machine, 4 KiB pages; per-page figures measured on an EPYC guest or estimated',
+  prices: {
+    'rwp-arm': tracker(100, 'estimate 50-150 ns, proxy mprotect(NONE) 65-105 ns (semantics 2.5, 12)'),
+    'rwp-arm-skip': tracker(10, 'estimate: one page-table entry read'),
+    'rwp-fault': vcpu(900, 'proxy uffd-wp async fault 750-1000 ns in a VM (semantics 12)'),
+    'scan-accessed': tracker(10, 'PAGEMAP_SCAN 8-13 ns/page with matches (semantics 12)'),
+    'wp-arm': tracker(135, 'WRITEPROTECT large range 100-170 ns/page (semantics 12)'),
+    'wp-fault': vcpu(875, 'uffd-wp async fault 750-1000 ns in a VM (semantics 12)'),
+    'scan-written': tracker(1, 'PAGEMAP_SCAN fast path 1 ns/page (semantics 12)'),
+    'scan-rearm': tracker(52, 'PAGEMAP_SCAN WP_MATCHING 34-70 ns/page (semantics 12)'),
+    'idle-mark': tracker(50, 'estimate: bitmap write, without the rmap walk'),
+    'idle-read': tracker(50, 'estimate: bitmap read, without the rmap walk'),
+    'rmap-walk': tracker(400, 'estimate 200-600 ns, mapcount 1 (semantics 12)'),
+    'damon-sample': tracker(230, 'mkold + check, 0.23 us average (semantics 12)'),
+    'ept-violation': vcpu(1500, 'estimate 1.0-2.0 us exit to resume (semantics 12)'),
+    'tlb-flush': { vcpuNs: 2000, trackerNs: 2000, source: 'estimate 1-3 us base IPI (semantics 12)' },
+    syscall: tracker(300, 'estimate'),
+  },
+};
+
+const tcg73: CostProfile = {
+  id: 'tcg-7.3',
+  title: 'instruction counts x 2 ns of the 7.3-rc7 capture guests (shmem); ratios only, no caches or TLB misses',
+  prices: {
+    ...x86Vm.prices,
+    'rwp-arm': tracker(378, 'captures/README-rwp.md, costs'),
+    'rwp-arm-skip': tracker(51, 'captures/README-rwp.md, costs'),
+    'rwp-fault': vcpu(2204, 'captures/README-rwp.md, costs (shmem, mean of read and write)'),
+    'scan-accessed': tracker(185, 'captures/README-rwp.md, costs (every other page)'),
+    'wp-arm': tracker(338, 'captures/README-rwp.md, costs'),
+    'wp-fault': vcpu(2764, 'captures/README-rwp.md, costs (shmem)'),
+    'scan-written': tracker(31, 'captures/README-rwp.md, costs'),
+    'scan-rearm': tracker(153, 'captures/README-rwp.md, costs (184 all - 31 none)'),
+    'tlb-flush': free,
+    'ept-violation': free,
+  },
+};
+
+export const costProfiles = defineRegistry(
+  'cost profile',
+  [x86Vm, tcg73].map((profile) => ({ ...profile, descriptor: { id: profile.id, title: profile.title, source: 'design/kernel-semantics.md section 12' } })),
+);
+export const DEFAULT_PROFILE = 'x86-vm';

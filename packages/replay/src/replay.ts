@@ -1,0 +1,191 @@
+/** The public entry: plans the runs, shares them out over worker threads, writes the results directory. */
+import { createHash } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import pLimit from 'p-limit';
+import { InterruptedError, UsageError, WorksetError, type Row } from '@workset/model';
+import { createResultsDir, finishedRuns, openTrace, writeTablePart, type TraceManifest, type TraceReader } from '@workset/store';
+import type { Job } from './job.ts';
+import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
+import type { WorkerMessage, WorkerStart } from './worker.ts';
+
+export interface ReplayOptions extends PlanOptions {
+  /** Results directory; created, or resumed when it holds results. */
+  readonly out: string;
+  /** Worker threads. Default 1; results are the same for any number. */
+  readonly jobs?: number | undefined;
+  readonly version?: string | undefined;
+  readonly argv?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Touches applied so far over all workers, and in all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface ReplaySummary {
+  readonly out: string;
+  readonly runs: readonly RunPlan[];
+  /** Runs found finished in `out` and left alone. */
+  readonly skipped: readonly string[];
+  /** Touches applied, over all passes. */
+  readonly touches: number;
+}
+
+export interface DryRun {
+  readonly runs: readonly RunPlan[];
+  readonly passes: number;
+  readonly touches: number;
+  readonly memoryBytes: number;
+}
+
+/** What `replay` would do, without doing it. */
+export async function planReplay(tracePath: string, options: Omit<ReplayOptions, 'out'>): Promise<DryRun> {
+  const trace = await openTrace(tracePath);
+  try {
+    const runs = planRuns(trace, options);
+    const jobs = shareOut(runs, options.jobs ?? 1);
+    const touches = jobs.reduce((sum, group) => sum + trace.space(group[0]!.space).info.nTouches, 0);
+    const widest = Math.max(...trace.manifest.spaces.map(({ nPages, classBits }) => nPages * 4 * (2 ** classBits + 4)));
+    return { runs, passes: jobs.length, touches, memoryBytes: widest * Math.min(jobs.length, options.jobs ?? 1) };
+  } finally {
+    trace.close();
+  }
+}
+
+/**
+ * Replays a trace under every planned run. A finished run in `out` is skipped; a failed or interrupted one leaves nothing.
+ * Throws UsageError, RunError, TraceFormatError, InterruptedError.
+ */
+export async function replay(tracePath: string, options: ReplayOptions): Promise<ReplaySummary> {
+  const trace = await openTrace(tracePath);
+  let plan: RunPlan[];
+  let total: number;
+  let manifest: TraceManifest;
+  let groups: RunPlan[][];
+  let skipped: Set<string>;
+  const version = options.version ?? '0.0.0';
+  try {
+    plan = planRuns(trace, options);
+    manifest = trace.manifest;
+    await createResultsDir(options.out, { version, argv: options.argv ?? [], traceId: manifest.traceId });
+    skipped = await finishedRuns(options.out);
+    groups = shareOut(
+      plan.filter(({ runId }) => !skipped.has(runId)),
+      options.jobs ?? 1,
+    );
+    total = groups.reduce((sum, group) => sum + trace.space(group[0]!.space).info.nTouches, 0);
+    await writeInputs(options.out, trace);
+  } finally {
+    trace.close();
+  }
+  const touches = await runGroups(groups, tracePath, options, version, total);
+  return { out: options.out, runs: plan, skipped: plan.map(({ runId }) => runId).filter((id) => skipped.has(id)), touches };
+}
+
+async function runGroups(groups: readonly (readonly RunPlan[])[], tracePath: string, options: ReplayOptions, version: string, total: number): Promise<number> {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const onAbort = (): void => void Atomics.store(stop, 0, 1);
+  if (options.signal?.aborted) onAbort();
+  options.signal?.addEventListener('abort', onAbort);
+  const limit = pLimit(Math.max(1, options.jobs ?? 1));
+  const done = groups.map(() => 0);
+  try {
+    const outcomes = await Promise.allSettled(
+      groups.map((runs, i) =>
+        limit(() => {
+          if (Atomics.load(stop, 0) === 1) throw new InterruptedError();
+          const job: Job = { trace: tracePath, out: options.out, version, runs, time: options.time };
+          return runWorker({ job, stop }, (touches) => {
+            done[i] = touches;
+            options.onProgress?.(done.reduce((sum, n) => sum + n, 0), total);
+          });
+        }).catch((error: unknown) => {
+          // One failed group stops the others; finished runs stay.
+          onAbort();
+          throw error;
+        }),
+      ),
+    );
+    const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown);
+    const cause = failures.find((error) => !(error instanceof InterruptedError)) ?? failures[0];
+    if (cause !== undefined) throw cause;
+    return done.reduce((sum, n) => sum + n, 0);
+  } finally {
+    options.signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function runWorker(start: WorkerStart, onProgress: (touches: number) => void): Promise<void> {
+  const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: start });
+  return new Promise<void>((resolve, reject) => {
+    let settled = false;
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'failed') {
+        settled = true;
+        reject(revive(message));
+        return;
+      }
+      onProgress(message.touches);
+      if (message.kind === 'done') settled = true;
+    });
+    worker.on('error', reject);
+    worker.on('exit', (code) => {
+      if (code === 0 && settled) resolve();
+      else reject(new Error(`a replay worker ended early with code ${code}`));
+    });
+  });
+}
+
+function revive(message: WorkerMessage & { kind: 'failed' }): Error {
+  if (message.code === undefined) return Object.assign(new Error(message.message), { name: message.name, stack: message.stack });
+  if (message.code === 'interrupted') return new InterruptedError(message.message);
+  if (message.code === 'usage') return new UsageError(message.message, message.hint);
+  return new WorksetError(message.code, message.exitCode!, message.message, {
+    ...(message.place === undefined ? {} : { place: message.place }),
+    ...(message.hint === undefined ? {} : { hint: message.hint }),
+  });
+}
+
+/** Groups by space, each space in at most `jobs` groups of about equal size; the order of runs is kept. */
+export function shareOut(runs: readonly RunPlan[], jobs: number): RunPlan[][] {
+  const spaces = [...new Set(runs.map(({ space }) => space))];
+  return spaces.flatMap((space) => {
+    const own = runs.filter((run) => run.space === space);
+    const groups: RunPlan[][] = Array.from({ length: Math.min(jobs, own.length) }, () => []);
+    own.forEach((run, i) => groups[i % groups.length]!.push(run));
+    return groups;
+  });
+}
+
+async function writeInputs(out: string, trace: TraceReader): Promise<void> {
+  const { manifest } = trace;
+  const inputs: Row[] = manifest.inputs.map((input) => ({
+    input_id: input.inputId,
+    trace_id: manifest.traceId,
+    path: input.path,
+    sha256: input.sha256,
+    size_bytes: input.sizeBytes,
+    format: input.format,
+    truth: input.truth,
+    space: input.space,
+    clock: input.clock,
+    t_first_ns: input.tFirstNs,
+    t_last_ns: input.tLastNs,
+    n_events: input.nEvents,
+    n_lost: input.nLost,
+    n_rejected: input.nRejected,
+    page_bytes: 4096,
+    vcpus: input.vcpus,
+  }));
+  const diagnostics: Row[] = manifest.diagnostics.map((item) => ({
+    input_id: item.inputId,
+    severity: item.severity,
+    code: item.code,
+    line: item.line,
+    byte_offset: item.byteOffset,
+    count: item.count,
+    message: item.message,
+  }));
+  const part = createHash('sha256').update(manifest.traceId).digest('hex').slice(0, 10);
+  await writeTablePart(out, 'inputs', part, inputs);
+  await writeTablePart(out, 'diagnostics', part, diagnostics);
+}

@@ -1,0 +1,123 @@
+/**
+ * What a tracking scheme is, and what a kernel shows it.
+ *
+ * A scheme never sees an access. It holds a `TrackingKernel`: system calls and page-table operations that answer what the
+ * real kernel would, each one charged to the run's cost ledger.
+ */
+import type { Descriptor, Nanos, PageBitmap, ParamSpec, ParamValues, Target } from '@workset/model';
+
+export interface SchemeDescriptor<Id extends string = string> extends Descriptor<Id> {
+  /** One line: the bits and calls it works with. */
+  readonly mechanism: string;
+  readonly sees: { readonly reads: boolean; readonly writes: boolean };
+  /** Smallest unit it can tell apart. */
+  readonly granularity: string;
+  readonly domain: 'virtual' | 'physical';
+  /** What it cannot see; printed in captions and `list`. */
+  readonly blindSpots: readonly string[];
+  /** What its reports are compared with first. */
+  readonly target: Target;
+}
+
+export interface TrackingScheme<Id extends string = string, Spec extends ParamSpec = ParamSpec> {
+  readonly descriptor: SchemeDescriptor<Id>;
+  /** Defaults are the kernel's where it has one. */
+  readonly config: Spec;
+  /** Starts the scheme at `kernel.now`; called again, with fresh kernel state, at the start of every recorded span. */
+  attach(kernel: TrackingKernel, config: ParamValues<Spec>): Tracker;
+}
+
+/** A scheme at work. */
+export interface Tracker {
+  /** Time of the first wake-up; Infinity = never. */
+  readonly firstWakeNs: Nanos;
+  /** Runs one tick at `now`; returns the time of the next one (later than now), Infinity = never. */
+  wake(now: Nanos): Nanos;
+}
+
+/** Half-open range of dense page ids. */
+export interface PageRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Times of one cycle of a real tracker, to be repeated by the model. */
+export interface RecordedCycle {
+  readonly cycle: number;
+  readonly setBeginNs: Nanos;
+  readonly setEndNs: Nanos;
+  readonly readBeginNs: Nanos;
+  readonly readEndNs: Nanos;
+}
+
+/** A scored region, in page numbers. */
+export interface RegionReport {
+  readonly startPage: number;
+  readonly nPages: number;
+  readonly score: number;
+  readonly ageNs: number | null;
+}
+
+export interface Report {
+  /** Marks were being set during [outerT0, claimT0] and read during [claimT1, outerT1]. claimT1 is now. */
+  readonly outerT0Ns: Nanos;
+  readonly claimT0Ns: Nanos;
+  readonly claimT1Ns: Nanos;
+  readonly outerT1Ns: Nanos;
+  /** Pages it calls accessed. Copied by the engine. */
+  readonly reported: PageBitmap;
+  /** Pages it could hold at all; all tracked pages when absent. */
+  readonly eligible?: PageBitmap;
+  readonly regions?: readonly RegionReport[];
+  /** True when the report carries no information by construction. */
+  readonly warmup?: boolean;
+}
+
+export interface TrackingKernel {
+  readonly now: Nanos;
+  /** The tracked pages. */
+  readonly range: PageRange;
+  /** Size of the dense id space, for bitmaps. */
+  readonly nPages: number;
+  /** Times of the real tracker to follow, when the run repeats a capture's schedule. */
+  readonly recorded: readonly RecordedCycle[] | null;
+  /** Uniform integer in [0, n), from the run's own seeded stream. */
+  random(n: number): number;
+  /** Page number of a dense id, and back (-1 = no such page). */
+  pageOf(id: number): number;
+  idOf(page: number): number;
+  /** Adds the tracked pages among the page numbers [startPage, startPage + nPages) to a set. */
+  addPages(set: PageBitmap, startPage: number, nPages: number): void;
+  /** Contiguous runs of page numbers that exist, ascending (for physical-address trackers). */
+  memoryRuns(): readonly { readonly startPage: number; readonly nPages: number }[];
+
+  /** UFFDIO_RWPROTECT(MODE_RWP): arms present entries; `pte none` stays untouched (kernel-semantics 2.1). */
+  uffdRwProtect(range: PageRange): void;
+  /** Adds to `out` the armed pages of the range (pagemap bit 57). */
+  uffdRwArmed(range: PageRange, out: PageBitmap): void;
+  /** PAGEMAP_SCAN(PAGE_IS_ACCESSED): adds entries that are not none and have no uffd bit (2.2). */
+  pagemapScanAccessed(range: PageRange, out: PageBitmap): void;
+
+  /** UFFDIO_WRITEPROTECT(MODE_WP) with WP_UNPOPULATED: present pages and markers for the others (3). */
+  uffdWriteProtect(range: PageRange): void;
+  /** PAGEMAP_SCAN(PAGE_IS_WRITTEN) with PM_SCAN_WP_MATCHING: adds written pages and re-protects them atomically. */
+  pagemapScanWritten(range: PageRange, out: PageBitmap): void;
+
+  /** Writes ones to page_idle/bitmap: rmap walk, A cleared, PG_idle set, LRU pages only (6). Adds the marked pages to `marked`. */
+  pageIdleMark(range: PageRange, marked: PageBitmap): void;
+  /** Reads page_idle/bitmap: adds the pages of `marked` that are no longer idle. */
+  pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void;
+
+  /** DAMON's mkold of one page: clear A, set PG_idle; false when the page does not exist or is not on an LRU list. */
+  damonMkold(page: number): boolean;
+  /** DAMON's young check of one page: A set, or PG_idle clear. */
+  damonYoung(page: number): boolean;
+
+  /** Hands a report to the scorer. */
+  report(report: Report): void;
+}
+
+/** @see TrackingScheme; keeps the literal id and parameter types. */
+export function defineScheme<const Id extends string, const Spec extends ParamSpec>(scheme: TrackingScheme<Id, Spec>): TrackingScheme<Id, Spec> {
+  return scheme;
+}

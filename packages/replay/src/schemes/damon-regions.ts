@@ -1,0 +1,190 @@
+/**
+ * DAMON's region machinery, shared by paddr and vaddr: sampling, aggregation, merging and splitting exactly as kernel-semantics 8.
+ * `kernel=6.1` and `7.3` differ in initial regions, age, repeated merging and the split rule (kernel-changes 12-14).
+ */
+import { PageBitmap, type Nanos } from '@workset/model';
+import type { Tracker, TrackingKernel } from '../scheme.ts';
+
+export interface DamonConfig {
+  readonly sample: number;
+  readonly aggr: number;
+  readonly min: number;
+  readonly max: number;
+  readonly threshold: number;
+  readonly kernel: string;
+}
+
+/** A region in page numbers, half open. */
+interface Region {
+  start: number;
+  end: number;
+  nr: number;
+  lastNr: number;
+  age: number;
+  /** Page picked for this sampling interval. */
+  pick: number;
+}
+
+export function damonTracker(kernel: TrackingKernel, config: DamonConfig, initial: readonly { startPage: number; nPages: number }[]): Tracker {
+  const damon = new Damon(kernel, config, initial);
+  return { firstWakeNs: damon.prepare(kernel.now), wake: (now) => damon.check(now) };
+}
+
+class Damon {
+  readonly #kernel: TrackingKernel;
+  readonly #config: DamonConfig;
+  readonly #modern: boolean;
+  #regions: Region[];
+  #aggregatedAt: Nanos;
+  #lastCount = 0;
+  #rotation = 0;
+
+  constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly { startPage: number; nPages: number }[]) {
+    this.#kernel = kernel;
+    this.#config = config;
+    this.#modern = config.kernel !== '6.1';
+    this.#aggregatedAt = kernel.now;
+    this.#regions = initial.filter(({ nPages }) => nPages > 0).map(({ startPage, nPages }) => freshRegion(startPage, startPage + nPages));
+    if (this.#modern) this.#splitAbove(this.#sizeLimit());
+  }
+
+  /** Picks one page per region and makes it old; returns the time of the check. */
+  prepare(now: Nanos): Nanos {
+    if (this.#regions.length === 0) return Infinity;
+    for (const region of this.#regions) {
+      region.pick = region.start + this.#kernel.random(region.end - region.start);
+      this.#kernel.damonMkold(region.pick);
+    }
+    return now + this.#config.sample;
+  }
+
+  /** Checks the picks, aggregates when it is time, prepares the next sampling interval. */
+  check(now: Nanos): Nanos {
+    for (const region of this.#regions) if (this.#kernel.damonYoung(region.pick)) region.nr++;
+    if (now - this.#aggregatedAt >= this.#config.aggr - this.#config.sample / 2) this.#aggregate(now);
+    return this.prepare(now);
+  }
+
+  #aggregate(now: Nanos): void {
+    const { aggr, sample, max } = this.#config;
+    const threshold = Math.floor(this.#regions.reduce((most, { nr }) => Math.max(most, nr), 0) / 10);
+    const limit = this.#sizeLimit();
+    this.#merge(threshold, limit, true);
+    if (this.#modern) {
+      const most = Math.max(1, Math.floor(aggr / sample));
+      for (let t = threshold; this.#regions.length > max && t < most; ) {
+        t = t >= most / 2 ? most : Math.max(1, t * 2);
+        this.#merge(t, limit, false);
+      }
+      this.#splitAbove(limit);
+    }
+    this.#report(now);
+    for (const region of this.#regions) {
+      region.lastNr = region.nr;
+      region.nr = 0;
+    }
+    if (this.#modern) this.#split73();
+    else this.#split61();
+    this.#aggregatedAt = now;
+  }
+
+  /** Largest size a merge may produce, pages: total / min_nr_regions. */
+  #sizeLimit(): number {
+    const total = this.#regions.reduce((sum, { start, end }) => sum + end - start, 0);
+    return Math.max(1, Math.floor(total / this.#config.min));
+  }
+
+  #merge(threshold: number, limit: number, updateAge: boolean): void {
+    const merged: Region[] = [];
+    for (const region of this.#regions) {
+      if (updateAge) region.age = this.#changed(region, threshold) ? 0 : region.age + 1;
+      const left = merged.at(-1);
+      if (left !== undefined && left.end === region.start && Math.abs(left.nr - region.nr) <= threshold && region.end - left.start <= limit) join(left, region);
+      else merged.push(region);
+    }
+    this.#regions = merged;
+  }
+
+  #changed({ nr, lastNr }: Region, threshold: number): boolean {
+    return Math.abs(nr - lastNr) > threshold || (this.#modern && (nr === 0) !== (lastNr === 0));
+  }
+
+  #splitAbove(limit: number): void {
+    this.#regions = this.#regions.flatMap((region) => {
+      const pieces: Region[] = [];
+      for (let start = region.start; start < region.end; start += limit) pieces.push({ ...region, start, end: Math.min(region.end, start + limit) });
+      return pieces;
+    });
+  }
+
+  #split61(): void {
+    const count = this.#regions.length;
+    if (count > this.#config.max / 2) return;
+    this.#splitAll(this.#lastCount === count && count < this.#config.max / 3 ? 3 : 2);
+    this.#lastCount = count;
+  }
+
+  #split73(): void {
+    const count = this.#regions.length;
+    const { max } = this.#config;
+    if (count >= max) return;
+    if (count > max / 2) this.#splitSome(Math.floor(max / (max - count)));
+    else this.#splitAll(this.#lastCount === count && count < max / 3 ? 3 : 2);
+    this.#lastCount = count;
+  }
+
+  /** Splits one region in every `every`, at an offset that rotates. */
+  #splitSome(every: number): void {
+    const offset = this.#rotation++ % every;
+    this.#regions = this.#regions.flatMap((region, i) => (i % every === offset ? this.#cut(region, 2) : [region]));
+  }
+
+  #splitAll(pieces: number): void {
+    this.#regions = this.#regions.flatMap((region) => this.#cut(region, pieces));
+  }
+
+  /** Cuts the left part again and again, at a random multiple of 10 percent, while it is longer than two pages. */
+  #cut(region: Region, pieces: number): Region[] {
+    const out: Region[] = [];
+    let left = region;
+    for (let i = 0; i < pieces - 1 && left.end - left.start > 2; i++) {
+      const size = left.end - left.start;
+      const cut = Math.floor(((1 + this.#kernel.random(9)) * size) / 10);
+      if (cut === 0 || cut >= size) continue;
+      out.unshift({ ...left, start: left.start + cut });
+      left = { ...left, end: left.start + cut };
+    }
+    return [left, ...out];
+  }
+
+  #report(now: Nanos): void {
+    const reported = new PageBitmap(this.#kernel.nPages);
+    const eligible = new PageBitmap(this.#kernel.nPages);
+    for (const { start, end, nr } of this.#regions) {
+      this.#kernel.addPages(eligible, start, end - start);
+      if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
+    }
+    this.#kernel.report({
+      outerT0Ns: this.#aggregatedAt,
+      claimT0Ns: this.#aggregatedAt,
+      claimT1Ns: now,
+      outerT1Ns: now,
+      reported,
+      eligible,
+      regions: this.#regions.map(({ start, end, nr, age }) => ({ startPage: start, nPages: end - start, score: nr, ageNs: age * this.#config.aggr })),
+    });
+  }
+}
+
+function freshRegion(start: number, end: number): Region {
+  return { start, end, nr: 0, lastNr: 0, age: 0, pick: start };
+}
+
+/** Size-weighted integer means; lastNr stays the left one's. */
+function join(left: Region, right: Region): void {
+  const sizeLeft = left.end - left.start;
+  const sizeRight = right.end - right.start;
+  left.nr = Math.floor((left.nr * sizeLeft + right.nr * sizeRight) / (sizeLeft + sizeRight));
+  left.age = Math.floor((left.age * sizeLeft + right.age * sizeRight) / (sizeLeft + sizeRight));
+  left.end = right.end;
+}

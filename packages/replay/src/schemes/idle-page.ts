@@ -1,0 +1,38 @@
+/** Idle page tracking through page_idle/bitmap (kernel-semantics 6). */
+import { NS_PER_MS, NS_PER_S, PageBitmap } from '@workset/model';
+import { defineScheme } from '../scheme.ts';
+import { cycleTracker } from './cycle.ts';
+
+export const idlePage = defineScheme({
+  descriptor: {
+    id: 'idle-page',
+    title: 'idle page tracking (page_idle/bitmap)',
+    source: 'Linux Documentation/admin-guide/mm/idle_page_tracking.rst; kernel-semantics 6',
+    mechanism: 'marking walks the reverse map, clears A bits and sets PG_idle; reading walks again and clears PG_idle where a bit was set',
+    sees: { reads: true, writes: true },
+    granularity: 'folio',
+    domain: 'physical',
+    blindSpots: [
+      'accesses that hit a TLB entry cached before the marks were set (no flush)',
+      'pages on no LRU list, or populated after marking: 0 means "accessed or not trackable"',
+      'DMA and kernel direct-map accesses',
+      'history is lost when a folio is freed, migrated or swapped',
+      'MGLRU aging consumes A bits',
+    ],
+    target: 'touched',
+  },
+  config: {
+    interval: { kind: 'duration', default: NS_PER_S, min: NS_PER_MS, unit: 'ns', help: 'sleep between marking and reading', source: 'user space decides; replay --window' },
+  },
+  attach(kernel, { interval }) {
+    let marked = new PageBitmap(kernel.nPages);
+    return cycleTracker(kernel, interval, {
+      set() {
+        marked = new PageBitmap(kernel.nPages);
+        kernel.pageIdleMark(kernel.range, marked);
+        return marked;
+      },
+      read: (reported) => kernel.pageIdleRead(kernel.range, marked, reported),
+    });
+  },
+});

@@ -1,0 +1,33 @@
+/** Worker thread: runs one job, polls a shared flag for cancellation, posts progress. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { WorksetError } from '@workset/model';
+import { runJob, type Job } from './job.ts';
+
+export interface WorkerStart {
+  readonly job: Job;
+  /** One int32 on a SharedArrayBuffer: 1 = stop. */
+  readonly stop: Int32Array;
+}
+export type WorkerMessage =
+  | { readonly kind: 'progress'; readonly touches: number }
+  | { readonly kind: 'done'; readonly touches: number }
+  | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string | undefined; readonly code: string | undefined; readonly exitCode: number | undefined; readonly hint: string | undefined; readonly place: object | undefined };
+
+const { job, stop } = workerData as WorkerStart;
+const port = parentPort!;
+const send = (message: WorkerMessage): void => port.postMessage(message);
+// The engine never yields to the event loop, so the signal reads the flag itself.
+const signal = {
+  get aborted() {
+    return Atomics.load(stop, 0) === 1;
+  },
+} as AbortSignal;
+
+try {
+  const { touches } = await runJob(job, signal, (done) => send({ kind: 'progress', touches: done }));
+  send({ kind: 'done', touches });
+} catch (error) {
+  const known = error instanceof WorksetError ? error : undefined;
+  const { name, message, stack } = error as Error;
+  send({ kind: 'failed', name, message, stack, code: known?.code, exitCode: known?.exitCode, hint: known?.hint, place: known?.place });
+}
