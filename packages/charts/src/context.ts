@@ -1,0 +1,106 @@
+/** Which runs a chart shows, and what they are called. */
+import type { ChartContext, ChartParams, DataRow, QuerySource, RunInfo } from './chart.ts';
+import type { Theme } from './style.ts';
+import { groupBy, inList, num, text } from './values.ts';
+
+export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
+FROM runs WHERE status <> 'failed' AND scheme <> 'truth' ORDER BY trace, kind DESC, scheme, run_id`;
+
+/** Names of the tables and views that the source has. */
+export async function tablesOf(source: QuerySource): Promise<ReadonlySet<string>> {
+  const { rows } = await source.query('SELECT table_name FROM information_schema.tables');
+  return new Set(rows.map((row) => text(row, 'table_name')));
+}
+
+/** Fills in every default of `params` from what the source holds. */
+export async function loadContext(
+  source: QuerySource,
+  params: ChartParams,
+  look: { theme: Theme; width: number },
+): Promise<ChartContext> {
+  const tables = await tablesOf(source);
+  const found = tables.has('runs') ? nameRuns((await source.query(RUNS_SQL)).rows) : [];
+  const wanted = params.runs;
+  const allRuns = wanted === undefined ? found : found.filter((run) => matches(run, wanted));
+  const traces = [...new Set(allRuns.map((run) => run.trace))];
+  const trace = params.trace ?? mostRuns(allRuns) ?? '';
+  const ofTrace = allRuns.filter((run) => run.trace === trace);
+  const runs = ofTrace.slice(0, params.maxRuns ?? 16);
+  return {
+    trace, traces, runs, allRuns,
+    omitted: ofTrace.length - runs.length,
+    scope: params.scope ?? 'any',
+    target: params.target ?? 'touched',
+    truth: unique(runs.map((run) => run.truth)),
+    costProfile: unique(runs.filter((run) => run.kind === 'simulated').map((run) => run.costProfile)),
+    ...look,
+  };
+}
+
+function matches(run: RunInfo, wanted: readonly string[]): boolean {
+  const scheme = run.kind === 'observed' ? `observed:${run.family}` : run.family;
+  return wanted.includes(run.runId) || wanted.includes(scheme) || wanted.includes(run.variant);
+}
+
+function mostRuns(runs: readonly RunInfo[]): string | undefined {
+  const groups = [...groupBy(runs, (run) => run.trace)];
+  return groups.sort((a, b) => b[1].length - a[1].length)[0]?.[0];
+}
+
+function unique(names: readonly string[]): string {
+  return [...new Set(names.filter((name) => name !== ''))].join(', ');
+}
+
+/** Labels runs so that no two of a trace look alike: parameters are named only where siblings differ. */
+function nameRuns(rows: readonly DataRow[]): RunInfo[] {
+  const family = (row: DataRow): string => text(row, 'scheme').replace(/^observed:/, '');
+  const groups = groupBy(rows, (row) => `${text(row, 'trace')}\0${text(row, 'kind')}\0${family(row)}`);
+  return [...groups.values()].flatMap((siblings) => {
+    const differing = differingParams(siblings);
+    return siblings.map((row) => nameRun(row, family(row), differing));
+  });
+}
+
+function nameRun(row: DataRow, family: string, differing: readonly string[]): RunInfo {
+  const params = parseObject(text(row, 'params'));
+  const kind = text(row, 'kind') === 'observed' ? 'observed' : 'simulated';
+  const stream = row['stream'] === null || row['stream'] === undefined ? null : text(row, 'stream');
+  const extra = differing.map((name) => `${name}=${paramText(name === 'seed' ? num(row, 'seed') : params[name])}`);
+  const variant = kind === 'observed' ? family : [family, ...extra].join(' ');
+  return {
+    runId: text(row, 'run_id'), trace: text(row, 'trace'), family, kind, stream, variant,
+    label: kind === 'observed' ? `${family} (observed${stream === null ? '' : ` ${stream}`})` : variant,
+    params: text(row, 'params'), truth: text(row, 'truth'), target: text(row, 'target'), costProfile: text(row, 'cost_profile'),
+    nPages: num(row, 'n_pages'), nWindows: num(row, 'n_windows'), durationNs: num(row, 'duration_ns'), vcpus: num(row, 'vcpus'),
+  };
+}
+
+function differingParams(rows: readonly DataRow[]): string[] {
+  const objects = rows.map((row) => parseObject(text(row, 'params')));
+  const names = [...new Set(objects.flatMap((object) => Object.keys(object)))];
+  const differing = names.filter((name) => new Set(objects.map((object) => JSON.stringify(object[name]))).size > 1);
+  if (new Set(rows.map((row) => num(row, 'seed'))).size > 1) differing.push('seed');
+  return differing;
+}
+
+function parseObject(json: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+function paramText(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value ?? null);
+}
+
+/** `run_id IN (…)` for the runs drawn. */
+export function runFilter(ctx: ChartContext, column = 'run_id'): string {
+  return `${column} IN ${inList(ctx.runs.map((run) => run.runId))}`;
+}
+
+export function allRunFilter(ctx: ChartContext, column = 'run_id'): string {
+  return `${column} IN ${inList(ctx.allRuns.map((run) => run.runId))}`;
+}

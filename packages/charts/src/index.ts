@@ -1,0 +1,3 @@
+export * from './chart.ts';
+export * from './registry.ts';
+export * from './render.ts';
