@@ -3,6 +3,7 @@
  * batch by batch, hashing on the way; reads small ones whole. All columns are non-null.
  */
 import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import {
   Binary,
@@ -33,16 +34,18 @@ export type ColumnValues = Int32Array | Float64Array | readonly string[] | reado
 /** What `close` reports about the finished file. */
 export interface WrittenFile {
   readonly bytes: number;
+  /** Empty when the writer was told not to hash. */
   readonly sha256: string;
 }
 
 class FileSink extends RecordBatchFileWriter {
   readonly fd: number;
-  readonly hash = createHash('sha256');
+  readonly hash: Hash | null;
 
-  constructor(path: string) {
+  constructor(path: string, hashed: boolean) {
     super({ autoDestroy: false });
     this.fd = openSync(path, 'wx+');
+    this.hash = hashed ? createHash('sha256') : null;
   }
   get position(): number {
     return this._position;
@@ -51,7 +54,7 @@ class FileSink extends RecordBatchFileWriter {
     if (!this._started || chunk.byteLength === 0) return this;
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     writeFully(this.fd, bytes);
-    this.hash.update(bytes);
+    this.hash?.update(bytes);
     this._position += bytes.byteLength;
     return this;
   }
@@ -70,11 +73,11 @@ export class ArrowFileWriter {
   #closed = false;
 
   /** Creates the file (which must not exist); `metadata` goes into the schema. */
-  constructor(path: string, types: ColumnTypes, metadata: Readonly<Record<string, string>> = {}) {
+  constructor(path: string, types: ColumnTypes, metadata: Readonly<Record<string, string>> = {}, hashed = true) {
     this.#types = types;
     const fields = Object.entries(types).map(([name, type]) => new Field(name, new TYPES[type](), false));
     this.#schema = new Schema(fields, new Map(Object.entries(metadata)));
-    this.#sink = new FileSink(path);
+    this.#sink = new FileSink(path, hashed);
     this.#sink.reset(undefined, this.#schema);
   }
 
@@ -90,15 +93,15 @@ export class ArrowFileWriter {
   close(): WrittenFile {
     this.#sink.reset(undefined, this.#schema);
     const bytes = this.#sink.position;
+    fsyncSync(this.#sink.fd);
     this.abort();
-    return { bytes, sha256: this.#sink.hash.digest('hex') };
+    return { bytes, sha256: this.#sink.hash?.digest('hex') ?? '' };
   }
 
   /** Closes the descriptor without finishing the file. */
   abort(): void {
     if (this.#closed) return;
     this.#closed = true;
-    fsyncSync(this.#sink.fd);
     closeSync(this.#sink.fd);
   }
 }

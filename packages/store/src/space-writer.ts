@@ -7,11 +7,11 @@ import type { ArrowFileWriter, ColumnTypes } from './arrow.ts';
 import { BlockIndex } from './block-index.ts';
 import { FRAME_TYPES, FrameLog } from './frame-log.ts';
 import type { FileEntry } from './manifest.ts';
-import { renumberTouches, touchFileName, TouchStream } from './touch-file.ts';
+import { finishTouches, touchFileName, TouchStream } from './touch-file.ts';
 import type { FrameColumns } from './types.ts';
 
-/** Creates a column file inside the directory being written. */
-export type CreateFile = (name: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>) => ArrowFileWriter;
+/** Creates a column file inside the directory being written; `hashed` false leaves its checksum to a later pass. */
+export type CreateFile = (name: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>, hashed?: boolean) => ArrowFileWriter;
 
 export class SpaceWriter {
   readonly id: SpaceId;
@@ -28,7 +28,7 @@ export class SpaceWriter {
     this.#create = create;
     this.#classBits = classBits;
     this.#blocks = new BlockIndex(id, 31 - classBits);
-    this.#touches = new TouchStream(create(touchFileName(id), { touch: 'int32' }, this.#metadata()), this.#blocks, classBits);
+    this.#touches = new TouchStream(create(touchFileName(id), { touch: 'int32' }, this.#metadata(), false), this.#blocks, classBits);
   }
 
   frame(t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses: number): void {
@@ -39,7 +39,8 @@ export class SpaceWriter {
   }
 
   declareRange(startPage: number, nPages: number): void {
-    const end = Math.ceil((startPage + nPages) / BLOCK_PAGES);
+    assert(startPage >= 0 && nPages >= 0, `range of ${nPages} pages at page ${startPage}`);
+    const end = nPages === 0 ? 0 : Math.ceil((startPage + nPages) / BLOCK_PAGES);
     for (let block = Math.floor(startPage / BLOCK_PAGES); block < end; block++) this.#blocks.base(block);
   }
 
@@ -61,11 +62,10 @@ export class SpaceWriter {
 
   #closeTouches(sorted: Float64Array): FileEntry {
     const name = touchFileName(this.id);
-    const { batches } = this.#touches;
-    const written = this.#touches.close();
-    const delta = blockMoves(this.#blocks.seen, sorted);
-    if (delta.every((move) => move === 0)) return { name, ...written, batches };
-    return { name, bytes: written.bytes, ...renumberTouches(join(this.#dir, name), batches, delta, this.#classBits) };
+    const bytes = this.#touches.close();
+    const moves = blockMoves(this.#blocks.seen, sorted);
+    const delta = moves.some((move) => move !== 0) ? moves : null;
+    return { name, bytes, ...finishTouches(join(this.#dir, name), this.#touches.batches, delta, this.#classBits) };
   }
 
   #writeFrames(frames: FrameColumns): FileEntry {

@@ -1,9 +1,9 @@
 /** `touches.<space>.arrow`: one Int32 column in batches of 2^20 rows, written as a stream and, at the end, renumbered in place. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { SpaceId } from '@workset/model';
-import type { ArrowFileWriter, WrittenFile } from './arrow.ts';
+import type { ArrowFileWriter } from './arrow.ts';
 import type { BlockIndex } from './block-index.ts';
 import { readFully, writeFullyAt } from './files.ts';
 import type { BatchEntry } from './manifest.ts';
@@ -14,9 +14,12 @@ export function touchFileName(space: SpaceId): string {
   return `touches.${space}.arrow`;
 }
 
+/** A batch as the writer leaves it; its checksum comes with `finishTouches`. */
+export type BatchPlace = Omit<BatchEntry, 'crc32'>;
+
 /** Encodes touches into the batch being filled and hands full batches to the file. */
 export class TouchStream {
-  readonly batches: BatchEntry[] = [];
+  readonly batches: BatchPlace[] = [];
   readonly #file: ArrowFileWriter;
   readonly #blocks: BlockIndex;
   readonly #classBits: number;
@@ -36,87 +39,79 @@ export class TouchStream {
   append(n: number, page: Float64Array | Uint32Array, cls: Uint8Array): void {
     for (let i = 0; i < n; ) {
       const end = Math.min(n, i + BATCH_ROWS - this.#fill);
-      encode(this.#batch, this.#fill, this.#blocks, this.#classBits, page, cls, i, end);
+      this.#blocks.encode(page, cls, this.#classBits, i, end, this.#batch, this.#fill);
       this.#fill += end - i;
       i = end;
       if (this.#fill === BATCH_ROWS) this.#flush();
     }
   }
 
-  close(): WrittenFile {
+  /** Writes the last batch and the footer; returns the file's length. */
+  close(): number {
     if (this.#fill > 0) this.#flush();
-    return this.#file.close();
+    return this.#file.close().bytes;
   }
 
   #flush(): void {
     const touch = this.#batch.subarray(0, this.#fill);
-    const offset = this.#file.write(this.#fill, { touch });
-    this.batches.push({ offset, rows: this.#fill, crc32: crc32(bytesOf(touch)) });
+    this.batches.push({ offset: this.#file.write(this.#fill, { touch }), rows: this.#fill });
     this.#fill = 0;
   }
 }
 
-function encode(
-  out: Int32Array,
-  at: number,
-  blocks: BlockIndex,
+/**
+ * Second and last pass over a written file, in file order with one batch in memory: adds `delta[old block id]` blocks to every touch
+ * (null = the ids are right already) and takes the checksums.
+ */
+export function finishTouches(
+  path: string,
+  places: readonly BatchPlace[],
+  delta: Int32Array | null,
   classBits: number,
-  page: Float64Array | Uint32Array,
-  cls: Uint8Array,
-  from: number,
-  to: number,
-): void {
-  let lastBlock = -1;
-  let base = 0;
-  for (let i = from; i < to; i++, at++) {
-    const number = page[i]!;
-    const block = Math.floor(number / 512);
-    if (block !== lastBlock) {
-      base = blocks.base(block);
-      lastBlock = block;
-    }
-    out[at] = ((base + (number - block * 512)) << classBits) | cls[i]!;
+): { readonly sha256: string; readonly batches: readonly BatchEntry[] } {
+  const fd = openSync(path, 'r+');
+  try {
+    const file = new HashedFile(fd);
+    const batch = new Int32Array(BATCH_ROWS);
+    const batches = places.map(({ offset, rows }) => {
+      file.hashTo(offset);
+      const touches = batch.subarray(0, rows);
+      readFully(fd, touches, touches.byteLength, offset);
+      if (delta !== null) {
+        addBlocks(touches, delta, classBits);
+        writeFullyAt(fd, touches, offset);
+      }
+      file.hash(touches);
+      return { offset, rows, crc32: crc32(bytesOf(touches)) };
+    });
+    file.hashTo(fstatSync(fd).size);
+    fsyncSync(fd);
+    return { sha256: file.digest(), batches };
+  } finally {
+    closeSync(fd);
   }
 }
 
-/**
- * Adds `delta[old block id]` blocks to every touch of a finished file and hashes the result. One pass in file order, one batch in memory.
- */
-export function renumberTouches(
-  path: string,
-  batches: readonly BatchEntry[],
-  delta: Int32Array,
-  classBits: number,
-): { readonly sha256: string; readonly batches: readonly BatchEntry[] } {
-  const hash = createHash('sha256');
-  const touches = new Int32Array(BATCH_ROWS);
-  const fd = openSync(path, 'r+');
-  try {
-    let hashed = 0;
-    const hashTo = (end: number): void => {
-      for (; hashed < end; ) {
-        const got = readFully(fd, touches, Math.min(end - hashed, touches.byteLength), hashed);
-        if (got === 0) return;
-        hash.update(bytesOf(touches).subarray(0, got));
-        hashed += got;
-      }
-    };
-    const renumbered = batches.map(({ offset, rows }) => {
-      hashTo(offset);
-      const batch = touches.subarray(0, rows);
-      readFully(fd, batch, batch.byteLength, offset);
-      addBlocks(batch, delta, classBits);
-      writeFullyAt(fd, batch, offset);
-      const bytes = bytesOf(batch);
-      hash.update(bytes);
-      hashed += bytes.length;
-      return { offset, rows, crc32: crc32(bytes) };
-    });
-    hashTo(Infinity);
-    fsyncSync(fd);
-    return { sha256: hash.digest('hex'), batches: renumbered };
-  } finally {
-    closeSync(fd);
+/** Hashes a file from its start, from memory where the caller has the bytes and from disk between. */
+class HashedFile {
+  readonly #fd: number;
+  readonly #hash = createHash('sha256');
+  #position = 0;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+  hash(next: NodeJS.ArrayBufferView): void {
+    this.#hash.update(next);
+    this.#position += next.byteLength;
+  }
+  hashTo(end: number): void {
+    const gap = new Uint8Array(end - this.#position);
+    readFully(this.#fd, gap, gap.length, this.#position);
+    this.hash(gap);
+  }
+  digest(): string {
+    return this.#hash.digest('hex');
   }
 }
 

@@ -1,15 +1,16 @@
 /** Writes a trace directory as `<out>.part` and renames it at the end, so `<out>` is never half a trace. */
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { SPACES, TRACE_FORMAT, TRACE_VERSION, UsageError } from '@workset/model';
 import type { Observation, ObservationStream, SpaceId } from '@workset/model';
-import type { ArrowFileWriter, ColumnTypes } from './arrow.ts';
+import type { ArrowFileWriter } from './arrow.ts';
 import { replaceDirectory, syncPath } from './files.ts';
 import { isTrace, MANIFEST_NAME, traceIdOf } from './manifest.ts';
 import type { FileEntry, TraceFile } from './manifest.ts';
 import { ObservationLog } from './observation-log.ts';
 import { SpaceWriter } from './space-writer.ts';
+import type { CreateFile } from './space-writer.ts';
 import type { TraceFinal, TraceManifest, TraceWriter, TraceWriterOptions } from './types.ts';
 
 /**
@@ -20,7 +21,7 @@ export async function createTraceWriter(options: TraceWriterOptions): Promise<Tr
   const out = resolve(options.out);
   refuseForeign(out);
   const arrow = await import('./arrow.ts');
-  return new DirectoryTraceWriter(out, options.classBits ?? 2, (path, types, metadata) => new arrow.ArrowFileWriter(path, types, metadata));
+  return new DirectoryTraceWriter(out, options.classBits ?? 2, arrow.ArrowFileWriter);
 }
 
 /** True when a trace is there already; throws UsageError when anything else is. */
@@ -34,21 +35,17 @@ class DirectoryTraceWriter implements TraceWriter {
   readonly #out: string;
   readonly #part: string;
   readonly #classBits: 0 | 1 | 2;
-  readonly #openFile: (path: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>) => ArrowFileWriter;
+  readonly #FileWriter: typeof ArrowFileWriter;
   readonly #open: ArrowFileWriter[] = [];
   readonly #spaces = new Map<SpaceId, SpaceWriter>();
   readonly #streams: ObservationStream[] = [];
   readonly #observations: ObservationLog;
 
-  constructor(
-    out: string,
-    classBits: 0 | 1 | 2,
-    openFile: (path: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>) => ArrowFileWriter,
-  ) {
+  constructor(out: string, classBits: 0 | 1 | 2, FileWriter: typeof ArrowFileWriter) {
     this.#out = out;
     this.#part = `${out}.part`;
     this.#classBits = classBits;
-    this.#openFile = openFile;
+    this.#FileWriter = FileWriter;
     this.#observations = new ObservationLog(this.#create);
     rmSync(this.#part, { recursive: true, force: true });
     mkdirSync(this.#part, { recursive: true });
@@ -102,9 +99,8 @@ class DirectoryTraceWriter implements TraceWriter {
     return space;
   }
 
-  readonly #create = (name: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>): ArrowFileWriter => {
-    assert.equal(basename(name), name);
-    const file = this.#openFile(join(this.#part, name), types, metadata);
+  readonly #create: CreateFile = (name, types, metadata, hashed) => {
+    const file = new this.#FileWriter(join(this.#part, name), types, metadata, hashed);
     this.#open.push(file);
     return file;
   };
