@@ -22,3 +22,16 @@ export type Target = (typeof TARGETS)[number];
 /** gpa = guest physical, gva = guest virtual, hva = host virtual, pfn = host physical, object = ids without an address. */
 export const SPACES = ['gpa', 'gva', 'hva', 'pfn', 'object'] as const;
 export type SpaceId = (typeof SPACES)[number];
+
+/**
+ * The classes (bit mask over class numbers) that count as `target` in `scope`, for touches with `classBits` class bits.
+ * Without a write bit every touch counts as a write too; without a kernel bit every touch counts as mapped.
+ */
+export function classesOf(classBits: number, scope: Scope, target: Target): number {
+  let mask = 0;
+  for (let cls = 0; cls < 1 << classBits; cls++) {
+    const counts = (target === 'touched' || classBits === 0 || (cls & WRITE) !== 0) && (scope === 'any' || (cls & KERNEL) === 0);
+    if (counts) mask |= 1 << cls;
+  }
+  return mask;
+}

@@ -7,7 +7,8 @@
 import { PageBitmap, SCOPES, type Scope, type Target } from '@workset/model';
 import type { RunPart, SetKind } from '@workset/store';
 import type { PageRange } from './scheme.ts';
-import { addNewer, type StampMemory } from './memory/stamps.ts';
+import { addNewer, addTouchedAndWritten } from './memory/bit-loops.ts';
+import type { StampMemory } from './memory/stamps.ts';
 
 /** The engine's clock and data, as claims need them. */
 export interface FrameClock {
@@ -30,6 +31,7 @@ export interface Window {
 interface TruthSet {
   readonly scope: Scope;
   readonly target: Target;
+  readonly classes: number;
   readonly sure: PageBitmap;
   maybe: PageBitmap | undefined;
 }
@@ -40,6 +42,8 @@ export class Truth {
   readonly #range: PageRange;
   readonly #window: Window;
   readonly #sets: TruthSet[] = [];
+  readonly #firstSure: number;
+  readonly #appliedAtClaim: number;
 
   /** Call when exactly the frames that end by claimT1 have been applied. */
   constructor(clock: FrameClock, range: PageRange, window: Window) {
@@ -47,36 +51,48 @@ export class Truth {
     this.#range = range;
     this.#window = window;
     const { memory } = clock;
-    const first = clock.firstStartingAt(window.claimT0Ns);
+    this.#appliedAtClaim = memory.framesApplied;
+    this.#firstSure = clock.firstStartingAt(window.claimT0Ns);
     for (const target of ['touched', 'written'] as const) {
       for (const scope of memory.scopesAgree ? (['any'] as const) : SCOPES) {
-        const sure = new PageBitmap(memory.nPages);
-        addNewer(memory.last(scope, target), range, first, sure);
-        this.#sets.push({ scope, target, sure, maybe: undefined });
+        this.#sets.push({ scope, target, classes: memory.classes(scope, target), sure: new PageBitmap(memory.nPages), maybe: undefined });
       }
     }
+    this.#addTouchedAfter(this.#firstSure, ({ sure }) => sure);
   }
 
   /** Takes the outer sets. Call when exactly the frames that end by outerT1 have been applied. */
   finish(): void {
     if (this.#sets[0]!.maybe !== undefined) return;
     const { memory } = this.#clock;
+    for (const set of this.#sets) set.maybe = new PageBitmap(memory.nPages);
     const first = this.#clock.firstEndingAfter(this.#window.outerT0Ns);
-    for (const set of this.#sets) {
-      set.maybe = new PageBitmap(memory.nPages);
-      addNewer(memory.last(set.scope, set.target), this.#range, first, set.maybe);
+    // Nothing between the two windows: no frame is cut, and no mark took time.
+    if (first !== this.#firstSure || memory.framesApplied !== this.#appliedAtClaim) this.#addTouchedAfter(first, ({ maybe }) => maybe!);
+    this.#addCutFrames();
+    for (const { maybe, sure } of this.#sets) maybe!.andNot(sure);
+  }
+
+  #addTouchedAfter(after: number, pick: (set: TruthSet) => PageBitmap): void {
+    const { memory } = this.#clock;
+    if (memory.classBits === 1) {
+      const [touched, written] = this.#sets.map(pick) as [PageBitmap, PageBitmap];
+      addTouchedAndWritten(memory.stamps, this.#range, after, touched, written);
+      return;
     }
-    const { classBits } = memory;
+    for (const set of this.#sets) addNewer(memory.last(set.classes), this.#range, after, pick(set));
+  }
+
+  #addCutFrames(): void {
+    const { classBits } = this.#clock.memory;
     const classMask = (1 << classBits) - 1;
     this.#clock.eachCutFrame(this.#window.outerT1Ns, (touches, from, to) => {
       for (let i = from; i < to; i++) {
         const id = touches[i]! >>> classBits;
         if (id < this.#range.from || id >= this.#range.to) continue;
-        const cls = touches[i]! & classMask;
-        for (const set of this.#sets) if (inSet(classBits, cls, set)) set.maybe!.add(id);
+        for (const { classes, maybe } of this.#sets) if (((classes >>> (touches[i]! & classMask)) & 1) === 1) maybe!.add(id);
       }
     });
-    for (const { maybe, sure } of this.#sets) maybe!.andNot(sure);
   }
 
   /** Writes truth and edge sets of window w. */
@@ -93,10 +109,4 @@ export class Truth {
 
 function kindOf(kind: 'truth' | 'edge', target: Target): SetKind {
   return target === 'touched' ? kind : `${kind}_writes`;
-}
-
-function inSet(classBits: number, cls: number, set: TruthSet): boolean {
-  const isWrite = classBits === 0 || (cls & 1) === 1;
-  const isKernel = classBits === 2 && (cls & 2) === 2;
-  return (set.target === 'touched' || isWrite) && (set.scope === 'any' || !isKernel);
 }

@@ -1,9 +1,10 @@
 /** The modelled kernel of one world: answers a scheme's calls from the shared stamps and this world's own clear and arm times. */
-import type { CostOp, Nanos, PageBitmap, Prng } from '@workset/model';
+import { PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
 import { addPageRange } from './page-ranges.ts';
-import { addNewer, type StampMemory } from './stamps.ts';
+import { addNewer, addNewerThanMarks, addStillMarked, markNewer } from './bit-loops.ts';
+import type { StampMemory } from './stamps.ts';
 
 export interface KernelWiring {
   readonly memory: StampMemory;
@@ -25,6 +26,9 @@ export class SimKernel implements TrackingKernel {
   readonly nPages: number;
   readonly recorded: readonly RecordedCycle[] | null;
   readonly #wiring: KernelWiring;
+  /** Classes that reach a user page-table entry, and the writes among them. */
+  readonly #touches: number;
+  readonly #writes: number;
   #rwpArmedAt: Int32Array | undefined;
   #wpArmedAt: Int32Array | undefined;
   #idleMarkedAt: Int32Array | undefined;
@@ -34,6 +38,8 @@ export class SimKernel implements TrackingKernel {
     this.range = wiring.range;
     this.nPages = wiring.memory.nPages;
     this.recorded = wiring.recorded;
+    this.#touches = wiring.memory.classes('mapped', 'touched');
+    this.#writes = wiring.memory.classes('mapped', 'written');
   }
 
   random(n: number): number {
@@ -57,14 +63,8 @@ export class SimKernel implements TrackingKernel {
     const armedAt = (this.#rwpArmedAt ??= new Int32Array(this.nPages));
     const last = this.#last();
     const now = this.#wiring.memory.framesApplied;
-    let armed = 0;
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      // last > armedAt: present, and never armed or resolved by an access since.
-      if (last[p]! > armedAt[p]!) {
-        armedAt[p] = now;
-        armed = (armed + 1) | 0;
-      }
-    }
+    // Newer than its mark: present, and never armed or resolved by an access since.
+    const armed = markNewer(last, armedAt, range, now);
     this.#wiring.charge('syscall', 1);
     this.#wiring.charge('rwp-arm', armed);
     this.#wiring.charge('rwp-arm-skip', range.to - range.from - armed);
@@ -75,20 +75,14 @@ export class SimKernel implements TrackingKernel {
     const armedAt = this.#rwpArmedAt;
     if (armedAt === undefined) return;
     const last = this.#last();
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) if (armedAt[p]! > 0 && last[p]! <= armedAt[p]!) out.add(p);
+    addStillMarked(last, armedAt, range, out);
   }
 
   pagemapScanAccessed(range: PageRange, out: PageBitmap): void {
     const armedAt = (this.#rwpArmedAt ??= new Int32Array(this.nPages));
     const last = this.#last();
-    let faults = 0;
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      if (last[p]! > armedAt[p]!) {
-        out.add(p);
-        // A page that had been armed was resolved by one async fault; an unarmed one was populated without.
-        faults = (faults + ((-armedAt[p]! >>> 31) | 0)) | 0;
-      }
-    }
+    // A page that had been armed was resolved by one async fault; an unarmed one was populated without.
+    const faults = addNewerThanMarks(last, armedAt, range, out);
     this.#wiring.charge('syscall', 1);
     this.#wiring.charge('scan-accessed', range.to - range.from);
     this.#wiring.charge('rwp-fault', faults);
@@ -104,16 +98,10 @@ export class SimKernel implements TrackingKernel {
 
   pagemapScanWritten(range: PageRange, out: PageBitmap): void {
     const armedAt = (this.#wpArmedAt ??= new Int32Array(this.nPages));
-    const written = this.#wiring.memory.last('mapped', 'written');
+    const written = this.#wiring.memory.last(this.#writes);
     const now = this.#wiring.memory.framesApplied;
-    let rearmed = 0;
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      if (written[p]! > armedAt[p]!) {
-        out.add(p);
-        armedAt[p] = now;
-        rearmed = (rearmed + 1) | 0;
-      }
-    }
+    addNewerThanMarks(written, armedAt, range, out);
+    const rearmed = markNewer(written, armedAt, range, now);
     this.#wiring.charge('syscall', 1);
     this.#wiring.charge('scan-written', range.to - range.from);
     this.#wiring.charge('scan-rearm', rearmed);
@@ -132,7 +120,9 @@ export class SimKernel implements TrackingKernel {
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void {
     const markedAt = (this.#idleMarkedAt ??= new Int32Array(this.nPages));
     const last = this.#last();
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) if (last[p]! > markedAt[p]! && marked.has(p)) accessed.add(p);
+    const newer = new PageBitmap(this.nPages);
+    addNewerThanMarks(last, markedAt, range, newer);
+    accessed.or(newer.and(marked));
     this.#wiring.charge('idle-read', range.to - range.from);
     this.#wiring.charge('rmap-walk', marked.count());
     this.#wiring.charge('syscall', Math.ceil((range.to - range.from) / PAGE_IDLE_PAGES_PER_SYSCALL));
@@ -142,7 +132,7 @@ export class SimKernel implements TrackingKernel {
     const id = this.idOf(page);
     if (id < 0) return false;
     const { memory } = this.#wiring;
-    if (memory.lastOf(id, 'mapped', 'touched') === 0) return false;
+    if (memory.lastOf(id, this.#touches) === 0) return false;
     (this.#idleMarkedAt ??= new Int32Array(this.nPages))[id] = memory.framesApplied;
     return true;
   }
@@ -151,7 +141,7 @@ export class SimKernel implements TrackingKernel {
     this.#wiring.charge('damon-sample', 1);
     const id = this.idOf(page);
     if (id < 0) return false;
-    return this.#wiring.memory.lastOf(id, 'mapped', 'touched') > (this.#idleMarkedAt?.[id] ?? 0);
+    return this.#wiring.memory.lastOf(id, this.#touches) > (this.#idleMarkedAt?.[id] ?? 0);
   }
 
   report(report: Report): void {
@@ -159,7 +149,7 @@ export class SimKernel implements TrackingKernel {
   }
 
   #last(): Int32Array {
-    return this.#wiring.memory.last('mapped', 'touched');
+    return this.#wiring.memory.last(this.#touches);
   }
 }
 

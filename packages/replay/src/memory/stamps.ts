@@ -4,21 +4,20 @@
  * Slot `denseId << classBits | class` holds 1 + the number of the last frame in which the page was touched in that class
  * (0 = never), so one store per touch serves everybody: a bit that hardware would have set since time t is `last > framesAt(t)`.
  */
-import type { PageBitmap, Scope, Target } from '@workset/model';
-import type { PageRange } from '../scheme.ts';
+import { classesOf, type Scope, type Target } from '@workset/model';
 
 export class StampMemory {
   readonly nPages: number;
-  readonly classBits: 0 | 1 | 2;
+  readonly classBits: number;
   readonly stamps: Int32Array;
   /** Frames applied so far; a touch stamped later has a larger stamp. */
   framesApplied = 0;
-  readonly #cache = new Map<string, { frames: number; last: Int32Array }>();
+  readonly #cache = new Map<number, { frames: number; last: Int32Array }>();
 
-  constructor(nPages: number, classBits: 0 | 1 | 2) {
+  constructor(nPages: number, classBits: number) {
     this.nPages = nPages;
     this.classBits = classBits;
-    this.stamps = new Int32Array(nPages << classBits);
+    this.stamps = new Int32Array(nPages * 2 ** classBits);
   }
 
   /** Applies rows [from, to) of `touches` as part of frame `frame` (0-based). The hot loop. */
@@ -28,29 +27,29 @@ export class StampMemory {
     for (let i = from | 0, end = to | 0; i < end; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
   }
 
-  /** Last stamp of one page. `mapped` leaves kernel touches out; `written` leaves reads out. */
-  lastOf(id: number, scope: Scope, target: Target): number {
-    const { stamps, classBits } = this;
-    if (classBits === 0) return stamps[id]!;
-    const slot = id << classBits;
-    let last = stamps[slot + 1]!;
-    if (target === 'touched') last = Math.max(last, stamps[slot]!);
-    if (classBits === 2 && scope === 'any') {
-      last = Math.max(last, stamps[slot + 3]!);
-      if (target === 'touched') last = Math.max(last, stamps[slot + 2]!);
+  /** The classes that count for a scope and target, as a bit mask over class numbers. */
+  classes(scope: Scope, target: Target): number {
+    return classesOf(this.classBits, scope, target);
+  }
+
+  /** Last stamp of one page over the classes of `mask`. */
+  lastOf(id: number, mask: number): number {
+    const { stamps } = this;
+    let last = 0;
+    for (let slot = id << this.classBits, rest = mask; rest !== 0; rest >>>= 1, slot++) {
+      if ((rest & 1) === 1 && stamps[slot]! > last) last = stamps[slot]!;
     }
     return last;
   }
 
-  /** Last stamps of all pages, shared by everyone who asks before the next frame is applied. Read only. */
-  last(scope: Scope, target: Target): Int32Array {
+  /** Last stamps of all pages over the classes of `mask`, shared by everyone who asks before the next frame. Read only. */
+  last(mask: number): Int32Array {
     if (this.classBits === 0) return this.stamps;
-    const key = `${this.classBits === 1 ? 'any' : scope} ${target}`;
-    const hit = this.#cache.get(key);
+    const hit = this.#cache.get(mask);
     if (hit !== undefined && hit.frames === this.framesApplied) return hit.last;
     const last = hit?.last ?? new Int32Array(this.nPages);
-    fillLast(this.stamps, this.classBits, scope, target, last);
-    this.#cache.set(key, { frames: this.framesApplied, last });
+    fillLast(this.stamps, this.classBits, mask, last);
+    this.#cache.set(mask, { frames: this.framesApplied, last });
     return last;
   }
 
@@ -60,42 +59,30 @@ export class StampMemory {
   }
 }
 
-function fillLast(stamps: Int32Array, classBits: number, scope: Scope, target: Target, last: Int32Array): void {
-  const n = last.length | 0;
-  const touched = target === 'touched';
-  if (classBits === 1) {
-    if (!touched) for (let p = 0; p < n; p = (p + 1) | 0) last[p] = stamps[(p << 1) + 1]!;
-    else
-      for (let p = 0; p < n; p = (p + 1) | 0) {
-        const r = stamps[p << 1]!;
-        const w = stamps[(p << 1) + 1]!;
-        last[p] = r > w ? r : w;
-      }
-    return;
-  }
-  const kernel = scope === 'any';
-  for (let p = 0; p < n; p = (p + 1) | 0) {
-    const s = p << 2;
-    let max = stamps[s + 1]!;
-    if (touched && stamps[s]! > max) max = stamps[s]!;
-    if (kernel) {
-      if (stamps[s + 3]! > max) max = stamps[s + 3]!;
-      if (touched && stamps[s + 2]! > max) max = stamps[s + 2]!;
-    }
-    last[p] = max;
+function fillLast(stamps: Int32Array, classBits: number, mask: number, last: Int32Array): void {
+  const slots = Array.from({ length: 1 << classBits }, (_, c) => c).filter((c) => ((mask >>> c) & 1) === 1);
+  const [first, second] = slots as [number, number];
+  if (slots.length === 1) copySlot(stamps, classBits, first, last);
+  else maxOfTwo(stamps, classBits, first, second, last);
+  for (const slot of slots.slice(2)) maxWith(stamps, classBits, slot, last);
+}
+
+function copySlot(stamps: Int32Array, classBits: number, slot: number, last: Int32Array): void {
+  for (let p = 0, n = last.length | 0; p < n; p = (p + 1) | 0) last[p] = stamps[(p << classBits) + slot]!;
+}
+
+function maxOfTwo(stamps: Int32Array, classBits: number, a: number, b: number, last: Int32Array): void {
+  for (let p = 0, n = last.length | 0; p < n; p = (p + 1) | 0) {
+    const x = stamps[(p << classBits) + a]!;
+    const y = stamps[(p << classBits) + b]!;
+    const d = (x - y) | 0;
+    last[p] = (x - (d & (d >> 31))) | 0;
   }
 }
 
-/** Adds to `out` the pages of the range whose stamp is greater than `after`. */
-export function addNewer(last: Int32Array, range: PageRange, after: number, out: PageBitmap): void {
-  const { words } = out;
-  const { from, to } = range;
-  let p = from;
-  while (p < to) {
-    const wordEnd = Math.min(to, (p | 31) + 1);
-    const word = p >>> 5;
-    let bits = 0;
-    for (; p < wordEnd; p = (p + 1) | 0) bits |= ((after - last[p]!) >>> 31) << (p & 31);
-    words[word]! |= bits;
+function maxWith(stamps: Int32Array, classBits: number, slot: number, last: Int32Array): void {
+  for (let p = 0, n = last.length | 0; p < n; p = (p + 1) | 0) {
+    const d = (last[p]! - stamps[(p << classBits) + slot]!) | 0;
+    last[p] = (last[p]! - (d & (d >> 31))) | 0;
   }
 }
