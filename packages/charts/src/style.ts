@@ -111,3 +111,14 @@ export const BYTES_LABEL = UNITS.slice(1).reduce(
 export const DURATION_LABEL =
   "datum.value >= 1e9 ? format(datum.value / 1e9, '.4~g') + ' s' : datum.value >= 1e6 ? format(datum.value / 1e6, '.4~g') + ' ms' : " +
   "datum.value >= 1e3 ? format(datum.value / 1e3, '.4~g') + ' us' : format(datum.value, '.4~g') + ' ns'";
+
+/** The same hues where they would be too dark to read on the dark background. */
+export const SERIES_DARK: Readonly<Record<string, string>> = {
+  '#0072b2': '#3d9bdc', '#d55e00': '#e8742a', '#009e73': '#1fb389', '#8a6d3b': '#b8975c', '#6f7f8c': '#93a3b0',
+};
+
+/** Colour of a scheme on the theme's background. */
+export function colorOf(family: string, theme: Theme): string {
+  const { color } = styleOf(family);
+  return theme === DARK ? (SERIES_DARK[color] ?? color) : color;
+}

@@ -5,7 +5,7 @@ import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import type { Panel } from '../panels.ts';
-import { styleOf } from '../style.ts';
+import { colorOf } from '../style.ts';
 import { groupBy, num, quote, text } from '../values.ts';
 
 const PAGE_BYTES = 4096;
@@ -35,7 +35,7 @@ export const heatmap: Chart<'heatmap'> = {
     if (truth.length > 0) list.push(panel('truth', ctx.theme.truth, truth, bands, domain, ctx));
     for (const run of ctx.runs) {
       const cells = reported.get(run.runId);
-      if (cells !== undefined) list.push(panel(run.label, styleOf(run.family).color, cells, bands, domain, ctx));
+      if (cells !== undefined) list.push(panel(run.label, colorOf(run.family, ctx.theme), cells, bands, domain, ctx));
     }
     const span = num(rows[0]!, 'n_pages') * PAGE_BYTES;
     return framed(heatmap, ctx, {

@@ -2,7 +2,7 @@
 import type { Chart, ChartContext, DataRow, Spec } from '../chart.ts';
 import { allRunFilter, runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
-import { styleOf } from '../style.ts';
+import { colorOf, styleOf } from '../style.ts';
 import { num, quote, text } from '../values.ts';
 
 /** Micro scores per run: sums over scored windows that carry information. */
@@ -44,7 +44,7 @@ FROM point a ORDER BY run_id`;
     const runs = ctx.runs.filter((run) => rows.some((row) => text(row, 'run_id') === run.runId));
     const color = {
       field: 'scheme', type: 'nominal', title: null,
-      scale: { domain: runs.map((run) => run.label), range: runs.map((run) => styleOf(run.family).color) },
+      scale: { domain: runs.map((run) => run.label), range: runs.map((run) => colorOf(run.family, ctx.theme)) },
     };
     const shape = { field: 'scheme', type: 'nominal', title: null, scale: { domain: runs.map((run) => run.label), range: runs.map((run) => styleOf(run.family).shape) } };
     const labels = new Map(runs.map((run) => [run.runId, run.label]));

@@ -5,7 +5,7 @@ import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import type { Panel } from '../panels.ts';
-import { BYTES_LABEL, binaryTicks, styleOf } from '../style.ts';
+import { BYTES_LABEL, binaryTicks, colorOf, styleOf } from '../style.ts';
 import { groupBy, num, numOrNull, quote, text } from '../values.ts';
 
 export const wssOverTime: Chart<'wss-over-time'> = {
@@ -57,7 +57,8 @@ function timeDomain(rows: readonly DataRow[]): [number, number] {
 }
 
 function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly DataRow[]>, domain: [number, number], top: number, ctx: ChartContext): Panel {
-  const style = styleOf(group[0]!.family);
+  const { dash } = styleOf(group[0]!.family);
+  const color = colorOf(group[0]!.family, ctx.theme);
   const points = group.flatMap((run) => byRun.get(run.runId)!.map((row) => ({
     t: num(row, 't_s'), truth: numOrNull(row, 'truth_bytes'), v: numOrNull(row, 'reported_bytes'), k: run.kind, s: `${run.runId} ${text(row, 'span')}`,
   })));
@@ -73,9 +74,9 @@ function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly Da
   if (points.some((point) => point.truth !== null)) {
     layer.push({ mark: { type: 'line', color: ctx.theme.truth, strokeWidth: 1.8, clip: true, aria: false }, encoding: { x, y: y('truth'), detail } });
   }
-  if (group.some((run) => run.kind === 'simulated')) layer.push(line('simulated', { color: style.color, strokeDash: style.dash }));
+  if (group.some((run) => run.kind === 'simulated')) layer.push(line('simulated', { color, strokeDash: dash }));
   if (group.some((run) => run.kind === 'observed')) {
-    layer.push(line('observed', { color: style.color, strokeDash: [3, 2], strokeWidth: 1.3, point: { filled: false, fill: ctx.theme.background, color: style.color, size: 14, strokeWidth: 1 } }));
+    layer.push(line('observed', { color, strokeDash: [3, 2], strokeWidth: 1.3, point: { filled: false, fill: ctx.theme.background, color, size: 14, strokeWidth: 1 } }));
   }
-  return { title: group[0]!.variant + (group.every((run) => run.kind === 'observed') ? ' (observed)' : ''), color: style.color, data: points, view: { layer } };
+  return { title: group[0]!.variant + (group.every((run) => run.kind === 'observed') ? ' (observed)' : ''), color, data: points, view: { layer } };
 }
