@@ -7,14 +7,14 @@ const COPY_BYTES = 4 << 20;
 
 /** Writes all bytes of a view at the file's position. */
 export function writeFully(fd: number, bytes: NodeJS.ArrayBufferView): void {
-  for (let done = 0; done < bytes.byteLength; ) {
+  for (let done = 0; done < bytes.byteLength;) {
     done += writeSync(fd, bytes, done, bytes.byteLength - done);
   }
 }
 
 /** Overwrites bytes from `position` on. */
 export function writeFullyAt(fd: number, bytes: NodeJS.ArrayBufferView, position: number): void {
-  for (let done = 0; done < bytes.byteLength; ) {
+  for (let done = 0; done < bytes.byteLength;) {
     done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done);
   }
 }
@@ -52,7 +52,7 @@ export function sha256File(path: string): string {
   const piece = new Uint8Array(COPY_BYTES);
   const fd = openSync(path, 'r');
   try {
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       const got = readFully(fd, piece, piece.length, position);
       if (got === 0) return hash.digest('hex');
       hash.update(piece.subarray(0, got));

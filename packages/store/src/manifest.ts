@@ -108,7 +108,11 @@ function checkShape(json: Readonly<Record<string, unknown>>, file: string): void
   if (typeof json['traceId'] !== 'string') missing.unshift('traceId');
   if (missing.length > 0) throw new TraceFormatError(`${file}: ${missing.join(', ')} missing or of the wrong type`, { file }, INGEST_AGAIN);
   for (const entry of json['files'] as FileEntry[]) {
-    const sound = typeof entry.name === 'string' && /^[\w.-]+$/.test(entry.name) && Number.isSafeInteger(entry.bytes) && typeof entry.sha256 === 'string';
+    const sound =
+      typeof entry.name === 'string' &&
+      /^[\w.-]+$/.test(entry.name) &&
+      Number.isSafeInteger(entry.bytes) &&
+      typeof entry.sha256 === 'string';
     if (!sound) throw new TraceFormatError(`${file}: the file table has a damaged entry ${JSON.stringify(entry)}`, { file }, INGEST_AGAIN);
   }
 }

@@ -136,7 +136,12 @@ function writeRegions(file: ArrowFileWriter, rows: readonly RegionRows[]): void 
   const total = rows.reduce((sum, { regions }) => sum + regions.startPage.length, 0);
   if (total === 0) return;
   const report = new Int32Array(total);
-  const columns = { start_page: new Float64Array(total), n_pages: new Float64Array(total), nr_accesses: new Float64Array(total), age: new Float64Array(total) };
+  const columns = {
+    start_page: new Float64Array(total),
+    n_pages: new Float64Array(total),
+    nr_accesses: new Float64Array(total),
+    age: new Float64Array(total),
+  };
   let at = 0;
   for (const { report: number, regions } of rows) {
     report.fill(number, at, at + regions.startPage.length);
@@ -153,7 +158,9 @@ function writeRegions(file: ArrowFileWriter, rows: readonly RegionRows[]): void 
 export function readObservations(reports: ArrowColumns, sets: ArrowColumns, regions: ArrowColumns): Map<string, Observation[]> {
   const found = { reported: readSets(sets, 'reported'), eligible: readSets(sets, 'eligible'), regions: readRegions(regions) };
   const stream = reports.texts('stream');
-  const [cycle, setBegin, setEnd, readBegin, readEnd] = ['cycle', 'set_begin_ns', 'set_end_ns', 'read_begin_ns', 'read_end_ns'].map((name) => reports.numbers(name));
+  const [cycle, setBegin, setEnd, readBegin, readEnd] = ['cycle', 'set_begin_ns', 'set_end_ns', 'read_begin_ns', 'read_end_ns'].map(
+    (name) => reports.numbers(name),
+  );
   const complete = reports.flags('complete');
   const counts = reports.texts('counts');
   const hasRegions = reports.flags('has_regions');
@@ -196,7 +203,7 @@ function readRegions(rows: ArrowColumns): Map<number, RegionColumns> {
   const nrAccesses = rows.numbers('nr_accesses');
   const age = rows.numbers('age');
   const found = new Map<number, RegionColumns>();
-  for (let from = 0; from < rows.rows; ) {
+  for (let from = 0; from < rows.rows;) {
     let to = from + 1;
     while (to < rows.rows && report[to] === report[from]) to++;
     found.set(report[from]!, {

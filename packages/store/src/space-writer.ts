@@ -11,7 +11,12 @@ import { finishTouches, touchFileName, TouchStream } from './touch-file.ts';
 import type { FrameColumns } from './types.ts';
 
 /** Creates a column file inside the directory being written; `hashed` false leaves its checksum to a later pass. */
-export type CreateFile = (name: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>, hashed?: boolean) => ArrowFileWriter;
+export type CreateFile = (
+  name: string,
+  types: ColumnTypes,
+  metadata: Readonly<Record<string, string>>,
+  hashed?: boolean,
+) => ArrowFileWriter;
 
 export class SpaceWriter {
   readonly id: SpaceId;

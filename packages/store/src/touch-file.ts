@@ -37,7 +37,7 @@ export class TouchStream {
   }
 
   append(n: number, page: Float64Array | Uint32Array, cls: Uint8Array): void {
-    for (let i = 0; i < n; ) {
+    for (let i = 0; i < n;) {
       const end = Math.min(n, i + BATCH_ROWS - this.#fill);
       this.#blocks.encode(page, cls, this.#classBits, i, end, this.#batch, this.#fill);
       this.#fill += end - i;

@@ -30,10 +30,16 @@ export function verifyTrace(path: string): TraceManifest {
   for (const entry of trace.files) {
     checkSize(path, entry);
     const file = join(path, entry.name);
-    if (sha256File(file) !== entry.sha256) throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
+    if (sha256File(file) !== entry.sha256)
+      throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
   }
   const id = traceIdOf(trace);
-  if (id !== trace.traceId) throw new TraceFormatError(`${path}/trace.json was edited: its contents give id ${id}, not ${trace.traceId}`, { file: path }, INGEST_AGAIN);
+  if (id !== trace.traceId)
+    throw new TraceFormatError(
+      `${path}/trace.json was edited: its contents give id ${id}, not ${trace.traceId}`,
+      { file: path },
+      INGEST_AGAIN,
+    );
   return trace;
 }
 
@@ -41,7 +47,12 @@ function checkSize(path: string, { name, bytes }: FileEntry): void {
   const file = join(path, name);
   const size = statSync(file, { throwIfNoEntry: false })?.size;
   if (size === undefined) throw new TraceFormatError(`${file} is missing`, { file }, INGEST_AGAIN);
-  if (size !== bytes) throw new TraceFormatError(`${file} has ${size} bytes instead of ${bytes}${size < bytes ? ': it is truncated' : ''}`, { file }, INGEST_AGAIN);
+  if (size !== bytes)
+    throw new TraceFormatError(
+      `${file} has ${size} bytes instead of ${bytes}${size < bytes ? ': it is truncated' : ''}`,
+      { file },
+      INGEST_AGAIN,
+    );
 }
 
 type Decode = (bytes: Uint8Array) => ArrowColumns;
@@ -68,7 +79,13 @@ class DirectoryTraceReader implements TraceReader {
       throw new UsageError(`trace ${this.manifest.name} has no space ${id}`, names === '' ? 'it holds no touches' : `it has ${names}`);
     }
     const touches = this.#entry(touchFileName(id));
-    const space = new ColumnSpaceReader(info, this.#columns(`blocks.${id}.arrow`), this.#columns(`frames.${id}.arrow`), join(this.path, touches.name), touches.batches ?? []);
+    const space = new ColumnSpaceReader(
+      info,
+      this.#columns(`blocks.${id}.arrow`),
+      this.#columns(`frames.${id}.arrow`),
+      join(this.path, touches.name),
+      touches.batches ?? [],
+    );
     this.#spaces.set(id, space);
     return space;
   }
@@ -102,7 +119,8 @@ class DirectoryTraceReader implements TraceReader {
     const entry = this.#entry(name);
     const file = join(this.path, name);
     const bytes = readWhole(file);
-    if (sha256(bytes) !== entry.sha256) throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
+    if (sha256(bytes) !== entry.sha256)
+      throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
     return this.#decode(bytes);
   }
 }
@@ -143,7 +161,8 @@ class ColumnSpaceReader implements SpaceReader {
     const bytes = batch.rows * 4;
     const got = readFully(this.#fd, into, bytes, batch.offset);
     if (got < bytes) this.#fail(`${this.#file} ends inside batch ${i}`, batch.offset + got);
-    if (crc32(bytesOf(into.subarray(0, batch.rows))) !== batch.crc32) this.#fail(`${this.#file}: batch ${i} does not have the CRC-32 in trace.json`, batch.offset);
+    if (crc32(bytesOf(into.subarray(0, batch.rows))) !== batch.crc32)
+      this.#fail(`${this.#file}: batch ${i} does not have the CRC-32 in trace.json`, batch.offset);
     return batch.rows;
   }
 

@@ -65,15 +65,27 @@ class DirectoryTraceWriter implements TraceWriter {
   }
 
   observation(observation: Observation): void {
-    assert(this.#streams.some((known) => known.stream === observation.stream), `stream ${observation.stream} is not declared`);
+    assert(
+      this.#streams.some((known) => known.stream === observation.stream),
+      `stream ${observation.stream} is not declared`,
+    );
     this.#observations.add(observation);
   }
 
   async close(final: TraceFinal): Promise<TraceManifest> {
     const { mapTime, truthOf, ...described } = final;
-    const spaces = SPACES.flatMap((id) => this.#spaces.get(id) ?? []).map((space) => space.close(mapTime, final.spans, truthOf[space.id] ?? final.truth));
+    const spaces = SPACES.flatMap((id) => this.#spaces.get(id) ?? []).map((space) =>
+      space.close(mapTime, final.spans, truthOf[space.id] ?? final.truth),
+    );
     const files = [...spaces.flatMap((space) => space.files), ...this.#observations.close()].sort(byName);
-    const body = { format: TRACE_FORMAT, version: TRACE_VERSION, ...described, spaces: spaces.map(({ info }) => info), streams: this.#streams, files } as const;
+    const body = {
+      format: TRACE_FORMAT,
+      version: TRACE_VERSION,
+      ...described,
+      spaces: spaces.map(({ info }) => info),
+      streams: this.#streams,
+      files,
+    } as const;
     const trace: TraceFile = { ...body, traceId: traceIdOf(body) };
     this.#publish(trace);
     const { files: _files, ...manifest } = trace;

@@ -133,7 +133,13 @@ export interface RunPart {
   pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void;
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void;
   cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void;
+  /**
+   * Writes what is buffered once it exceeds flushBytes. Call it at quiet points (once per batch of a pass): the calls above cannot
+   * wait for the disk, so without it a run's rows stay in memory until close.
+   */
+  drain(): Promise<void>;
   close(run: Row): Promise<void>;
+  /** Removes everything of this run. Safe after a failed close. */
   abort(): Promise<void>;
 }
 

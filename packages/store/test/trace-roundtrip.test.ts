@@ -8,7 +8,11 @@ import { createTraceWriter, openTrace, verifyTrace } from '@workset/store';
 import { fileNames, finalOf, framesOf, scratch } from './support.ts';
 import type { Frame } from './support.ts';
 
-const page = fc.oneof(fc.nat(5000), fc.nat(2 ** 32 - 1), fc.maxSafeInteger().map((n) => Math.abs(n)));
+const page = fc.oneof(
+  fc.nat(5000),
+  fc.nat(2 ** 32 - 1),
+  fc.maxSafeInteger().map((n) => Math.abs(n)),
+);
 const frame = fc
   .record({ gap: fc.nat(2e6), length: fc.nat(2e6), touches: fc.array(fc.tuple(page, fc.nat(3)), { maxLength: 40 }) })
   .map(({ gap, length, touches }) => ({ gap, length, pages: touches.map(([p]) => p), classes: touches.map(([, c]) => c) }));
@@ -31,7 +35,14 @@ test('what is written is what is read: pages, classes, times, ranges, in any spa
         for (const { gap, length, pages, classes } of frames) {
           const t0Ns = (now += gap);
           const narrow = whole32 && pages.every((p) => p < 2 ** 32);
-          writer.frame(id, t0Ns, t0Ns + length, pages.length, narrow ? Uint32Array.from(pages) : Float64Array.from(pages), Uint8Array.from(classes));
+          writer.frame(
+            id,
+            t0Ns,
+            t0Ns + length,
+            pages.length,
+            narrow ? Uint32Array.from(pages) : Float64Array.from(pages),
+            Uint8Array.from(classes),
+          );
           expected[id].push({ t0Ns: t0Ns * 2 + 7, t1Ns: (t0Ns + length) * 2 + 7, pages, classes });
         }
       }
@@ -39,7 +50,10 @@ test('what is written is what is read: pages, classes, times, ranges, in any spa
 
       const trace = await openTrace(out);
       verifyTrace(out);
-      assert.equal(trace.manifest.spaces.length, Object.values(given).filter(({ frames, ranges }) => frames.length + ranges.length > 0).length);
+      assert.equal(
+        trace.manifest.spaces.length,
+        Object.values(given).filter(({ frames, ranges }) => frames.length + ranges.length > 0).length,
+      );
       for (const { id, nPages } of trace.manifest.spaces) {
         const reader = trace.space(id);
         assert.deepEqual(framesOf(trace, id), expected[id]);
@@ -53,7 +67,13 @@ test('what is written is what is read: pages, classes, times, ranges, in any spa
   );
 });
 
-function blocksOf({ frames, ranges }: { frames: readonly { pages: readonly number[] }[]; ranges: readonly { startPage: number; nPages: number }[] }): number[] {
+function blocksOf({
+  frames,
+  ranges,
+}: {
+  frames: readonly { pages: readonly number[] }[];
+  ranges: readonly { startPage: number; nPages: number }[];
+}): number[] {
   const blocks = new Set(frames.flatMap(({ pages }) => pages.map((p) => Math.floor(p / 512))));
   for (const { startPage, nPages } of ranges) for (let i = 0; i < nPages; i++) blocks.add(Math.floor((startPage + i) / 512));
   return [...blocks].sort((a, b) => a - b);
@@ -82,8 +102,22 @@ test('frames longer than a batch are split over full batches and renumbered acro
 test('a frame belongs to the span that holds its midpoint', async (t) => {
   const out = join(scratch(t), 'a.trace');
   const writer = await createTraceWriter({ out });
-  for (const [t0, t1] of [[0, 8], [8, 12], [8, 16], [30, 40], [38, 44]] as const) writer.frame('gpa', t0, t1, 1, Float64Array.of(1), Uint8Array.of(0));
-  await writer.close(finalOf({ spans: [{ t0Ns: 9, t1Ns: 20, label: 'a' }, { t0Ns: 35, t1Ns: 40, label: 'b' }] }));
+  for (const [t0, t1] of [
+    [0, 8],
+    [8, 12],
+    [8, 16],
+    [30, 40],
+    [38, 44],
+  ] as const)
+    writer.frame('gpa', t0, t1, 1, Float64Array.of(1), Uint8Array.of(0));
+  await writer.close(
+    finalOf({
+      spans: [
+        { t0Ns: 9, t1Ns: 20, label: 'a' },
+        { t0Ns: 35, t1Ns: 40, label: 'b' },
+      ],
+    }),
+  );
   const trace = await openTrace(out);
   assert.deepEqual([...trace.space('gpa').frames.span], [-1, 0, 0, 1, -1]);
 });

@@ -1,0 +1,119 @@
+/** One run's rows: buffered as columns, flushed to `.part` files, given their names at close, `runs` last. */
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { TABLES } from '@workset/model';
+import type { PageBitmap, Row, Scope, TableSpec } from '@workset/model';
+import type { Cell } from './duckdb.ts';
+import { forEachChunk } from './page-chunks.ts';
+import { partPath, publishPart, writeTablePart } from './results-dir.ts';
+import type { RunPart, RunPartOptions, SetKind, WindowRow } from './types.ts';
+
+const DEFAULT_FLUSH_BYTES = 64 << 20;
+const TABLES_OF_A_RUN = ['windows', 'page_sets', 'regions', 'costs'] as const;
+type RunTable = (typeof TABLES_OF_A_RUN)[number];
+
+/** Starts writing a run; what an earlier try of the same run left is removed. */
+export async function createRunPart(options: RunPartOptions): Promise<RunPart> {
+  removeRun(options.dir, options.runId);
+  return new BufferedRunPart(options);
+}
+
+/** `runs` goes first: without it the rest counts for nothing. */
+function removeRun(dir: string, runId: string): void {
+  for (const table of ['runs', ...TABLES_OF_A_RUN, 'scores'] as const) {
+    const folder = join(dir, table);
+    if (statSync(folder, { throwIfNoEntry: false }) === undefined) continue;
+    const rest = table === 'scores' ? /^\.parquet$/ : /^-\d{3,}\.parquet(\.part)?$/;
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(runId) && rest.test(name.slice(runId.length))) rmSync(join(folder, name));
+    }
+  }
+}
+
+class BufferedRunPart implements RunPart {
+  readonly #options: RunPartOptions;
+  readonly #buffers: Readonly<Record<RunTable, TableBuffer>>;
+  /** Paths of flushed parts, still called `.part`. */
+  readonly #flushed: string[] = [];
+  #bytes = 0;
+
+  constructor(options: RunPartOptions) {
+    this.#options = options;
+    this.#buffers = {
+      windows: new TableBuffer(TABLES.windows),
+      page_sets: new TableBuffer(TABLES.page_sets),
+      regions: new TableBuffer(TABLES.regions),
+      costs: new TableBuffer(TABLES.costs),
+    };
+  }
+
+  window(row: WindowRow): void {
+    const { w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages } = row;
+    this.#push('windows', [this.#options.runId, w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages]);
+  }
+  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void {
+    const { runId, blocks } = this.#options;
+    forEachChunk(set, blocks, (chunk, bits) => this.#push('page_sets', [runId, w, kind, scope, chunk, bits], bits.length));
+  }
+  region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void {
+    this.#push('regions', [this.#options.runId, w, startPage, nPages, score, ageNs]);
+  }
+  cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void {
+    this.#push('costs', [this.#options.runId, w, op, count, vcpuNs, trackerNs]);
+  }
+
+  async drain(): Promise<void> {
+    if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) await this.#flush();
+  }
+
+  async close(run: Row): Promise<void> {
+    await this.#flush();
+    for (const path of this.#flushed) publishPart(path);
+    await writeTablePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
+  }
+
+  async abort(): Promise<void> {
+    removeRun(this.#options.dir, this.#options.runId);
+  }
+
+  #push(table: RunTable, cells: readonly Cell[], bytes = 0): void {
+    this.#buffers[table].push(cells);
+    this.#bytes += bytes + 16 * cells.length;
+  }
+
+  async #flush(): Promise<void> {
+    const { writeParquet } = await import('./duckdb.ts');
+    for (const table of TABLES_OF_A_RUN) {
+      const buffer = this.#buffers[table];
+      if (buffer.rows === 0) continue;
+      const number = String(buffer.parts++).padStart(3, '0');
+      const path = partPath(this.#options.dir, table, `${this.#options.runId}-${number}`);
+      await writeParquet(`${path}.part`, buffer.table, buffer.take());
+      this.#flushed.push(path);
+    }
+    this.#bytes = 0;
+  }
+}
+
+/** Rows of one table as growing columns. */
+class TableBuffer {
+  readonly table: TableSpec;
+  parts = 0;
+  #columns: Cell[][];
+
+  constructor(table: TableSpec) {
+    this.table = table;
+    this.#columns = table.columns.map(() => []);
+  }
+  get rows(): number {
+    return this.#columns[0]!.length;
+  }
+  push(cells: readonly Cell[]): void {
+    for (let i = 0; i < cells.length; i++) this.#columns[i]!.push(cells[i]!);
+  }
+  take(): Cell[][] {
+    const taken = this.#columns;
+    this.#columns = this.table.columns.map(() => []);
+    return taken;
+  }
+}
