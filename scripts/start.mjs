@@ -70,10 +70,10 @@ async function workset(args) {
   return '';
 }
 
-/** The recorded files of a case; its provenance and expected results are about them, not of them. */
+/** The recorded files of a case; provenance, command lines and score notes are about them, not of them. */
 function captureFiles(dir) {
   return readdirSync(dir, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && !/^(provenance\.json|README.*|SHA256SUMS)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(gz|log)$/.test(entry.name))
     .map((entry) => join(dir, entry.name))
     .sort();
 }

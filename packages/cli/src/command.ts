@@ -41,6 +41,8 @@ export interface Args {
   text(name: string): string | undefined;
   list(name: string): readonly string[];
   flag(name: string): boolean;
+  /** True for `--no-NAME`. */
+  off(name: string): boolean;
 }
 
 export interface CommandContext {

@@ -32,7 +32,7 @@ export async function listItems(kind: ListKind): Promise<readonly ListItem[]> {
     case 'metrics':
       return (await import('@workset/analyze')).metrics.all.map((item) => itemOf(item.descriptor, item.params));
     case 'charts':
-      return (await import('@workset/charts')).charts.all.map((item) => itemOf(item.descriptor, item.params));
+      return (await import('@workset/charts')).CHARTS.all.map((item) => itemOf(item.descriptor));
   }
 }
 

@@ -35,6 +35,7 @@ export async function parseArgs(command: CommandSpec, words: readonly string[]):
     text: (name) => values[name] as string | undefined,
     list: (name) => (values[name] as string[] | undefined) ?? [],
     flag: (name) => values[name] === true,
+    off: (name) => values[name] === false,
   };
 }
 

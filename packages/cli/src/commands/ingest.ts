@@ -44,6 +44,3 @@ export const ingest: CommandSpec = {
   },
 };
 
-function ingestOptions(args: Args): Record<string, unknown> {
-  return { text: args.text('format'), time: timeRangeOption(args, 'time'), formatBytes, UsageError };
-}

@@ -1,0 +1,111 @@
+/** `workset replay <trace> -o DIR`: run tracking schemes over a trace. */
+import { formatBytes, formatDuration, parseAddressRange, SPACES } from '@workset/model';
+import type { SpaceId } from '@workset/model';
+import type { ReplayOptions, RunPlan, SchemeSpec } from '@workset/replay';
+
+import type { Args, CommandContext, CommandSpec } from '../command.ts';
+import { count } from '../describe/trace.ts';
+import { tracePath } from '../inputs.ts';
+import { parseSchemeFlag } from '../sweep-syntax.ts';
+import { countOption, durationOption, named, requireText, timeRangeOption } from '../values.ts';
+import { version } from '../version.ts';
+
+export const replay: CommandSpec = {
+  name: 'replay',
+  summary: 'run tracking schemes over a trace',
+  about: [
+    "Without --scheme every scheme runs at the kernel's defaults. Reports of real trackers in the trace are scored too, and the model",
+    'repeats their very cycles beside them. Running it again skips finished runs and does the rest.',
+  ],
+  positionals: { usage: '<trace>', min: 1, max: 1 },
+  options: [
+    { name: 'out', alias: 'o', value: 'DIR', help: 'results directory; made, or resumed' },
+    { name: 'scheme', alias: 's', value: 'NAME[:k=v,…]', many: true, help: 'scheme with parameters or a sweep (workset help sweeps)', completes: 'schemes' },
+    { name: 'window', value: 'TIME', help: 'interval of the schemes whose user decides it; default 1s' },
+    { name: 'space', value: 'SPACE', help: 'address space to replay; default: the one with physical accesses', choices: SPACES },
+    { name: 'addr', value: 'A-B', help: 'tracked addresses, 0xSTART-0xEND or 0xSTART+SIZE; default: all memory of the trace' },
+    { name: 'time', value: 'A:B', help: 'replay this stretch only' },
+    { name: 'cost-profile', value: 'ID', help: 'prices of operations; default x86-vm', completes: 'profiles' },
+    { name: 'no-observed', help: 'leave out the reports of real trackers' },
+    { name: 'seed', value: 'N', help: 'seed of schemes with randomness; default 1' },
+    { name: 'seeds', value: 'N', help: 'so many seeds per scheme with randomness; default 1' },
+    { name: 'jobs', alias: 'j', value: 'N', help: 'worker threads; the results are the same for any number; default 1' },
+    { name: 'dry-run', alias: 'n', help: 'print what would be run and what it would take; write nothing' },
+  ],
+  examples: [
+    'workset replay vm.trace -o results',
+    'workset replay vm.trace -o results --scheme uffd-rwp:interval=100ms:10s:x2 --scheme damon-paddr --seeds 5 --jobs 4',
+    'workset replay vm.trace -o results --dry-run',
+  ],
+  async run(args, ctx) {
+    const trace = tracePath(args.positionals[0]!);
+    const options = replayOptions(args);
+    if (args.flag('dry-run')) return dryRun(trace, options, ctx);
+    const out = requireText(args, 'out', `workset replay ${trace} -o results`);
+    const engine = await import('@workset/replay');
+    const progress = ctx.progress('replay');
+    ctx.out.note(`seed ${options.seed}`);
+    try {
+      const summary = await engine.replay(trace, {
+        ...options,
+        out,
+        version: version(),
+        argv: ctx.argv,
+        signal: ctx.signal,
+        onProgress: (done, total) => progress.update({ done, total, unit: 'events' }),
+      });
+      progress.end();
+      if (ctx.json) return ctx.out.json(summary);
+      const skipped = new Set(summary.skipped);
+      printRuns(summary.runs, ctx, (run) => (skipped.has(run.runId) ? 'was there' : 'done'));
+      ctx.out.line(`\n${summary.runs.length - skipped.size} runs done, ${skipped.size} were there already, in ${out}`);
+      ctx.out.line(`next: workset score ${out}   or: workset report ${out} -o report.html`);
+    } finally {
+      progress.end();
+    }
+  },
+};
+
+type Chosen = Omit<ReplayOptions, 'out'> & { readonly seed: number };
+
+function replayOptions(args: Args): Chosen {
+  return {
+    schemes: chosenSchemes(args.list('scheme')),
+    windowNs: durationOption(args, 'window'),
+    space: args.text('space') as SpaceId | undefined,
+    addr: named('addr', args.text('addr'), parseAddressRange),
+    time: timeRangeOption(args, 'time'),
+    profile: args.text('cost-profile'),
+    observed: args.off('observed') ? false : undefined,
+    seed: countOption(args, 'seed', 0) ?? 1,
+    seeds: countOption(args, 'seeds', 1),
+    jobs: countOption(args, 'jobs', 1),
+  };
+}
+
+/** undefined = every scheme, which `--scheme all` says too. */
+function chosenSchemes(flags: readonly string[]): SchemeSpec[] | undefined {
+  if (flags.length === 0 || (flags.length === 1 && flags[0] === 'all')) return undefined;
+  return flags.flatMap((flag) => parseSchemeFlag(flag)).map(({ id, params }) => ({ ...params, id }));
+}
+
+async function dryRun(trace: string, options: Chosen, ctx: CommandContext): Promise<void> {
+  const { planReplay } = await import('@workset/replay');
+  const plan = await planReplay(trace, options);
+  if (ctx.json) return ctx.out.json(plan);
+  printRuns(plan.runs, ctx, () => 'planned');
+  ctx.out.line(
+    `\n${plan.runs.length} runs in ${plan.passes} passes over ${count(plan.touches)} touches, about ${formatBytes(plan.memoryBytes)} of memory; nothing was written`,
+  );
+}
+
+function printRuns(runs: readonly RunPlan[], ctx: CommandContext, state: (run: RunPlan) => string): void {
+  const rows = runs.map((run) => [state(run), run.scheme, run.stream ?? '', run.space, paramsText(run.params), String(run.seed), run.runId]);
+  ctx.out.table(['state', 'scheme', 'stream', 'space', 'parameters', 'seed', 'run'], rows);
+}
+
+function paramsText(params: Readonly<Record<string, unknown>>): string {
+  return Object.entries(params)
+    .map(([name, value]) => `${name}=${typeof value === 'number' && value >= 1000 ? formatDuration(value).replace(' ', '') : String(value)}`)
+    .join(',');
+}

@@ -1,0 +1,25 @@
+/** Opens results for one piece of work: scores brought up to date, an interrupt passed on, everything closed. */
+import type { Results, ResultsOptions } from '@workset/analyze';
+
+import type { CommandContext } from './command.ts';
+import { resultsPath } from './inputs.ts';
+
+export interface WithResultsOptions extends ResultsOptions {
+  /** Leave the table `scores` as it is. */
+  readonly unscored?: boolean;
+}
+
+export async function withResults<T>(dir: string, ctx: CommandContext, work: (results: Results) => Promise<T>, options: WithResultsOptions = {}): Promise<T> {
+  const path = resultsPath(dir);
+  const { Results, materialiseScores } = await import('@workset/analyze');
+  if (options.unscored !== true) await materialiseScores(path, { signal: ctx.signal });
+  const results = await Results.open(path, options);
+  const interrupt = (): void => results.interrupt();
+  ctx.signal.addEventListener('abort', interrupt);
+  try {
+    return await work(results);
+  } finally {
+    ctx.signal.removeEventListener('abort', interrupt);
+    results.close();
+  }
+}
