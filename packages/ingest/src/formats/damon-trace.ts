@@ -1,0 +1,100 @@
+/** DAMON tracepoint text: tracefs trace and trace_pipe, trace-cmd report, perf script, damo's perf_script. */
+import { UnreadableInputError } from '@workset/model';
+import type { ByteSource, IngestBatch, IngestContext, Ingestor } from '@workset/model';
+import { lineBlocks } from '../lines.ts';
+import type { LineCursor } from '../lines.ts';
+import { damonKind, DamonText, NOT_DAMON } from '../text/damon-text.ts';
+import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from '../text/head.ts';
+import { EventTable } from '../text/names.ts';
+import { countSideBand, NoiseReader } from '../text/noise.ts';
+import { surveyText } from '../text/survey.ts';
+
+export const damonTraceIngestor: Ingestor<'damon-trace'> = {
+  descriptor: {
+    id: 'damon-trace',
+    title: 'DAMON tracepoints as text',
+    source: 'Linux include/trace/events/damon.h; Documentation/admin-guide/mm/damon/usage.rst',
+    produces: 'reports',
+    space: 'any',
+    clock: 'trace',
+    truth: 'observed',
+    usualNames: ['*.ftrace.txt', 'trace.txt', '*.perf.script.txt'],
+  },
+  sniff(head) {
+    const survey = surveyText(head);
+    if (survey.damon > 0) return 0.95;
+    return survey.ftraceHeader ? 0.3 : 0;
+  },
+  ingest,
+};
+
+async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
+  const reader = new DamonTraceReader(ctx, source.path);
+  for await (const lines of lineBlocks(source, ctx)) {
+    reader.block(lines);
+    yield* reader.take();
+  }
+  reader.finish(source.path);
+  yield* reader.take();
+}
+
+class DamonTraceReader {
+  readonly #ctx: IngestContext;
+  readonly #head = new HeadReader();
+  readonly #kinds = new EventTable(damonKind);
+  readonly #noise: NoiseReader;
+  readonly #damon: DamonText;
+  readonly #out: IngestBatch[] = [];
+
+  constructor(ctx: IngestContext, path: string) {
+    this.#ctx = ctx;
+    this.#noise = new NoiseReader(ctx);
+    this.#damon = new DamonText(ctx, path, this.#out);
+  }
+
+  block(lines: LineCursor): void {
+    const before = this.#damon.records;
+    while (lines.next()) this.#line(lines.bytes, lines.from, lines.to, lines.line);
+    this.#ctx.accept(this.#damon.records - before);
+  }
+
+  #line(bytes: Uint8Array, from: number, to: number, line: number): void {
+    const head = this.#head;
+    if (from === to || bytes[from] === 35) {
+      this.#noise.read(bytes, from, to, line);
+      return;
+    }
+    const verdict = head.read(bytes, from, to);
+    if (verdict !== HEAD_OK) {
+      this.#odd(verdict, bytes, from, to, line);
+      return;
+    }
+    const kind = this.#kinds.kindOf(bytes, head.eventFrom, head.eventTo);
+    if (kind === NOT_DAMON) this.#ctx.reject('other-event', 'an event that carries no accesses for this reader', { line, severity: 'info' });
+    else this.#damon.line(kind, head.timeNs, bytes, head.body, to, line);
+  }
+
+  #odd(verdict: number, bytes: Uint8Array, from: number, to: number, line: number): void {
+    if (verdict === HEAD_SIDE_BAND) return countSideBand(this.#ctx, bytes, this.#head.body, to, line);
+    if (verdict === HEAD_NO_TIME && this.#noise.read(bytes, from, to, line) !== null) return;
+    const [code, message] = HEAD_REASONS[verdict]!;
+    this.#ctx.reject(code, message, { line, severity: 'warning' });
+  }
+
+  /** Batches made since the last call. */
+  *take(): Generator<IngestBatch> {
+    yield* this.#out;
+    this.#out.length = 0;
+  }
+
+  finish(path: string): void {
+    this.#damon.finish();
+    if (this.#damon.records > 0) return;
+    const why = this.#noise.firstMessage;
+    throw new UnreadableInputError(
+      why === undefined ? 'no DAMON record in this text' : `no DAMON record in this text; the tool said: ${why}`,
+      { file: path },
+      'record the tracepoint damon:damon_aggregated',
+    );
+  }
+}

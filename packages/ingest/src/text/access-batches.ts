@@ -1,0 +1,92 @@
+/** Columns of single accesses, handed over in batches. */
+import type { IngestBatch, IngestContext, SpaceId } from '@workset/model';
+
+const BATCH = 1 << 16;
+/** First page of the kernel half of a 64-bit address space: such a touch goes through no user mapping. */
+const KERNEL_HALF_PAGE = 2 ** 51;
+const KERNEL_BIT = 2;
+
+/** Collects accesses of one address space; a full batch goes to `out` with its own arrays. */
+export class AccessBatches {
+  readonly #space: SpaceId;
+  readonly #ctx: IngestContext;
+  readonly #out: IngestBatch[];
+  readonly #withTask: boolean;
+  #n = 0;
+  #timeNs = new Float64Array(0);
+  #page = new Float64Array(0);
+  #cls = new Uint8Array(0);
+  #pid = new Int32Array(0);
+  #cpu = new Int32Array(0);
+  #last = Number.NEGATIVE_INFINITY;
+  #sorted = true;
+  #size: number;
+
+  /** @param withTask also keep pid and cpu */
+  constructor(space: SpaceId, ctx: IngestContext, out: IngestBatch[], withTask: boolean) {
+    this.#space = space;
+    this.#ctx = ctx;
+    this.#out = out;
+    this.#withTask = withTask;
+    this.#size = 1024;
+  }
+
+  /** @param cls READ or WRITE; the kernel bit is added for kernel-half addresses */
+  add(timeNs: number, page: number, cls: number, pid: number, cpu: number, line: number): void {
+    if (this.#n === this.#timeNs.length) this.#renew();
+    const i = this.#n++;
+    this.#timeNs[i] = timeNs;
+    this.#page[i] = page;
+    this.#cls[i] = page >= KERNEL_HALF_PAGE ? cls | KERNEL_BIT : cls;
+    if (this.#withTask) {
+      this.#pid[i] = pid;
+      this.#cpu[i] = cpu;
+    }
+    if (timeNs < this.#last) {
+      this.#sorted = false;
+      this.#ctx.reject('out-of-order', 'a line is older than the one before it: kept, sorted within its batch', { line, severity: 'warning' });
+    } else this.#last = timeNs;
+  }
+
+  /** Hands over what is there. */
+  flush(): void {
+    const n = this.#n;
+    if (n === 0) return;
+    if (!this.#sorted) this.#sort();
+    const task = this.#withTask ? { pid: this.#pid, cpu: this.#cpu } : {};
+    this.#out.push({ kind: 'accesses', space: this.#space, n, timeNs: this.#timeNs, page: this.#page, cls: this.#cls, ...task });
+    this.#ctx.accept(n);
+    this.#n = 0;
+    this.#sorted = true;
+    this.#timeNs = new Float64Array(0);
+  }
+
+  /** New arrays after a hand-over, small at first so that a short file costs little. */
+  #renew(): void {
+    if (this.#n > 0) this.flush();
+    const size = this.#size;
+    this.#size = BATCH;
+    this.#timeNs = new Float64Array(size);
+    this.#page = new Float64Array(size);
+    this.#cls = new Uint8Array(size);
+    this.#pid = new Int32Array(this.#withTask ? size : 0);
+    this.#cpu = new Int32Array(this.#withTask ? size : 0);
+  }
+
+  #sort(): void {
+    const times = this.#timeNs;
+    const order = Array.from({ length: this.#n }, (_, i) => i).sort((a, b) => times[a]! - times[b]!);
+    this.#timeNs = gather(Float64Array, this.#timeNs, order);
+    this.#page = gather(Float64Array, this.#page, order);
+    this.#cls = gather(Uint8Array, this.#cls, order);
+    if (!this.#withTask) return;
+    this.#pid = gather(Int32Array, this.#pid, order);
+    this.#cpu = gather(Int32Array, this.#cpu, order);
+  }
+}
+
+function gather<Column extends { [i: number]: number }>(type: new (length: number) => Column, from: Column, order: readonly number[]): Column {
+  const to = new type(order.length);
+  for (let i = 0; i < order.length; i++) to[i] = from[order[i]!]!;
+  return to;
+}

@@ -1,0 +1,224 @@
+/** Puts DAMON's one-line-per-region records together to snapshots, per event and target, and makes streams of reports. */
+import type { IngestBatch, IngestContext, ObservationStream, RegionColumns, SpaceId } from '@workset/model';
+import { formatDuration, parseDuration, UsageError } from '@workset/model';
+import type { DamonRecord } from './damon-record.ts';
+import { streamName } from './names.ts';
+
+/** The kernel's default aggregation interval (mm/damon/sysfs.c): the trace does not carry the one in use. */
+const DEFAULT_AGGREGATION_NS = 100e6;
+
+/** damon_aggregated lists every region; damos_before_apply only those a scheme applies to. */
+export type DamonEvent = 'damon_aggregated' | 'damon_region_aggregated' | 'damos_before_apply';
+
+export class SnapshotAssembler {
+  readonly #ctx: IngestContext;
+  readonly #name: string;
+  readonly #aggregationNs: number;
+  readonly #targets = new Map<string, TargetAssembler>();
+  readonly #recent: (TargetAssembler | undefined)[] = [];
+  readonly #out: IngestBatch[];
+
+  /** @param out reports are pushed here */
+  constructor(ctx: IngestContext, path: string, out: IngestBatch[]) {
+    this.#ctx = ctx;
+    this.#name = ctx.options['stream'] ?? streamName(path);
+    const given = ctx.options['aggregation'];
+    this.#aggregationNs = given === undefined ? DEFAULT_AGGREGATION_NS : parseDuration(given);
+    const ops = ctx.options['ops'];
+    if (ops !== undefined && ops !== 'paddr' && ops !== 'vaddr') throw new UsageError(`ops is paddr or vaddr, got ${ops}`);
+    this.#out = out;
+  }
+
+  /** @param kind a small number per event name, to find the target without building a string */
+  add(event: DamonEvent, kind: number, timeNs: number, record: DamonRecord): void {
+    let target = this.#recent[kind];
+    if (target === undefined || target.id !== record.target) {
+      target = this.#targetOf(event, record.target);
+      this.#recent[kind] = target;
+    }
+    target.add(timeNs, record);
+  }
+
+  /** Closes what is open and states the assumptions. */
+  finish(): void {
+    for (const target of this.#targets.values()) target.close();
+    if (this.#targets.size === 0 || this.#ctx.options['aggregation'] !== undefined) return;
+    const means = [...this.#targets.values()].flatMap((target) => (target.meanDistanceNs === undefined ? [] : [formatDuration(target.meanDistanceNs)]));
+    const measured = means.length === 0 ? 'only one snapshot, nothing to measure' : `snapshots are ${[...new Set(means)].join(', ')} apart on average`;
+    this.#ctx.reject('assumed-aggregation', `claim windows use the kernel's default aggregation interval of 100 ms (${measured}); set it with the option aggregation`, { severity: 'info' });
+  }
+
+  get snapshots(): number {
+    return [...this.#targets.values()].reduce((sum, target) => sum + target.snapshots, 0);
+  }
+
+  #targetOf(event: DamonEvent, id: number): TargetAssembler {
+    const key = `${event} ${id}`;
+    let target = this.#targets.get(key);
+    if (target === undefined) {
+      const ordinal = [...this.#targets.keys()].filter((other) => other.startsWith(`${event} `)).length;
+      const suffix = (event === 'damon_aggregated' ? '' : `.${event}`) + (ordinal === 0 ? '' : `.target${ordinal}`);
+      target = new TargetAssembler(this.#ctx, this.#out, event, id, this.#name + suffix, this.#aggregationNs);
+      this.#targets.set(key, target);
+    }
+    return target;
+  }
+}
+
+/** One event of one target: at most one open snapshot. */
+class TargetAssembler {
+  readonly id: number;
+  snapshots = 0;
+  readonly #ctx: IngestContext;
+  readonly #out: IngestBatch[];
+  readonly #event: DamonEvent;
+  readonly #stream: string;
+  readonly #aggregationNs: number;
+  #declared = false;
+  #n = 0;
+  #expected = 0;
+  #firstNs = 0;
+  #lastNs = 0;
+  #lastStart = 0;
+  #start = new Float64Array(256);
+  #pages = new Float64Array(256);
+  #accesses = new Float64Array(256);
+  #age = new Float64Array(256);
+  #firstSnapshotNs = 0;
+  #lastSnapshotNs = 0;
+
+  constructor(ctx: IngestContext, out: IngestBatch[], event: DamonEvent, id: number, stream: string, aggregationNs: number) {
+    this.#ctx = ctx;
+    this.#out = out;
+    this.#event = event;
+    this.id = id;
+    this.#stream = stream;
+    this.#aggregationNs = aggregationNs;
+  }
+
+  get meanDistanceNs(): number | undefined {
+    return this.snapshots < 2 ? undefined : Math.round((this.#lastSnapshotNs - this.#firstSnapshotNs) / (this.snapshots - 1));
+  }
+
+  add(timeNs: number, record: DamonRecord): void {
+    if (this.#n > 0 && this.#opensNext(timeNs, record)) this.close();
+    if (this.#n === 0) {
+      this.#firstNs = timeNs;
+      this.#expected = record.nrRegions;
+    }
+    if (this.#n === this.#start.length) this.#grow();
+    this.#start[this.#n] = record.startPage;
+    this.#pages[this.#n] = record.endPage - record.startPage;
+    this.#accesses[this.#n] = record.nrAccesses;
+    this.#age[this.#n] = record.age;
+    this.#n++;
+    this.#lastNs = timeNs;
+    this.#lastStart = record.startPage;
+    if (this.#countsRegions && this.#n === this.#expected) this.close();
+  }
+
+  /** nr_regions of damos_before_apply is no line count and changes while regions split. */
+  get #countsRegions(): boolean {
+    return this.#event !== 'damos_before_apply';
+  }
+
+  #opensNext(timeNs: number, record: DamonRecord): boolean {
+    return (
+      record.startPage <= this.#lastStart ||
+      Math.abs(timeNs - this.#lastNs) > this.#aggregationNs / 2 ||
+      (this.#countsRegions && record.nrRegions !== this.#expected)
+    );
+  }
+
+  close(): void {
+    if (this.#n === 0) return;
+    const regions: RegionColumns = {
+      startPage: this.#start.slice(0, this.#n),
+      nPages: this.#pages.slice(0, this.#n),
+      nrAccesses: this.#accesses.slice(0, this.#n),
+      age: this.#age.slice(0, this.#n),
+    };
+    if (!this.#declared) this.#declare(regions);
+    const complete = !this.#countsRegions || this.#n === this.#expected;
+    if (!complete) this.#ctx.reject('short-snapshot', 'a DAMON snapshot has fewer lines than its nr_regions: kept as incomplete', { severity: 'warning' });
+    const setNs = this.#firstNs - this.#aggregationNs;
+    this.#out.push({
+      kind: 'report',
+      report: {
+        stream: this.#stream,
+        cycle: this.snapshots,
+        setBeginNs: setNs,
+        setEndNs: setNs,
+        readBeginNs: this.#firstNs,
+        readEndNs: this.#firstNs,
+        complete,
+        counts: { nr_regions: this.#expected, regions: this.#n },
+        reported: null,
+        eligible: null,
+        regions,
+      },
+    });
+    if (this.snapshots === 0) this.#firstSnapshotNs = this.#firstNs;
+    this.#lastSnapshotNs = this.#firstNs;
+    this.snapshots++;
+    this.#n = 0;
+  }
+
+  #declare(regions: RegionColumns): void {
+    this.#declared = true;
+    const given = this.#ctx.options['ops'];
+    const ops = given ?? guessOps(regions);
+    if (given === undefined) {
+      this.#ctx.reject('guessed-ops', `${this.#stream}: taken as DAMON ${ops} from the addresses; set it with the option ops`, { severity: 'info' });
+    }
+    const stream: ObservationStream = {
+      stream: this.#stream,
+      tracker: `damon-${ops}`,
+      space: (this.#ctx.options['space'] as SpaceId | undefined) ?? (ops === 'vaddr' ? 'gva' : 'gpa'),
+      inputId: '',
+      range: gapless(regions),
+      target: 'touched',
+      granuleBytes: 4096,
+      notes: { event: this.#event, target_id: this.id, aggregation_ns: this.#aggregationNs },
+    };
+    this.#out.push({ kind: 'stream', stream, arenaRelative: false });
+  }
+
+  #grow(): void {
+    const twice = (old: Float64Array): Float64Array<ArrayBuffer> => {
+      const grown = new Float64Array(old.length * 2);
+      grown.set(old);
+      return grown;
+    };
+    this.#start = twice(this.#start);
+    this.#pages = twice(this.#pages);
+    this.#accesses = twice(this.#accesses);
+    this.#age = twice(this.#age);
+  }
+}
+
+/**
+ * vaddr when an address is above 2^46 (no machine has that much RAM), or when one hole is far larger than everything
+ * monitored, as between heap, mappings and stack; physical maps have small holes.
+ */
+export function guessOps(regions: RegionColumns): 'paddr' | 'vaddr' {
+  const { startPage, nPages } = regions;
+  let monitored = 0;
+  let hole = 0;
+  for (let i = 0; i < startPage.length; i++) {
+    const start = startPage[i]!;
+    const pages = nPages[i]!;
+    if (start + pages > 2 ** 34) return 'vaddr';
+    if (i > 0) hole = Math.max(hole, start - (startPage[i - 1]! + nPages[i - 1]!));
+    monitored += pages;
+  }
+  return hole > 64 * monitored && hole > 2 ** 24 ? 'vaddr' : 'paddr';
+}
+
+/** The one range the regions cover without hole, or null. */
+function gapless(regions: RegionColumns): { startPage: number; nPages: number } | null {
+  const { startPage, nPages } = regions;
+  for (let i = 1; i < startPage.length; i++) if (startPage[i] !== startPage[i - 1]! + nPages[i - 1]!) return null;
+  const last = startPage.length - 1;
+  return { startPage: startPage[0]!, nPages: startPage[last]! + nPages[last]! - startPage[0]! };
+}

@@ -1,0 +1,167 @@
+/** The line loop behind perf-script and perf-mem: heads, bodies, DAMON lines, noise, and the refusal when no data address is there. */
+import { UnreadableInputError, UsageError, SPACES } from '@workset/model';
+import type { ByteSource, IngestBatch, IngestContext, SpaceId } from '@workset/model';
+import { lineBlocks } from '../lines.ts';
+import type { LineCursor } from '../lines.ts';
+import { AccessBatches } from './access-batches.ts';
+import { damonKind, DamonText, NOT_DAMON } from './damon-text.ts';
+import { BODY_COLUMN, BODY_DAMAGED, BODY_EXCEPTION, BODY_NO_ADDRESS, BODY_OK, BODY_REASONS, BODY_TOO_LOW, BODY_UNUSABLE, bodyKind, BodyReader } from './fault-body.ts';
+import type { ColumnRule } from './fault-body.ts';
+import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from './head.ts';
+import { EventTable } from './names.ts';
+import { countSideBand, NoiseReader } from './noise.ts';
+
+export const RERUN_HINT = 'rerun: perf script -F comm,pid,tid,cpu,time,event,addr,ip,sym --ns';
+/** So many samples without an address, and none with one: the rest will be no better. */
+const PATIENCE = 1000;
+
+/** Kinds of fault-body.ts, then those of damon-text.ts from here. */
+const DAMON_BASE = 16;
+
+export async function* perfTextIngest(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
+  const reader = new PerfTextReader(ctx, source.path);
+  for await (const lines of lineBlocks(source, ctx)) {
+    reader.block(lines);
+    if (reader.decided) yield* reader.take();
+  }
+  reader.finish();
+  yield* reader.take();
+}
+
+class PerfTextReader {
+  readonly #ctx: IngestContext;
+  readonly #path: string;
+  readonly #head = new HeadReader();
+  readonly #body: BodyReader;
+  readonly #kinds = new EventTable(kindOf);
+  readonly #noise: NoiseReader;
+  readonly #damon: DamonText;
+  readonly #out: IngestBatch[] = [];
+  readonly #virtual: AccessBatches;
+  readonly #guest: AccessBatches;
+  #accepted = 0;
+  #withoutAddress = 0;
+  #tooLow = 0;
+  #unusable = 0;
+  #columns = 0;
+  #blindColumns = 0;
+
+  constructor(ctx: IngestContext, path: string) {
+    this.#ctx = ctx;
+    this.#path = path;
+    const rule = columnRule(ctx.options['fields']);
+    this.#body = new BodyReader(rule);
+    this.#noise = new NoiseReader(ctx);
+    this.#damon = new DamonText(ctx, path, this.#out);
+    const space = spaceOption(ctx) ?? (rule.physical ? 'gpa' : 'gva');
+    this.#virtual = new AccessBatches(space, ctx, this.#out, true);
+    this.#guest = space === 'gpa' ? this.#virtual : new AccessBatches('gpa', ctx, this.#out, true);
+  }
+
+  /** True once enough was seen to know that the hex columns are addresses. */
+  get decided(): boolean {
+    return this.#accepted > PATIENCE;
+  }
+
+  block(lines: LineCursor): void {
+    const damonBefore = this.#damon.records;
+    while (lines.next()) this.#line(lines.bytes, lines.from, lines.to, lines.line);
+    this.#ctx.accept(this.#damon.records - damonBefore);
+    if (this.#accepted === 0 && this.#withoutAddress + this.#tooLow > PATIENCE) this.#refuse();
+  }
+
+  #line(bytes: Uint8Array, from: number, to: number, line: number): void {
+    const head = this.#head;
+    if (from === to || bytes[from] === 35 || bytes[from] === 9) {
+      this.#noise.read(bytes, from, to, line);
+      return;
+    }
+    const verdict = head.read(bytes, from, to);
+    if (verdict !== HEAD_OK) {
+      this.#odd(verdict, bytes, from, to, line);
+      return;
+    }
+    const kind = this.#kinds.kindOf(bytes, head.eventFrom, head.eventTo);
+    if (kind >= DAMON_BASE) {
+      this.#damon.line(kind - DAMON_BASE, head.timeNs, bytes, head.body, to, line);
+      return;
+    }
+    const outcome = this.#body.read(kind, bytes, head.body, to);
+    if (outcome !== BODY_OK) {
+      const nameless = outcome === BODY_UNUSABLE && head.eventFrom === head.eventTo;
+      this.#drop(nameless ? BODY_DAMAGED : outcome, line);
+      return;
+    }
+    this.#accepted++;
+    if (kind === BODY_COLUMN) {
+      this.#columns++;
+      if (!this.#body.hasSource) this.#blindColumns++;
+    }
+    const batches = kind <= BODY_EXCEPTION ? this.#virtual : this.#guest;
+    batches.add(head.timeNs, this.#body.page, this.#body.write, head.tid, head.cpu, line);
+  }
+
+  #odd(verdict: number, bytes: Uint8Array, from: number, to: number, line: number): void {
+    if (verdict === HEAD_SIDE_BAND) return countSideBand(this.#ctx, bytes, this.#head.body, to, line);
+    if (verdict === HEAD_NO_TIME && this.#noise.read(bytes, from, to, line) !== null) return;
+    const [code, message] = HEAD_REASONS[verdict]!;
+    this.#ctx.reject(code, message, { line, severity: 'warning' });
+  }
+
+  #drop(outcome: number, line: number): void {
+    if (outcome === BODY_NO_ADDRESS) this.#withoutAddress++;
+    if (outcome === BODY_TOO_LOW) this.#tooLow++;
+    if (outcome === BODY_UNUSABLE) this.#unusable++;
+    const [code, message] = BODY_REASONS[outcome]!;
+    this.#ctx.reject(code, message, { line, severity: code === 'other-event' ? 'info' : 'warning' });
+  }
+
+  *take(): Generator<IngestBatch> {
+    yield* this.#out;
+    this.#out.length = 0;
+  }
+
+  finish(): void {
+    this.#damon.finish();
+    // more low values than addresses: it was a weight column all along
+    if (this.#tooLow > this.#columns && this.#tooLow > 0 && this.#accepted === this.#columns) this.#refuse();
+    if (this.#accepted === 0 && this.#damon.records === 0) this.#refuse();
+    this.#virtual.flush();
+    this.#guest.flush();
+    if (this.#blindColumns > 0) {
+      this.#ctx.reject('access-type-unknown', 'page-fault samples do not say read or write: taken as reads', { count: this.#blindColumns, severity: 'info' });
+    }
+  }
+
+  #refuse(): never {
+    const place = { file: this.#path };
+    if (this.#unusable > 0 && this.#withoutAddress === 0) throw new UnreadableInputError('none of the events in this text carries an access', place, 'record page-faults, exceptions:page_fault_user, kvm:kvm_page_fault or DAMON events');
+    if (this.#withoutAddress + this.#tooLow > 0) throw new UnreadableInputError('no data address in this text', place, RERUN_HINT);
+    const said = this.#noise.firstMessage;
+    if (said !== undefined) throw new UnreadableInputError(`no samples in this text; perf said: ${said}`, place, RERUN_HINT);
+    throw new UnreadableInputError('no usable sample in this text', place, RERUN_HINT);
+  }
+}
+
+function kindOf(name: string): number {
+  const damon = damonKind(name);
+  return damon === NOT_DAMON ? bodyKind(name) : DAMON_BASE + damon;
+}
+
+/** `fields` = the -F list the text was printed with. */
+function columnRule(fields: string | undefined): ColumnRule {
+  if (fields === undefined) return { trusted: false, physical: false };
+  const names = fields.split(',').map((name) => name.trim().replace(/^\+/, ''));
+  if (names.includes('addr')) return { trusted: true, physical: false };
+  if (names.includes('phys_addr')) return { trusted: true, physical: true };
+  if (names.includes('trace')) return { trusted: false, physical: false };
+  throw new UsageError(`fields=${fields} names no data address`, 'it needs addr, phys_addr or trace');
+}
+
+/** Option `space`. @throws UsageError for an unknown name */
+export function spaceOption(ctx: IngestContext): SpaceId | undefined {
+  const space = ctx.options['space'];
+  if (space === undefined) return undefined;
+  if (!(SPACES as readonly string[]).includes(space)) throw new UsageError(`unknown address space ${space}`, `one of ${SPACES.join(', ')}`);
+  return space as SpaceId;
+}
