@@ -1,0 +1,221 @@
+/** Opens a file or stdin as decompressed bytes: gzip and zstd by magic bytes, size and sha256 of the raw bytes on the way. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { TraceFormatError, UnreadableInputError, WorksetError, type ByteSource } from '@workset/model';
+
+/** Bytes shown to the sniffers. */
+export const HEAD_BYTES = 65536;
+const CHUNK_BYTES = 1 << 20;
+const STDIN = '-';
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** A ByteSource whose head can be looked at first, and which knows the raw file it came from. */
+export interface OpenSource extends ByteSource {
+  readonly compression: Compression;
+  /** First decompressed bytes, up to HEAD_BYTES; chunks() still starts at byte 0. */
+  readonly head: Uint8Array;
+  /** Raw bytes read so far, for progress. */
+  readonly rawBytesRead: number;
+  /** Size of the raw file, null for a pipe. */
+  readonly rawBytesTotal: number | null;
+  /** Reads what is left and returns facts about the raw bytes. Throws TraceFormatError when the rest is damaged. */
+  finish(): Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
+  /** Frees the file; safe to call twice and half-way. */
+  close(): void;
+}
+
+const FOREIGN_COMPRESSION: readonly { magic: readonly number[]; name: string; command: string }[] = [
+  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], name: 'xz', command: 'xz -dc' },
+  { magic: [0x04, 0x22, 0x4d, 0x18], name: 'lz4', command: 'lz4 -dc' },
+  { magic: [0x42, 0x5a, 0x68], name: 'bzip2', command: 'bzip2 -dc' },
+];
+
+/**
+ * @param path a file, a pipe, or "-" for stdin
+ * @throws UnreadableInputError for a missing, empty or unreadable file, a directory, or an unsupported compression
+ * @throws TraceFormatError when the compressed head is damaged
+ */
+export async function openSource(path: string): Promise<OpenSource> {
+  const sizeBytes = path === STDIN ? null : await checkReadable(path);
+  const stream: Readable = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
+  const source = new Source(path, stream, sizeBytes);
+  try {
+    await source.start();
+    return source;
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** A source over bytes already in memory, cut into chunks of `chunkBytes`; each chunk is overwritten after use, as a reader might. */
+export function sourceOfBytes(path: string, bytes: Uint8Array, chunkBytes: number = CHUNK_BYTES): ByteSource {
+  return {
+    path,
+    async *chunks() {
+      for (let i = 0; i < bytes.length; i += chunkBytes) {
+        const chunk = bytes.slice(i, i + chunkBytes);
+        yield chunk;
+        chunk.fill(0xaa);
+      }
+    },
+  };
+}
+
+class Source implements OpenSource {
+  readonly path: string;
+  readonly rawBytesTotal: number | null;
+  compression: Compression = 'none';
+  head: Uint8Array = new Uint8Array(0);
+  rawBytesRead = 0;
+  readonly #stream: Readable;
+  readonly #hash = createHash('sha256');
+  #sha256: string | undefined;
+  #rest: AsyncIterator<Uint8Array> | undefined;
+  #pending: Uint8Array[] = [];
+  #iterated = false;
+
+  constructor(path: string, stream: Readable, rawBytesTotal: number | null) {
+    this.path = path;
+    this.#stream = stream;
+    this.rawBytesTotal = rawBytesTotal;
+  }
+
+  async start(): Promise<void> {
+    const raw = this.#rawChunks();
+    const { chunks, bytes: magic } = await this.#typed(() => gather(raw, 16));
+    if (magic.length === 0) {
+      throw new UnreadableInputError('the file is empty', { file: this.path }, 'the capture tool wrote nothing: check that it ran to its end');
+    }
+    this.compression = this.#compressionOf(magic);
+    this.#rest = decompress(replay(chunks, raw), this.compression);
+    const head = await this.#typed(() => gather(this.#rest!, HEAD_BYTES));
+    this.#pending = head.chunks;
+    this.head = head.bytes;
+    if (head.bytes.length === 0) {
+      throw new UnreadableInputError(`the ${this.compression} file holds nothing`, { file: this.path }, 'the capture tool wrote nothing: check that it ran to its end');
+    }
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    if (this.#iterated) throw new Error('a ByteSource is read once');
+    this.#iterated = true;
+    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) yield chunk;
+  }
+
+  async finish(): Promise<{ sha256: string; sizeBytes: number }> {
+    while ((await this.#next()) !== undefined) continue;
+    this.#sha256 ??= this.#hash.digest('hex');
+    return { sha256: this.#sha256, sizeBytes: this.rawBytesRead };
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    const first = this.#pending.shift();
+    if (first !== undefined) return first;
+    const next = await this.#typed(() => this.#rest!.next());
+    return next.done === true ? undefined : next.value;
+  }
+
+  async *#rawChunks(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of this.#stream) {
+      const bytes = chunk as Uint8Array;
+      this.rawBytesRead += bytes.length;
+      this.#hash.update(bytes);
+      yield bytes;
+    }
+  }
+
+  #compressionOf(magic: Uint8Array): Compression {
+    const foreign = FOREIGN_COMPRESSION.find((kind) => startsWith(magic, kind.magic));
+    if (foreign !== undefined) {
+      const file = this.path === STDIN ? 'FILE' : this.path;
+      throw new UnreadableInputError(`the file is compressed with ${foreign.name}, which is not read directly`, { file: this.path }, `${foreign.command} ${file} | workset ingest - -o out.trace`);
+    }
+    if (startsWith(magic, [0x1f, 0x8b])) return 'gzip';
+    return startsWith(magic, [0x28, 0xb5, 0x2f, 0xfd]) ? 'zstd' : 'none';
+  }
+
+  /** Runs a read and turns what the file system and zlib throw into typed errors. */
+  async #typed<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw error instanceof WorksetError ? error : this.#damaged(error);
+    }
+  }
+
+  #damaged(error: unknown): Error {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined || !/^(Z_|ZSTD_|ERR_Z)/.test(code)) return unreadable(this.path, error);
+    const place = { file: this.path, byteOffset: this.rawBytesRead };
+    const check = `check it with: ${this.compression} -t ${this.path}`;
+    if (code === 'Z_BUF_ERROR' || /unexpected end|src size|truncated/i.test(message)) {
+      return new TraceFormatError(`the file is truncated: its ${this.compression} stream has no end`, place, `copy it again from the machine that recorded it; ${check}`, error);
+    }
+    return new TraceFormatError(`the ${this.compression} stream is damaged (${message})`, place, check, error);
+  }
+}
+
+async function checkReadable(path: string): Promise<number | null> {
+  try {
+    const info = await stat(path);
+    if (info.isDirectory()) {
+      throw new UnreadableInputError('this is a directory, not a capture file', { file: path }, 'name one of its files, or ingest all of it as one capture set: workset ingest DIR -o out.trace');
+    }
+    if (info.isFile()) await (await open(path, 'r')).close();
+    return info.isFile() ? info.size : null;
+  } catch (error) {
+    throw error instanceof UnreadableInputError ? error : unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): UnreadableInputError {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return new UnreadableInputError('no such file', { file: path }, 'check the path; relative paths start at the current directory', error);
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new UnreadableInputError('permission denied', { file: path }, 'captures of perf and sysfs often belong to root: change the owner, or read it as that user', error);
+  }
+  return new UnreadableInputError(`the file cannot be read (${code ?? String(error)})`, { file: path }, undefined, error);
+}
+
+function decompress(raw: AsyncGenerator<Uint8Array>, compression: Compression): AsyncIterator<Uint8Array> {
+  if (compression === 'none') return raw;
+  const unpack = compression === 'gzip' ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstdDecompress({ chunkSize: CHUNK_BYTES });
+  // pipeline() hands an error of either side to the iteration of `unpack`; its callback has nothing to add.
+  pipeline(Readable.from(raw, { objectMode: false, highWaterMark: CHUNK_BYTES }), unpack, () => {});
+  return unpack[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+}
+
+/** Takes chunks until they hold `n` bytes or the stream ends; `bytes` is at most n long. */
+async function gather(source: AsyncIterator<Uint8Array>, n: number): Promise<{ chunks: Uint8Array[]; bytes: Uint8Array }> {
+  const chunks: Uint8Array[] = [];
+  for (let have = 0; have < n; ) {
+    const next = await source.next();
+    if (next.done === true) break;
+    chunks.push(next.value);
+    have += next.value.length;
+  }
+  return { chunks, bytes: new Uint8Array(Buffer.concat(chunks).subarray(0, n)) };
+}
+
+async function* replay(first: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* first;
+  yield* rest;
+}
+
+/** True when `bytes` begins with `magic`. */
+export function startsWith(bytes: Uint8Array, magic: readonly number[] | string): boolean {
+  if (bytes.length < magic.length) return false;
+  for (let i = 0; i < magic.length; i++) {
+    if (bytes[i] !== (typeof magic === 'string' ? magic.charCodeAt(i) : magic[i])) return false;
+  }
+  return true;
+}

@@ -1,0 +1,138 @@
+/** Normalises a capture set (exact log, tracker outputs, maps) into one trace. */
+import { basename } from 'node:path';
+import { createHash } from 'node:crypto';
+import { NS_PER_MS, throwIfAborted, TraceFormatError, type Diagnostic, type SpaceId } from '@workset/model';
+import { createTraceWriter, type TraceManifest } from '@workset/store';
+import type { OpenSource } from './byte-source.ts';
+import { Assembler } from './capture/assembler.ts';
+import { inReadingOrder, listInputs, sha256Of, type CaptureInput } from './capture/inputs.ts';
+import { readManifestFile } from './capture/manifest.ts';
+
+/** Accesses with single times are grouped into quanta of this length, ns. */
+export const DEFAULT_QUANTUM_NS = NS_PER_MS;
+const VERSION = '0.1.0';
+
+export interface CaptureProgress {
+  readonly path: string;
+  /** Inputs finished, and how many there are. */
+  readonly inputsDone: number;
+  readonly nInputs: number;
+  /** Raw bytes of this input read so far, and its size (null for a pipe). */
+  readonly rawBytes: number;
+  readonly rawBytesTotal: number | null;
+  readonly records: number;
+}
+
+export interface CaptureOptions {
+  /** Directory of the trace to write; an existing trace is replaced. */
+  readonly out: string;
+  /** Name of the trace; default: manifest, else the directory given, else `out`. */
+  readonly name?: string;
+  /** Format id for every input, instead of recognising it. */
+  readonly format?: string;
+  /** Address space of inputs that do not tell theirs. */
+  readonly space?: SpaceId;
+  /** Keeps what lies wholly inside [from, to), ns on the trace clock. */
+  readonly timeRange?: readonly [number, number];
+  /** Added to the times of every input that holds no accesses, ns; a manifest can say it per input. */
+  readonly clockOffsetNs?: number;
+  /** Path of a YAML manifest. */
+  readonly manifest?: string;
+  /** Ends at the first record that would otherwise be counted and dropped. */
+  readonly strict?: boolean;
+  /** Length of the quanta that single accesses are grouped into, ns. Default 1 ms. */
+  readonly quantumNs?: number;
+  /** Options of the formats: fields, aggregation, … */
+  readonly options?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: CaptureProgress) => void;
+  /** The command line, for the record. */
+  readonly argv?: readonly string[];
+}
+
+/**
+ * Reads `paths` (files, directories, "-") and writes the trace `options.out`.
+ * On any failure nothing remains: the trace appears only when it is whole.
+ * @throws UnreadableInputError, TraceFormatError, UsageError, InterruptedError
+ */
+export async function ingestCapture(paths: readonly string[], options: CaptureOptions): Promise<TraceManifest> {
+  const manifest = options.manifest === undefined ? undefined : await readManifestFile(options.manifest);
+  const formatOptions = { ...(options.space === undefined ? {} : { space: options.space }), ...options.options };
+  const { inputs, skipped } = await listInputs(paths, { format: options.format, options: formatOptions, clockOffsetNs: options.clockOffsetNs ?? 0, manifest });
+  if (inputs.length === 0) throw nothing(skipped);
+  const ordered = await inReadingOrder(inputs);
+  const writer = await createTraceWriter({ out: options.out });
+  try {
+    const assembler = new Assembler(writer, {
+      strict: options.strict ?? false,
+      quantumNs: options.quantumNs ?? DEFAULT_QUANTUM_NS,
+      timeRange: options.timeRange,
+      signal: options.signal,
+    });
+    for (const [inputsDone, input] of ordered.entries()) {
+      await readInput(assembler, input, options, { inputsDone, nInputs: ordered.length });
+    }
+    const diagnostics = [...assembler.logs.flatMap((log) => log.reasons.rows(log.inputId)), ...skipped];
+    if (assembler.isEmpty) throw nothing(diagnostics);
+    const name = options.name ?? manifest?.name ?? nameOf(paths, options.out);
+    const producer = { version: VERSION, argv: options.argv ?? [] };
+    return await writer.close({ name, ...assembler.final(), diagnostics, notes: {}, producer });
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+async function readInput(assembler: Assembler, input: CaptureInput, options: CaptureOptions, place: { inputsDone: number; nInputs: number }): Promise<void> {
+  throwIfAborted(options.signal);
+  const source = await input.open();
+  try {
+    const { log, take, end } = assembler.begin(input);
+    // Streams name their input before it has been read to its end, so its hash comes first.
+    if (input.ingestor.descriptor.produces === 'reports') log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
+    const report = () => options.onProgress?.({ path: input.path, ...place, rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records: log.accepted });
+    for await (const batch of input.ingestor.ingest(watched(source, report), log.context)) take(batch);
+    end();
+    const raw = await source.finish();
+    log.finished(raw);
+    log.inputId ||= inputIdOf(raw.sha256, input);
+    report();
+  } finally {
+    source.close();
+  }
+}
+
+/** The same source, with a call per chunk. */
+function watched(source: OpenSource, onChunk: () => void) {
+  return {
+    path: source.path,
+    async *chunks() {
+      for await (const chunk of source.chunks()) {
+        onChunk();
+        yield chunk;
+      }
+    },
+  };
+}
+
+function inputIdOf(sha256: string, input: CaptureInput): string {
+  return hashOf(`${sha256} ${input.ingestor.descriptor.id}`).slice(0, 12);
+}
+
+function hashOf(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+function nameOf(paths: readonly string[], out: string): string {
+  const from = paths.length === 1 && paths[0] !== '-' ? paths[0]! : out;
+  return basename(from).replace(/\.(gz|zst)$/, '').replace(/\.(trace|vmgt|txt|data|bin)$/, '');
+}
+
+function nothing(reasons: readonly Diagnostic[]): TraceFormatError {
+  const listed = reasons.slice(0, 8).map(({ code, count, message }) => `${message} (${code}, ${count})`);
+  return new TraceFormatError(
+    `nothing could be taken from the capture${listed.length > 0 ? `: ${listed.join('; ')}` : ''}`,
+    {},
+    'workset info FILE says what a single file is',
+  );
+}

@@ -1,0 +1,281 @@
+/** Puts the batches of all inputs of a capture into one trace. */
+import { TRUTH_GRADES, type IngestBatch, type Observation, type SpaceId, type TraceSpan, type TruthGrade } from '@workset/model';
+import type { TraceFinal, TraceWriter } from '@workset/store';
+import { Arenas } from './arenas.ts';
+import { CaptureClocks, type InputClock } from './clocks.ts';
+import { InputLog } from './input-log.ts';
+import type { CaptureInput } from './inputs.ts';
+import { Quanta } from './quanta.ts';
+import { Timeline, type RecordedTimes } from './timeline.ts';
+
+type Batch<Kind extends IngestBatch['kind']> = Extract<IngestBatch, { kind: Kind }>;
+
+/** A range of guest memory larger than this is a mistake: 4 TiB. */
+const RANGE_PAGES_MAX = 2 ** 30;
+
+export interface AssemblerOptions {
+  readonly strict: boolean;
+  readonly quantumNs: number;
+  /** Only what lies in [from, to) on the trace clock is kept. */
+  readonly timeRange: readonly [number, number] | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What has been written to one space so far. */
+interface SpaceState {
+  readonly truth: TruthGrade;
+  /** Start of the last frame, on the frame clock. */
+  lastNs: number;
+}
+
+/** Per input: what the batches of this one file need besides its log. */
+interface Reading {
+  readonly log: InputLog;
+  readonly clockId: string;
+  readonly times: RecordedTimes;
+  readonly quanta: Map<SpaceId, Quanta>;
+  /** The stream's own name → the name and first page it has in the trace; undefined when it was dropped. */
+  readonly streams: Map<string, { readonly name: string; readonly basePage: number; readonly isPhysical: boolean } | undefined>;
+}
+
+export class Assembler {
+  readonly clocks = new CaptureClocks();
+  readonly logs: InputLog[] = [];
+  readonly #writer: TraceWriter;
+  readonly #options: AssemblerOptions;
+  readonly #arenas = new Arenas();
+  readonly #timeline = new Timeline();
+  readonly #spaces = new Map<SpaceId, SpaceState>();
+  readonly #streamNames = new Set<string>();
+  /** The clock that frames are written on: that of the first input with touches. */
+  #frameClock: InputClock | undefined;
+  #quantumNs: number | null = null;
+  #frames = 0;
+  #reports = 0;
+  #sizes = 0;
+
+  constructor(writer: TraceWriter, options: AssemblerOptions) {
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  /** Starts the next input. Its batches follow through the function returned; end() must follow the last one. */
+  begin(input: CaptureInput): { readonly log: InputLog; readonly take: (batch: IngestBatch) => void; readonly end: () => void } {
+    const clockId = input.ingestor.descriptor.clock;
+    const clock = this.clocks.of(clockId, input.clockOffsetNs);
+    const log = new InputLog(input, clock, this.#options.strict, this.#options.signal);
+    this.logs.push(log);
+    const reading: Reading = { log, clockId, times: this.#timeline.input(clock), quanta: new Map(), streams: new Map() };
+    return { log, take: (batch) => this.#take(reading, batch), end: () => this.#end(reading) };
+  }
+
+  get isEmpty(): boolean {
+    return this.#frames + this.#reports + this.#sizes === 0;
+  }
+
+  /** What close() of the writer needs, but for what only the caller knows. */
+  final(): Pick<TraceFinal, 'clock' | 'epochNs' | 'quantumNs' | 'vcpus' | 'truth' | 'synthetic' | 'spans' | 'markers' | 'inputs' | 'mapTime' | 'truthOf'> {
+    const inputs = this.logs.map((log) => log.row());
+    const truthOf = Object.fromEntries([...this.#spaces].map(([id, { truth }]) => [id, truth]));
+    const grades = Object.values(truthOf).sort((a, b) => TRUTH_GRADES.indexOf(a) - TRUTH_GRADES.indexOf(b));
+    const frameClock = this.#frameClock;
+    const vcpus = Math.max(...inputs.map((input) => input.vcpus ?? 0));
+    return {
+      clock: this.clocks.traceClock,
+      epochNs: this.clocks.epochNs,
+      quantumNs: this.#quantumNs,
+      vcpus: vcpus > 0 ? vcpus : null,
+      truth: grades[0] ?? 'observed',
+      synthetic: false,
+      spans: this.#timeline.spans((span) => this.#clip(span)),
+      markers: this.#timeline.markers().filter(({ tNs }) => this.#inRange(tNs, tNs)),
+      inputs,
+      mapTime: (ns) => frameClock?.toTrace(ns) ?? ns,
+      truthOf,
+    };
+  }
+
+  #take(reading: Reading, batch: IngestBatch): void {
+    switch (batch.kind) {
+      case 'touches':
+        return this.#touches(reading, batch);
+      case 'accesses':
+        return this.#accesses(reading, batch);
+      case 'grade':
+        reading.log.truth = batch.truth;
+        return;
+      case 'sync':
+        if (!this.clocks.sync(reading.clockId, batch.tNs, batch.clock, batch.otherNs)) {
+          reading.log.reasons.add('sync-point', 'a point that relates two clocks goes back in time or names a third clock; it is not used');
+        }
+        return;
+      case 'span':
+        this.#suggestClock(reading);
+        reading.times.edges.push({ begin: batch.edge === 'begin', tNs: batch.tNs, label: batch.label });
+        return;
+      case 'marker':
+        this.#timeline.marker(reading.log.clock, batch.tNs, batch.code, batch.label);
+        return;
+      case 'range':
+        if (batch.nPages <= RANGE_PAGES_MAX) this.#writer.declareRange(batch.space, batch.startPage, batch.nPages);
+        else reading.log.reasons.add('range-too-large', `a range of ${batch.nPages} pages is not declared`);
+        return;
+      case 'mapping':
+        return this.#mapping(reading, batch);
+      case 'stream':
+        return this.#stream(reading, batch);
+      case 'report':
+        return this.#report(reading, batch.report);
+      case 'sizes':
+        this.#sizes++;
+        if (batch.tNs !== null) reading.log.at(batch.tNs);
+        reading.log.reasons.add('sizes-only', 'rows that hold sizes without pages: nothing in a trace can be compared with them (workset info shows them)', { severity: 'info' });
+        return;
+    }
+  }
+
+  #end(reading: Reading): void {
+    for (const quanta of reading.quanta.values()) quanta.flush();
+    if (this.clocks.isAssumed(reading.clockId)) {
+      reading.log.reasons.add('clock-assumed', `times are on the clock "${reading.clockId}"; taken to be ${this.clocks.traceClock} (correct with --clock-offset)`, { severity: 'info' });
+    }
+  }
+
+  #suggestClock(reading: Reading): void {
+    this.clocks.suggest(reading.clockId);
+  }
+
+  #touches(reading: Reading, { space, t0Ns, t1Ns, n, page, cls }: Batch<'touches'>): void {
+    this.#quantumNs ??= t1Ns - t0Ns;
+    this.#frame(reading, space, t0Ns, t1Ns, n, page, cls, n);
+  }
+
+  #accesses(reading: Reading, { space, n, timeNs, page, cls, cpu }: Batch<'accesses'>): void {
+    let quanta = reading.quanta.get(space);
+    if (quanta === undefined) {
+      this.#quantumNs ??= this.#options.quantumNs;
+      quanta = new Quanta(this.#options.quantumNs, ({ t0Ns, t1Ns, nAccesses, touches }) => {
+        this.#frame(reading, space, t0Ns, t1Ns, touches.n, touches.page, touches.cls, nAccesses);
+      });
+      reading.quanta.set(space, quanta);
+    }
+    let late = 0;
+    for (let i = 0; i < n; i++) {
+      if (!quanta.add(timeNs[i]!, page[i]!, cls[i]!)) late++;
+    }
+    if (cpu !== undefined) for (let i = 0; i < n; i++) reading.log.cpu(cpu[i]!);
+    if (late > 0) reading.log.reasons.add('out-of-order', 'accesses that are much older than the ones before them', { count: late });
+  }
+
+  #frame(reading: Reading, space: SpaceId, t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses: number): void {
+    const { log, times } = reading;
+    this.#suggestClock(reading);
+    log.at(t0Ns);
+    log.at(t1Ns);
+    log.space ??= space;
+    if (!this.#inRange(log.clock.toTrace(t0Ns), log.clock.toTrace(t1Ns))) return this.#outside(reading, nAccesses);
+    const state = this.#spaces.get(space);
+    if (state !== undefined && TRUTH_GRADES.indexOf(state.truth) < TRUTH_GRADES.indexOf(log.truth)) {
+      log.reasons.add('lower-grade', `${space} has ${state.truth} touches already, so accesses of grade ${log.truth} are not added to them`, { count: nAccesses, severity: 'info' });
+      return;
+    }
+    this.#frameClock ??= log.clock;
+    const shift = this.#frameClock === log.clock ? 0 : this.#frameClock.fromTrace(log.clock.toTrace(t0Ns)) - t0Ns;
+    const start = t0Ns + shift;
+    if (state !== undefined && start < state.lastNs) {
+      log.reasons.add('out-of-order', 'quanta that lie before the ones already in the trace', { count: nAccesses });
+      return;
+    }
+    this.#writer.frame(space, start, t1Ns + shift, n, page, cls, nAccesses);
+    this.#frames++;
+    if (state === undefined) this.#spaces.set(space, { truth: log.truth, lastNs: start });
+    else state.lastNs = start;
+    if (t0Ns < times.firstNs) times.firstNs = t0Ns;
+    if (t1Ns > times.lastNs) times.lastNs = t1Ns;
+  }
+
+  #mapping(reading: Reading, { vPage, arena, n }: Batch<'mapping'>): void {
+    if (!arena) {
+      reading.log.reasons.add('mapping-unused', 'pages whose frames are known; a trace has no place for them', { count: n, severity: 'info' });
+      return;
+    }
+    // A dump of many pages comes in several batches; the first one has the arena's start.
+    if (reading.streams.has('')) return;
+    reading.streams.set('', undefined);
+    if (!this.#arenas.add(reading.log.input, vPage)) {
+      reading.log.reasons.add('arena-moved', 'another file of this segment has the arena at another address; that one is used');
+    }
+  }
+
+  #stream(reading: Reading, { stream, arenaRelative }: Batch<'stream'>): void {
+    const { log } = reading;
+    const basePage = arenaRelative ? this.#arenas.pageFor(log.input) : 0;
+    if (basePage === undefined) {
+      const { segment } = log.input;
+      const prefix = segment === '' ? '' : `${segment}.`;
+      log.reasons.add('arena-unknown', `reports of ${stream.stream} count pages from an arena whose address no input tells: add ${prefix}pagemap.bin or ${prefix}phases.log, or set arena: in a manifest`, { severity: 'error' });
+      reading.streams.set(stream.stream, undefined);
+      return;
+    }
+    let name = stream.stream;
+    for (let i = 2; this.#streamNames.has(name); i++) name = `${stream.stream}#${i}`;
+    this.#streamNames.add(name);
+    const range = stream.range === null ? null : { startPage: stream.range.startPage + basePage, nPages: stream.range.nPages };
+    this.#writer.stream({ ...stream, stream: name, inputId: log.inputId, range });
+    if (range !== null && arenaRelative) this.#writer.declareRange(stream.space, range.startPage, range.nPages);
+    reading.streams.set(stream.stream, { name, basePage, isPhysical: stream.space === 'gpa' });
+    log.space = stream.space;
+    this.#suggestClock(reading);
+  }
+
+  #report(reading: Reading, report: Observation): void {
+    const { log } = reading;
+    const stream = reading.streams.get(report.stream);
+    for (const ns of [report.setBeginNs, report.readEndNs]) if (Number.isFinite(ns)) log.at(ns);
+    if (stream === undefined) {
+      log.reasons.add('report-unplaced', 'reports of a stream that has no place in the trace', { severity: 'error' });
+      return;
+    }
+    const { toTrace } = log.clock;
+    const setBeginNs = toTrace(report.setBeginNs);
+    const readEndNs = toTrace(report.readEndNs);
+    if (!this.#inRange(setBeginNs, readEndNs)) return this.#outside(reading, 1);
+    const placed = (bits: Observation['reported']) => (bits === null ? null : { ...bits, startPage: bits.startPage + stream.basePage });
+    this.#writer.observation({
+      ...report,
+      stream: stream.name,
+      setBeginNs,
+      setEndNs: toTrace(report.setEndNs),
+      readBeginNs: toTrace(report.readBeginNs),
+      readEndNs,
+      reported: placed(report.reported),
+      eligible: placed(report.eligible),
+    });
+    this.#reports++;
+    if (stream.isPhysical && report.regions !== null) this.#declareRegions(report.regions);
+  }
+
+  /** Physical regions tile the memory a tracker watches: it exists even where nothing touches it. */
+  #declareRegions({ startPage, nPages }: NonNullable<Observation['regions']>): void {
+    for (let i = 0; i < startPage.length; i++) {
+      if (nPages[i]! <= RANGE_PAGES_MAX) this.#writer.declareRange('gpa', startPage[i]!, nPages[i]!);
+    }
+  }
+
+  #inRange(t0Ns: number, t1Ns: number): boolean {
+    const { timeRange } = this.#options;
+    return timeRange === undefined || (t0Ns >= timeRange[0] && t1Ns <= timeRange[1]);
+  }
+
+  #clip(span: TraceSpan): TraceSpan | undefined {
+    const { timeRange } = this.#options;
+    if (timeRange === undefined) return span;
+    const t0Ns = Math.max(span.t0Ns, timeRange[0]);
+    const t1Ns = Math.min(span.t1Ns, timeRange[1]);
+    return t1Ns > t0Ns ? { ...span, t0Ns, t1Ns } : undefined;
+  }
+
+  #outside(reading: Reading, count: number): void {
+    reading.log.reasons.add('outside-time-range', 'outside the time range that was asked for', { count, severity: 'info' });
+  }
+}

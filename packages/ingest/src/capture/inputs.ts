@@ -1,0 +1,136 @@
+/** Which files belong to a capture, of which format each is, and in which order they are read. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TRUTH_GRADES, TraceFormatError, UnreadableInputError, UsageError, type Diagnostic, type Ingestor, type TruthGrade } from '@workset/model';
+import { openSource, type OpenSource } from '../byte-source.ts';
+import { recognise } from '../sniff.ts';
+import { segmentOf } from '../stream-name.ts';
+import type { CaptureManifest, ManifestInput } from './manifest.ts';
+
+export interface CaptureInput {
+  readonly path: string;
+  readonly ingestor: Ingestor;
+  readonly segment: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly clockOffsetNs: number;
+  readonly arenaPage: number | undefined;
+  /** Opens it; stdin can be opened once. */
+  readonly open: () => Promise<OpenSource>;
+}
+
+export interface InputOptions {
+  readonly format?: string | undefined;
+  readonly options: Readonly<Record<string, string>>;
+  readonly clockOffsetNs: number;
+  readonly manifest?: CaptureManifest | undefined;
+}
+
+export interface InputList {
+  readonly inputs: readonly CaptureInput[];
+  /** Files of a directory that are of no known format, as diagnostics. */
+  readonly skipped: readonly Diagnostic[];
+}
+
+/**
+ * Opens every file once to recognise it. A directory stands for the recognised files directly in it.
+ * @throws UnreadableInputError when a file that was named is of no known format; UsageError when nothing was named
+ */
+export async function listInputs(paths: readonly string[], options: InputOptions): Promise<InputList> {
+  const named: ManifestInput[] = [...paths.map((path) => ({ path, options: {} })), ...(options.manifest?.inputs ?? [])];
+  if (named.length === 0) throw new UsageError('no capture file given', 'workset ingest CAPTURE... -o out.trace');
+  const inputs = new Map<string, CaptureInput>();
+  const skipped: Diagnostic[] = [];
+  for (const one of named) {
+    if (!(await isDirectory(one.path))) {
+      inputs.set(one.path, await inputOf(one, options));
+      continue;
+    }
+    const names = (await readdir(one.path, { withFileTypes: true })).filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
+    for (const name of names.sort()) {
+      const path = join(one.path, name);
+      try {
+        if (!inputs.has(path)) inputs.set(path, await inputOf({ ...one, path }, options));
+      } catch (error) {
+        if (!(error instanceof UnreadableInputError)) throw error;
+        skipped.push({ inputId: '', severity: 'info', code: 'skipped-file', line: null, byteOffset: null, count: 1, message: `${name}: ${error.message}` });
+      }
+    }
+  }
+  return { inputs: [...inputs.values()], skipped };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  if (path === '-') return false;
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+async function inputOf(one: ManifestInput, options: InputOptions): Promise<CaptureInput> {
+  const { path } = one;
+  const source = await openSource(path);
+  let ingestor: Ingestor;
+  try {
+    ingestor = recognise(source.head, path, one.format ?? options.format);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+  const reopens = source.rawBytesTotal !== null;
+  if (reopens) source.close();
+  return {
+    path,
+    ingestor,
+    segment: one.segment ?? segmentOf(path),
+    options: { ...options.options, ...one.options },
+    // The accesses set the trace's time; what is said of all inputs moves the others against them.
+    clockOffsetNs: one.clockOffsetNs ?? (isAccessFormat(ingestor) ? 0 : options.clockOffsetNs),
+    arenaPage: one.arenaPage,
+    open: reopens ? () => openSource(path) : () => Promise.resolve(source),
+  };
+}
+
+/** sha256 of a file as it lies on disk, hex. */
+export async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
+/** Accesses first, the best grade first and then by time; then what places reports; then the reports. */
+export async function inReadingOrder(inputs: readonly CaptureInput[]): Promise<CaptureInput[]> {
+  const access = inputs.filter(({ ingestor }) => isAccessFormat(ingestor));
+  const first = access.length > 1 ? await Promise.all(access.map(firstAccess)) : [{ grade: 0, tNs: 0 }];
+  const order = access.map((input, i) => ({ input, ...first[i]! })).sort((a, b) => a.grade - b.grade || a.tNs - b.tNs);
+  const others = inputs.filter(({ ingestor }) => !isAccessFormat(ingestor));
+  const mappings = others.filter(({ ingestor }) => ingestor.descriptor.produces === 'mapping');
+  const reports = others.filter(({ ingestor }) => ingestor.descriptor.produces === 'reports');
+  return [...order.map(({ input }) => input), ...mappings, ...reports];
+}
+
+export function isAccessFormat({ descriptor }: Ingestor): boolean {
+  return descriptor.produces !== 'mapping' && descriptor.produces !== 'reports';
+}
+
+/** Grade and time of a file's first access, read from its beginning. */
+async function firstAccess(input: CaptureInput): Promise<{ grade: number; tNs: number }> {
+  let truth: TruthGrade = input.ingestor.descriptor.truth;
+  let tNs = Number.POSITIVE_INFINITY;
+  const source = await input.open();
+  if (source.rawBytesTotal === null) return { grade: TRUTH_GRADES.indexOf(truth), tNs };
+  try {
+    const quiet = { options: input.options, accept() {}, lost() {}, reject() {} };
+    for await (const batch of input.ingestor.ingest(source, quiet)) {
+      if (batch.kind === 'grade') truth = batch.truth;
+      if (batch.kind === 'touches') tNs = batch.t0Ns;
+      if (batch.kind === 'accesses' && batch.n > 0) tNs = batch.timeNs[0]!;
+      if (tNs !== Number.POSITIVE_INFINITY) break;
+    }
+  } catch (error) {
+    // Said again, with all its consequences, when the file is really read.
+    if (!(error instanceof TraceFormatError || error instanceof UnreadableInputError)) throw error;
+  } finally {
+    source.close();
+  }
+  return { grade: TRUTH_GRADES.indexOf(truth), tNs };
+}

@@ -1,0 +1,314 @@
+/** VMGT1: every page touched per quantum of guest time, from a TCG plugin. The exact log of a capture. */
+import { TraceFormatError, throwIfAborted, type ByteSource, type IngestBatch, type IngestContext, type Ingestor } from '@workset/model';
+import { startsWith } from '../byte-source.ts';
+import { TouchColumns, TouchSet } from '../touch-set.ts';
+
+const MAGIC = 'VMGT1\n';
+/** Marker codes (see `source`): 1 and 2 bound a recording, 16.. are workload phases. */
+const RECORDING_STARTS = 1;
+const RECORDING_STOPS = 2;
+const FIRST_PHASE = 16;
+const TAG = { H: 0x48, M: 0x4d, Q: 0x51, E: 0x45 } as const;
+
+/** Bytes of zero kept behind the data, so that a record cut by the end of a chunk is read without bounds checks and refused afterwards. */
+const PAD = 64;
+/** One frame holds at most this much: a quantum that touched 8 M pages. Longer ones are damage. */
+const FRAME_BYTES_MAX = 64 << 20;
+
+/** flags → mask of classes: user read or fetch 1, user write 2, kernel read or fetch 4, kernel write 8. */
+const CLASS_MASK = Uint8Array.from({ length: 64 }, (_, flags) => (flags & 5 ? 1 : 0) | (flags & 2 ? 2 : 0) | (flags & 40 ? 4 : 0) | (flags & 16 ? 8 : 0));
+
+export const vmgtIngestor: Ingestor<'vmgt'> = {
+  descriptor: {
+    id: 'vmgt',
+    title: 'VMGT1 ground truth: pages touched per quantum of guest time (QEMU TCG plugin)',
+    source: 'docs/formats/vmgt.md',
+    produces: 'touches',
+    space: 'gpa',
+    clock: 'vmgt',
+    truth: 'exact',
+    usualNames: ['gt.vmgt', 'gt.vmgt.gz'],
+  },
+  sniff: (head) => (startsWith(head, MAGIC) ? 1 : 0),
+  async *ingest(source, ctx) {
+    const decoder = new Decoder(source, ctx);
+    for await (const chunk of source.chunks()) {
+      throwIfAborted(ctx.signal);
+      decoder.push(chunk);
+      if (decoder.worthParsing) yield* decoder.parse(false);
+    }
+    yield* decoder.parse(true);
+    decoder.finish();
+  },
+};
+
+interface Header {
+  readonly icountShift: number;
+  readonly quantumNs: number;
+  readonly ncpu: number;
+  readonly times: boolean;
+}
+
+/** Thrown by the readers below when a frame goes on behind the bytes at hand. */
+const MORE = Symbol('more bytes needed');
+
+class Decoder {
+  readonly #source: ByteSource;
+  readonly #ctx: IngestContext;
+  readonly #wantsGva: boolean;
+  readonly #wantsGpa: boolean;
+  /** Data is bytes[start, end), then PAD zeros. `offset` is the file offset of bytes[0]. */
+  #bytes = new Uint8Array((1 << 20) + PAD);
+  #start = 0;
+  #end = 0;
+  #offset = 0;
+  /** Bytes that must be at hand before the next try; grows so that re-reading a cut frame stays linear. */
+  #wanted = 1;
+  /** Read position inside the frame. */
+  #at = 0;
+  #header: Header | undefined;
+  #records = 0;
+  #lastQuantum = -1;
+  #totals: { records: number } | undefined;
+  readonly #gpa = new TouchColumns((n) => new Uint32Array(n));
+  readonly #gva = new TouchColumns((n) => new Float64Array(n));
+  readonly #virtual = new TouchSet();
+
+  constructor(source: ByteSource, ctx: IngestContext) {
+    this.#source = source;
+    this.#ctx = ctx;
+    const only = ctx.options['space'];
+    this.#wantsGpa = only === undefined || only === 'gpa';
+    this.#wantsGva = only === undefined || only === 'gva';
+  }
+
+  get worthParsing(): boolean {
+    return this.#end - this.#start >= this.#wanted;
+  }
+
+  push(chunk: Uint8Array): void {
+    const kept = this.#end - this.#start;
+    if (kept + chunk.length + PAD > this.#bytes.length) {
+      const bytes = new Uint8Array(2 * (kept + chunk.length) + PAD);
+      bytes.set(this.#bytes.subarray(this.#start, this.#end));
+      this.#bytes = bytes;
+    } else {
+      this.#bytes.copyWithin(0, this.#start, this.#end);
+    }
+    this.#offset += this.#start;
+    this.#start = 0;
+    this.#bytes.set(chunk, kept);
+    this.#end = kept + chunk.length;
+    this.#bytes.fill(0, this.#end, this.#end + PAD);
+  }
+
+  /** Yields the whole frames at hand; with `last`, what is left must be whole too. */
+  *parse(last: boolean): Generator<IngestBatch> {
+    while (this.#start < this.#end) {
+      this.#at = this.#start;
+      let batches: readonly IngestBatch[];
+      try {
+        batches = this.#header === undefined ? this.#readHeader() : this.#readFrame(this.#header);
+      } catch (error) {
+        if (error !== MORE) throw error;
+        if (last) throw this.#error('the file is truncated: it ends inside a frame that starts here', 'copy it again, or let the capture tool end by itself', this.#start);
+        const have = this.#end - this.#start;
+        if (have > FRAME_BYTES_MAX) throw this.#error(`a frame is longer than ${FRAME_BYTES_MAX >> 20} MiB`, undefined, this.#start);
+        this.#wanted = Math.max(4096, have + (have >> 1));
+        return;
+      }
+      this.#start = this.#at;
+      this.#wanted = 1;
+      yield* batches;
+    }
+  }
+
+  finish(): void {
+    if (this.#header === undefined) throw this.#error('the file is truncated: it ends inside the header', undefined, 0);
+    if (this.#totals === undefined) {
+      this.#ctx.reject('no-totals', 'the file ends without its totals: the capture tool did not end by itself, later quanta may be missing', { byteOffset: this.#offset + this.#end });
+    } else if (this.#totals.records !== this.#records) {
+      this.#ctx.reject('totals-differ', `the file says it holds ${this.#totals.records} records, ${this.#records} were read`, { byteOffset: this.#offset + this.#end, severity: 'error' });
+    }
+  }
+
+  #error(message: string, hint: string | undefined, at: number): TraceFormatError {
+    return new TraceFormatError(message, { file: this.#source.path, byteOffset: this.#offset + at }, hint);
+  }
+
+  #readHeader(): IngestBatch[] {
+    if (this.#end - this.#start < MAGIC.length) throw MORE;
+    if (!startsWith(this.#bytes.subarray(this.#start, this.#end), MAGIC)) throw this.#error('not a VMGT1 file', undefined, 0);
+    this.#at += MAGIC.length;
+    const pageShift = this.#varint();
+    const icountShift = this.#varint();
+    const quantumNs = this.#varint();
+    const ncpu = this.#varint();
+    const options = this.#byte();
+    if (pageShift !== 12) throw this.#error(`page shift ${pageShift}: only 4 KiB pages (12) are supported`, 'record with 4 KiB pages', 0);
+    if (icountShift > 20 || quantumNs < 1 || quantumNs > 1e12 || ncpu < 1 || ncpu > 4096 || options > 3) {
+      throw this.#error(`header out of range: icount shift ${icountShift}, quantum ${quantumNs} ns, ${ncpu} CPUs, options ${options}`, undefined, 0);
+    }
+    this.#header = { icountShift, quantumNs, ncpu, times: (options & 1) !== 0 };
+    return [];
+  }
+
+  #readFrame(header: Header): readonly IngestBatch[] {
+    const tag = this.#bytes[this.#at++]!;
+    if (tag === TAG.Q) return this.#readQuantum(header);
+    if (tag === TAG.M) return this.#readMarker(header);
+    if (tag === TAG.H) {
+      this.#varint();
+      return [];
+    }
+    if (tag === TAG.E) return this.#readTotals();
+    throw this.#error(`unknown frame tag 0x${tag.toString(16)}`, 'the file is damaged from here on', this.#at - 1);
+  }
+
+  #readTotals(): readonly IngestBatch[] {
+    for (let i = 0; i < 4; i++) this.#varint();
+    this.#totals = { records: this.#varint() };
+    return [];
+  }
+
+  #readMarker(header: Header): readonly IngestBatch[] {
+    const code = this.#varint();
+    const tNs = this.#varint() * 2 ** header.icountShift;
+    this.#varint(); // host time
+    const n = this.#varint();
+    let monoNs = Number.NaN;
+    let extra = 0;
+    for (let i = 0; i < n; i++) {
+      const value = this.#varint(true);
+      if (i === 1) monoNs = value;
+      if (i === 2) extra = value;
+    }
+    const batches: IngestBatch[] = [];
+    if (n >= 2) batches.push({ kind: 'sync', tNs, clock: 'guest-monotonic', otherNs: monoNs });
+    if (code === RECORDING_STARTS || code === RECORDING_STOPS) {
+      batches.push({ kind: 'span', edge: code === RECORDING_STARTS ? 'begin' : 'end', tNs, label: String(extra) });
+    } else {
+      batches.push({ kind: 'marker', tNs, code, label: code >= FIRST_PHASE ? `phase ${code - FIRST_PHASE}` : `marker ${code}` });
+    }
+    this.#ctx.accept(1);
+    return batches;
+  }
+
+  #readQuantum(header: Header): readonly IngestBatch[] {
+    const quantum = this.#varint();
+    this.#varint(); // host time
+    const n = this.#varint();
+    this.#gpa.n = 0;
+    this.#virtual.clear();
+    this.#readRecords(n, header);
+    const t0Ns = quantum * header.quantumNs;
+    if (quantum < this.#lastQuantum) throw this.#error(`quantum ${quantum} follows quantum ${this.#lastQuantum}`, 'the file is damaged from here on', this.#start);
+    if (t0Ns > Number.MAX_SAFE_INTEGER) throw this.#error(`quantum number ${quantum} is out of range`, 'the file is damaged from here on', this.#start);
+    this.#lastQuantum = quantum;
+    this.#records += n;
+    this.#ctx.accept(n);
+    const t1Ns = t0Ns + header.quantumNs;
+    const batches: IngestBatch[] = [];
+    if (this.#wantsGpa) batches.push({ kind: 'touches', space: 'gpa', t0Ns, t1Ns, n: this.#gpa.n, page: this.#gpa.page, cls: this.#gpa.cls });
+    if (this.#wantsGva && this.#virtual.n > 0) {
+      this.#gva.fill(this.#virtual);
+      batches.push({ kind: 'touches', space: 'gva', t0Ns, t1Ns, n: this.#gva.n, page: this.#gva.page, cls: this.#gva.cls });
+    }
+    return batches;
+  }
+
+  /** The hot loop: n of { uv pfn_delta, u8 flags, [zv user_vpn_delta], [u8 first, u8 last], [u8 cpumask] }. */
+  #readRecords(n: number, header: Header): void {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    const virtual = this.#virtual;
+    const wantsGva = this.#wantsGva;
+    const skip = (header.times ? 2 : 0) + (header.ncpu > 1 ? 1 : 0);
+    let at = this.#at;
+    let pfn = -1;
+    let vpn = 0;
+    let k = 0;
+    let room = 0;
+    let pages = this.#gpa.page;
+    let classes = this.#gpa.cls;
+    for (let i = 0; i < n; i++) {
+      if (room-- === 0) {
+        // n is not trusted: room is made as records are found.
+        this.#gpa.n = k;
+        this.#gpa.reserve(1024);
+        pages = this.#gpa.page;
+        classes = this.#gpa.cls;
+        room = 1023;
+      }
+      let delta = bytes[at++]!;
+      if (delta > 127) {
+        this.#at = at - 1;
+        delta = this.#varint();
+        at = this.#at;
+      }
+      if (i === 0) pfn = delta;
+      else if (delta === 0) throw at > end ? MORE : this.#error('a page occurs twice in one quantum', 'the file is damaged from here on', at - 1);
+      else pfn += delta;
+      const flags = bytes[at++]!;
+      if (flags === 0 || flags > 63) throw at > end ? MORE : this.#error(`record flags 0x${flags.toString(16)}`, 'the file is damaged from here on', at - 1);
+      const mask = CLASS_MASK[flags]!;
+      if ((flags & 7) !== 0) {
+        const zigzag = bytes[at++]!;
+        if (zigzag < 128) {
+          vpn += (zigzag >> 1) ^ -(zigzag & 1);
+        } else if (bytes[at]! < 128) {
+          const wide = (zigzag & 127) | (bytes[at++]! << 7);
+          vpn += (wide >> 1) ^ -(wide & 1);
+        } else {
+          this.#at = at - 1;
+          const wide = this.#varint();
+          at = this.#at;
+          vpn += wide % 2 === 0 ? wide / 2 : -(wide + 1) / 2;
+        }
+        if (wantsGva) virtual.add(vpn, mask & 3);
+      }
+      at += skip;
+      // Written whether the class is there or not, kept only if it is: no branch to mispredict.
+      pages[k] = pfn;
+      classes[k] = 0;
+      k += mask & 1;
+      pages[k] = pfn;
+      classes[k] = 1;
+      k += (mask >> 1) & 1;
+      if (mask > 3) {
+        pages[k] = pfn;
+        classes[k] = 2;
+        k += (mask >> 2) & 1;
+        pages[k] = pfn;
+        classes[k] = 3;
+        k += mask >> 3;
+      }
+      if (at > end) throw MORE;
+      if (pfn > 0x7fffffff || vpn < 0) throw this.#error(`page number out of range (frame ${pfn}, virtual page ${vpn})`, 'the file is damaged from here on', at);
+    }
+    this.#at = at;
+    this.#gpa.n = k;
+  }
+
+  #byte(): number {
+    if (this.#at >= this.#end) throw MORE;
+    return this.#bytes[this.#at++]!;
+  }
+
+  /** LEB128, exact below 2^53. @param lossy marker values may be any 64-bit number; larger ones are rounded */
+  #varint(lossy = false): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 10; i++) {
+      if (this.#at >= this.#end) throw MORE;
+      const byte = this.#bytes[this.#at++]!;
+      value += (byte & 127) * scale;
+      if (byte < 128) {
+        if (value > Number.MAX_SAFE_INTEGER && !lossy) throw this.#error(`a number of ${value} is out of range`, 'the file is damaged from here on', this.#at);
+        return value;
+      }
+      scale *= 128;
+    }
+    throw this.#error('a number is longer than 10 bytes', 'the file is damaged from here on', this.#at);
+  }
+}

@@ -1,0 +1,6 @@
+/** Reads captures: `ingestCapture` writes a trace, `inspectFile` only looks, `synthesise` makes one up. */
+export { openSource, sourceOfBytes, type Compression, type OpenSource } from './byte-source.ts';
+export { DEFAULT_QUANTUM_NS, ingestCapture, type CaptureOptions, type CaptureProgress } from './capture.ts';
+export { ClockMap } from './clock.ts';
+export { ingestors } from './registry.ts';
+export { guesses, recognise, type Guess } from './sniff.ts';
