@@ -1,0 +1,83 @@
+/** What to do with the samples of each event. */
+import { UsageError } from '@workset/model';
+import type { IngestContext, SpaceId, TruthGrade } from '@workset/model';
+import { EVENT_TYPE, SAMPLE, isFaultEvent } from './attr.ts';
+import type { PerfAttr } from './attr.ts';
+import { layoutOf } from './layout.ts';
+import type { SampleLayout } from './layout.ts';
+import { tracepointUse } from './tracepoint.ts';
+import type { TracepointUse } from './tracepoint.ts';
+
+export type SampleUse = 'address' | 'physical' | TracepointUse;
+
+export interface EventPlan {
+  readonly attr: PerfAttr;
+  readonly layout: SampleLayout;
+  readonly use: SampleUse;
+  readonly space: SpaceId;
+  /** All wanted fields have fixed places, so the tight loop can read them. */
+  readonly fast: boolean;
+  /** Why samples of this event are of no use, for the diagnostics. */
+  readonly why: string;
+  /** An address of 0 means "no address", as in sampled loads and in untranslated physical addresses. */
+  readonly zeroIsNone: boolean;
+  samples: number;
+  ignored: number;
+  noAddress: number;
+  damaged: number;
+}
+
+/** Options: address=virtual|physical, space=, pid=. */
+export function planEvent(attr: PerfAttr, options: IngestContext['options']): EventPlan {
+  const layout = layoutOf(attr);
+  const [use, why] = useOf(attr, layout, wantsPhysical(options));
+  const space: SpaceId = use === 'physical' ? 'pfn' : use === 'kvm-fault' ? 'gpa' : ((options['space'] as SpaceId | undefined) ?? 'gva');
+  // data_src tells reads from writes; behind a callchain its place varies
+  const srcFixed = (attr.sampleType & SAMPLE.dataSrc) === 0 || layout.dataSrc >= 0;
+  return {
+    attr,
+    layout,
+    use,
+    why,
+    space,
+    fast: use === 'address' && srcFixed && layout.tid >= 0,
+    zeroIsNone: use === 'physical' || (use === 'address' && !isFaultEvent(attr)),
+    samples: 0,
+    ignored: 0,
+    noAddress: 0,
+    damaged: 0,
+  };
+}
+
+/** `faults` when every access is a page fault and none was left out by a sampling period. */
+export function gradeOf(plans: readonly EventPlan[]): TruthGrade {
+  const exactFaults = (plan: EventPlan): boolean => {
+    const { attr } = plan;
+    const fault = plan.use === 'user-fault' || plan.use === 'kvm-fault' || isFaultEvent(attr);
+    return fault && !attr.freq && attr.samplePeriod <= 1;
+  };
+  const used = plans.filter((plan) => plan.use !== null && !isDamon(plan.use));
+  return used.length > 0 && used.every(exactFaults) ? 'faults' : 'sampled';
+}
+
+export function isDamon(use: SampleUse): use is 'damon_aggregated' | 'damos_before_apply' {
+  return use === 'damon_aggregated' || use === 'damos_before_apply';
+}
+
+function useOf(attr: PerfAttr, layout: SampleLayout, physical: boolean): [SampleUse, string] {
+  if (layout.time < 0) return [null, 'its samples have no time; record without --no-timestamp'];
+  if (attr.type === EVENT_TYPE.tracepoint) {
+    const use = tracepointUse(attr.name);
+    if (use === null) return [null, 'this tracepoint tells nothing about memory'];
+    return (attr.sampleType & SAMPLE.raw) === 0 ? [null, 'it was recorded without raw data'] : [use, ''];
+  }
+  if (physical) return (attr.sampleType & SAMPLE.physAddr) === 0 ? [null, 'it was recorded without physical addresses; record with --phys-data'] : ['physical', ''];
+  return layout.addr < 0 ? [null, 'its samples have no data address; record with -d, or with perf mem record'] : ['address', ''];
+}
+
+function wantsPhysical(options: IngestContext['options']): boolean {
+  const { address } = options;
+  if (address === undefined || address === 'virtual') return false;
+  if (address === 'physical') return true;
+  throw new UsageError(`address is ${JSON.stringify(address)}`, 'one of virtual, physical');
+}
