@@ -1,0 +1,154 @@
+/** A results directory, open for questions in SQL. */
+import { existsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
+import { UnreadableInputError, UsageError } from '@workset/model';
+import { createCatalog } from './catalog.ts';
+import { attempt, checkReadOnly, sqlError } from './guard.ts';
+import { literal } from './sql-text.ts';
+import { plain } from './values.ts';
+import type { Value } from './values.ts';
+
+export interface ResultsOptions {
+  /** DuckDB size text, e.g. `4GB`. Default: DuckDB's own, 80% of the memory. */
+  readonly memoryLimit?: string;
+  readonly threads?: number;
+  /** Files outside the directory that SQL may read and `copyTo` may write. */
+  readonly allowFiles?: readonly string[];
+}
+
+export interface QueryColumn {
+  readonly name: string;
+  /** SQL type, e.g. BIGINT. */
+  readonly type: string;
+}
+export type QueryRow = Readonly<Record<string, Value>>;
+export interface QueryResult {
+  readonly columns: readonly QueryColumn[];
+  readonly rows: readonly QueryRow[];
+  /** True when `limit` cut rows off. */
+  readonly truncated: boolean;
+}
+/** Columns at once, rows as they come. */
+export interface QueryStream {
+  readonly columns: readonly QueryColumn[];
+  readonly rows: AsyncIterable<readonly QueryRow[]>;
+}
+export type BindValue = string | number | boolean | null;
+
+export class Results {
+  readonly dir: string;
+  #instance: DuckDBInstance;
+  #connection: DuckDBConnection;
+  #allowFiles: readonly string[];
+
+  private constructor(dir: string, instance: DuckDBInstance, connection: DuckDBConnection, allowFiles: readonly string[]) {
+    this.dir = dir;
+    this.#instance = instance;
+    this.#connection = connection;
+    this.#allowFiles = allowFiles;
+  }
+
+  /** Opens `dir` (it may lack any table). Parts added later are seen when the table had one before. Throws UnreadableInputError. */
+  static async open(dir: string, options: ResultsOptions = {}): Promise<Results> {
+    if (!existsSync(dir) || !statSync(dir).isDirectory()) {
+      throw new UnreadableInputError(`no results directory: ${dir}`, { file: dir }, 'workset replay TRACE -o DIR makes one');
+    }
+    const root = resolve(dir);
+    const allowFiles = (options.allowFiles ?? []).map((file) => resolve(file));
+    const instance = await DuckDBInstance.create(':memory:', {
+      temp_directory: join(tmpdir(), `workset-${process.pid}`),
+      autoinstall_known_extensions: 'false',
+      ...(options.memoryLimit === undefined ? {} : { memory_limit: options.memoryLimit }),
+      ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
+    });
+    try {
+      const connection = await instance.connect();
+      await createCatalog(connection, root);
+      await lockDown(connection, root, allowFiles);
+      return new Results(root, instance, connection, allowFiles);
+    } catch (error) {
+      instance.closeSync();
+      throw openError(root, error);
+    }
+  }
+
+  /**
+   * Runs one or more read-only statements and returns the rows of the last.
+   * @param options.limit rows to return at most
+   * @param options.bind values of `$name` parameters
+   * Throws UsageError with DuckDB's message.
+   */
+  async query(sql: string, options: { limit?: number; bind?: Readonly<Record<string, BindValue>> } = {}): Promise<QueryResult> {
+    const { columns, rows } = await this.stream(sql, options.bind);
+    const limit = options.limit ?? Number.POSITIVE_INFINITY;
+    const all: QueryRow[] = [];
+    for await (const batch of rows) {
+      for (const row of batch) {
+        if (all.length >= limit) return { columns, rows: all, truncated: true };
+        all.push(row);
+      }
+    }
+    return { columns, rows: all, truncated: false };
+  }
+
+  /** Like `query`, rows in batches as DuckDB makes them. Stop iterating to abandon the rest. */
+  async stream(sql: string, bind?: Readonly<Record<string, BindValue>>): Promise<QueryStream> {
+    const count = await checkReadOnly(this.#connection, sql);
+    const result = await attempt(() =>
+      count === 1 ? this.#connection.stream(sql, bind === undefined ? undefined : { ...bind }) : this.#connection.run(sql),
+    );
+    const names = result.deduplicatedColumnNames();
+    const columns = names.map((name, i) => ({ name, type: String(result.columnType(i)) }));
+    return { columns, rows: batches(result, names) };
+  }
+
+  /** Writes the rows of one question to a Parquet file named in `allowFiles`. Throws UsageError. */
+  async copyTo(sql: string, file: string): Promise<void> {
+    const path = resolve(file);
+    if (!this.#allowFiles.includes(path)) throw new UsageError(`not opened for writing: ${file}`);
+    const count = await checkReadOnly(this.#connection, sql);
+    if (count !== 1) throw new UsageError('one statement at a time can be written to a file');
+    const question = sql.replace(/;\s*$/, '');
+    await attempt(() =>
+      this.#connection.run(`COPY (${question}\n) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP_FILE false)`),
+    );
+  }
+
+  /** Stops the running query; its promise rejects with a UsageError that says so. */
+  interrupt(): void {
+    this.#connection.interrupt();
+  }
+
+  close(): void {
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** From here on: no file but the results and the allowed ones, and no way to change that. */
+async function lockDown(connection: DuckDBConnection, root: string, allowFiles: readonly string[]): Promise<void> {
+  await connection.run(`SET allowed_directories = [${literal(root)}]`);
+  if (allowFiles.length > 0) await connection.run(`SET allowed_paths = [${allowFiles.map(literal).join(', ')}]`);
+  await connection.run('SET enable_external_access = false');
+  await connection.run('SET lock_configuration = true');
+}
+
+async function* batches(result: DuckDBResult, names: readonly string[]): AsyncGenerator<readonly QueryRow[]> {
+  for (;;) {
+    const chunk = await attempt(() => result.fetchChunk());
+    if (chunk === null || chunk.rowCount === 0) return;
+    yield chunk.getRows().map((row) => Object.fromEntries(row.map((value, i) => [names[i]!, plain(value)])));
+  }
+}
+
+function openError(dir: string, error: unknown): Error {
+  const { message } = sqlError(error);
+  return new UnreadableInputError(`cannot read the results in ${dir}: ${message}`, { file: dir }, 'every file under DIR/<table>/ must be Parquet with the columns of that table', error);
+}
