@@ -1,0 +1,185 @@
+/** DAMON's physical-address operations, step by step as kernel-semantics 8 lists them; random numbers come from outside. */
+import type { Coroutine, OracleWorld } from './schemes.ts';
+
+export interface OracleDamonConfig {
+  readonly sample: number;
+  /** A whole multiple of `sample`. */
+  readonly aggr: number;
+  readonly min: number;
+  readonly max: number;
+  readonly threshold: number;
+  readonly kernel: string;
+}
+
+interface Region {
+  start: number;
+  end: number;
+  nrAccesses: number;
+  lastNrAccesses: number;
+  age: number;
+}
+
+/** Uniform integer in [0, n). */
+export type DrawRandom = (n: number) => number;
+
+export function* damonPaddr(world: OracleWorld, config: OracleDamonConfig, initial: { startPage: number; nPages: number }, draw: DrawRandom): Coroutine {
+  const isModern = config.kernel !== '6.1';
+  const limit = Math.max(1, Math.floor(initial.nPages / config.min));
+  const regions: Region[] = initial.nPages === 0 ? [] : [newRegion(initial.startPage, initial.startPage + initial.nPages)];
+  if (regions.length === 0) return;
+  if (isModern) cutToSize(regions, limit);
+  const split = isModern ? splitter73(config, draw) : splitter61(config, draw);
+  let aggregatedAt = world.startNs;
+  let now = world.startNs;
+  for (;;) {
+    for (let sample = 0; sample < Math.floor(config.aggr / config.sample); sample++) {
+      const picks = regions.map((region) => region.start + draw(sizeOf(region)));
+      picks.forEach((page) => mkold(world, page));
+      now = yield now + config.sample;
+      regions.forEach((region, i) => {
+        if (isAccessed(world, picks[i]!)) region.nrAccesses++;
+      });
+    }
+    mergeAll(regions, config, limit);
+    if (isModern) cutToSize(regions, limit);
+    report(world, config, regions, aggregatedAt, now);
+    aggregatedAt = now;
+    for (const region of regions) {
+      region.lastNrAccesses = region.nrAccesses;
+      region.nrAccesses = 0;
+    }
+    split(regions);
+  }
+}
+
+function newRegion(start: number, end: number): Region {
+  return { start, end, nrAccesses: 0, lastNrAccesses: 0, age: 0 };
+}
+
+function sizeOf(region: Region): number {
+  return region.end - region.start;
+}
+
+/** Only a page on an LRU list can be made old; outside the tracked memory there is none. */
+function mkold({ memory, tracked }: OracleWorld, number: number): void {
+  const page = tracked.includes(number) ? memory.page(number) : undefined;
+  if (page === undefined || !page.onLru) return;
+  page.accessed = false;
+  page.idle = true;
+}
+
+function isAccessed({ memory, tracked }: OracleWorld, number: number): boolean {
+  const page = tracked.includes(number) ? memory.page(number) : undefined;
+  return page !== undefined && page.onLru && (page.accessed || !page.idle);
+}
+
+/** 8.2 steps 1 to 3. */
+function mergeAll(regions: Region[], config: OracleDamonConfig, limit: number): void {
+  const isModern = config.kernel !== '6.1';
+  const maxThreshold = Math.floor(config.aggr / config.sample);
+  let threshold = Math.floor(Math.max(...regions.map((region) => region.nrAccesses)) / 10);
+  mergePass(regions, threshold, limit, (region) => {
+    const hasFlipped = isModern && (region.nrAccesses === 0) !== (region.lastNrAccesses === 0);
+    if (hasFlipped || Math.abs(region.nrAccesses - region.lastNrAccesses) > threshold) region.age = 0;
+    else region.age++;
+  });
+  if (!isModern) return;
+  while (regions.length > config.max && threshold < maxThreshold) {
+    threshold = threshold < Math.floor(maxThreshold / 2) ? Math.max(1, threshold * 2) : maxThreshold;
+    mergePass(regions, threshold, limit, () => {});
+  }
+}
+
+function mergePass(regions: Region[], threshold: number, limit: number, visit: (region: Region) => void): void {
+  let i = 0;
+  while (i < regions.length) {
+    const region = regions[i]!;
+    visit(region);
+    const left = regions[i - 1];
+    const fits =
+      left !== undefined &&
+      left.end === region.start &&
+      Math.abs(left.nrAccesses - region.nrAccesses) <= threshold &&
+      sizeOf(left) + sizeOf(region) <= limit;
+    if (!fits) {
+      i++;
+      continue;
+    }
+    const mean = (a: number, b: number): number => Math.floor((a * sizeOf(left) + b * sizeOf(region)) / (sizeOf(left) + sizeOf(region)));
+    const nrAccesses = mean(left.nrAccesses, region.nrAccesses);
+    left.age = mean(left.age, region.age);
+    left.nrAccesses = nrAccesses;
+    left.end = region.end;
+    regions.splice(i, 1);
+  }
+}
+
+/** 8.2 step 4: no region stays larger than the limit. */
+function cutToSize(regions: Region[], limit: number): void {
+  for (let i = 0; i < regions.length; i++) if (sizeOf(regions[i]!) > limit) splitAt(regions, i, limit);
+}
+
+function splitAt(regions: Region[], i: number, leftSize: number): void {
+  const region = regions[i]!;
+  regions.splice(i + 1, 0, { ...region, start: region.start + leftSize });
+  region.end = region.start + leftSize;
+}
+
+/** Cuts region i into at most `pieces`; the left part is cut again. Returns how many regions it became. */
+function cutAtRandom(regions: Region[], i: number, pieces: number, draw: DrawRandom): number {
+  let made = 1;
+  for (let cut = 1; cut < pieces && sizeOf(regions[i]!) > 2; cut++) {
+    const size = sizeOf(regions[i]!);
+    const leftSize = Math.floor(((1 + draw(9)) * size) / 10);
+    if (leftSize === 0 || leftSize >= size) continue;
+    splitAt(regions, i, leftSize);
+    made++;
+  }
+  return made;
+}
+
+function splitEach(regions: Region[], pieces: number, draw: DrawRandom): void {
+  for (let i = 0; i < regions.length; ) i += cutAtRandom(regions, i, pieces, draw);
+}
+
+function splitter61(config: OracleDamonConfig, draw: DrawRandom): (regions: Region[]) => void {
+  let lastCount = 0;
+  return (regions) => {
+    const count = regions.length;
+    if (count > Math.floor(config.max / 2)) return;
+    splitEach(regions, lastCount === count && count < Math.floor(config.max / 3) ? 3 : 2, draw);
+    lastCount = count;
+  };
+}
+
+/** 8.2 step 5. */
+function splitter73(config: OracleDamonConfig, draw: DrawRandom): (regions: Region[]) => void {
+  let lastCount = 0;
+  let rotation = 0;
+  return (regions) => {
+    const count = regions.length;
+    if (count >= config.max) return;
+    if (count > Math.floor(config.max / 2)) {
+      const every = Math.floor(config.max / (config.max - count));
+      const chosen = regions.filter((_, i) => i % every === rotation % every);
+      rotation++;
+      for (const region of chosen) cutAtRandom(regions, regions.indexOf(region), 2, draw);
+    } else {
+      splitEach(regions, lastCount === count && count < Math.floor(config.max / 3) ? 3 : 2, draw);
+    }
+    lastCount = count;
+  };
+}
+
+function report(world: OracleWorld, config: OracleDamonConfig, regions: readonly Region[], since: number, now: number): void {
+  const inside = (chosen: readonly Region[]): Set<number> => new Set(world.tracked.filter((page) => chosen.some(({ start, end }) => page >= start && page < end)));
+  world.report({
+    outerT0Ns: since,
+    claimT0Ns: since,
+    claimT1Ns: now,
+    outerT1Ns: now,
+    reported: inside(regions.filter(({ nrAccesses }) => nrAccesses >= config.threshold)),
+    eligible: inside(regions),
+    regions: regions.map((region) => ({ startPage: region.start, nPages: sizeOf(region), score: region.nrAccesses, ageNs: region.age * config.aggr })),
+  });
+}
