@@ -73,7 +73,7 @@ class Damon {
     if (this.#modern) {
       const most = Math.max(1, Math.floor(aggr / sample));
       for (let t = threshold; this.#regions.length > max && t < most; ) {
-        t = t >= most / 2 ? most : Math.max(1, t * 2);
+        t = t >= Math.floor(most / 2) ? most : Math.max(1, t * 2);
         this.#merge(t, limit, false);
       }
       this.#splitAbove(limit);
@@ -120,7 +120,7 @@ class Damon {
   #split61(): void {
     const count = this.#regions.length;
     if (count > this.#config.max / 2) return;
-    this.#splitAll(this.#lastCount === count && count < this.#config.max / 3 ? 3 : 2);
+    this.#splitAll(this.#lastCount === count && count < Math.floor(this.#config.max / 3) ? 3 : 2);
     this.#lastCount = count;
   }
 
@@ -129,7 +129,7 @@ class Damon {
     const { max } = this.#config;
     if (count >= max) return;
     if (count > max / 2) this.#splitSome(Math.floor(max / (max - count)));
-    else this.#splitAll(this.#lastCount === count && count < max / 3 ? 3 : 2);
+    else this.#splitAll(this.#lastCount === count && count < Math.floor(max / 3) ? 3 : 2);
     this.#lastCount = count;
   }
 
