@@ -184,58 +184,58 @@ export class PerfDecoder {
     this.#plan();
     const plan = this.plans[0];
     if (this.plans.length !== 1 || plan === undefined || !plan.fast || !this.facts.little || (win.start & 3) !== 0) return;
-    const { words } = win;
-    const end = win.end >>> 2;
-    let w = win.start >>> 2;
-    if (w + 2 > end || words[w] !== RECORD.sample) return;
+    const { words, ints } = win;
+    const end = win.end >> 2;
+    let w = win.start >> 2;
+    if (w + 2 > end || ints[w] !== RECORD.sample) return;
     const { layout } = plan;
-    const { minWords } = layout;
+    const minWords = layout.minWords | 0;
     const order = this.order(plan.space);
     order.reserve(Math.ceil((end - w) / minWords));
-    const { timeNs, page, cls, pid: pids, cpu: cpus } = order;
-    const tidAt = layout.tid;
-    const timeAt = layout.time;
-    const addrAt = layout.addr;
-    const cpuAt = layout.cpu;
-    const srcAt = layout.dataSrc;
+    const { timeNs, page, cls, pid: pids, cpu: cpus } = order.rows;
+    const tidAt = layout.tid | 0;
+    const timeAt = layout.time | 0;
+    const addrAt = layout.addr | 0;
+    const cpuAt = layout.cpu | 0;
+    const srcAt = layout.dataSrc | 0;
     const { zeroIsNone } = plan;
-    const filter = this.#pidFilter;
+    const filter = this.#pidFilter | 0;
     const first = w;
-    let n = order.n;
+    let n = order.n | 0;
     let last = n > 0 ? timeNs[n - 1]! : Number.NEGATIVE_INFINITY;
     let unsorted = 0;
     let samples = 0;
     let empty = 0;
-    let baseHigh = this.facts.timeBaseHigh ?? -1;
-    let firstPid = this.#firstPid;
+    if (this.facts.timeBaseHigh === null && w + timeAt + 1 < end) {
+      const high = words[w + timeAt + 1]!;
+      this.facts.timeBaseHigh = high >= BIG_TIME_HIGH ? high : 0;
+      this.#firstPid = ints[w + tidAt]!;
+    }
+    const baseHigh = this.facts.timeBaseHigh ?? 0;
+    const firstPid = this.#firstPid | 0;
     let mixed = 0;
-    while (w + 2 <= end && words[w] === RECORD.sample) {
-      const size = words[w + 1]! >>> 16;
-      const next = w + (size >>> 2);
-      if ((size & 3) !== 0 || next < w + minWords || next > end) break;
-      const addrLow = words[w + addrAt]!;
-      const addrHigh = words[w + addrAt + 1]!;
-      const pid = words[w + tidAt]! | 0;
-      const timeHigh = words[w + timeAt + 1]!;
-      if (baseHigh < 0) {
-        baseHigh = timeHigh >= BIG_TIME_HIGH ? timeHigh : 0;
-        firstPid = pid;
-      }
-      samples++;
+    while (((w + 2) | 0) <= end && ints[w] === RECORD.sample) {
+      const size = ints[w + 1]! >>> 16;
+      const next = (w + (size >> 2)) | 0;
+      if ((size & 3) !== 0 || next < ((w + minWords) | 0) || next > end) break;
+      const pid = ints[w + tidAt]! | 0;
+      samples = (samples + 1) | 0;
       if (filter < 0 || pid === filter) {
-        if (zeroIsNone && (addrLow | addrHigh) === 0) {
-          empty++;
+        const low = ints[w + addrAt]! | 0;
+        const high = ints[w + addrAt + 1]! | 0;
+        if (zeroIsNone && (low | high) === 0) {
+          empty = (empty + 1) | 0;
         } else {
-          const t = (timeHigh - baseHigh) * TWO_32 + words[w + timeAt]!;
-          unsorted |= t < last ? 1 : 0;
+          const t = (words[w + timeAt + 1]! - baseHigh) * TWO_32 + words[w + timeAt]!;
+          if (t < last) unsorted = 1;
           last = t;
           mixed |= pid ^ firstPid;
           timeNs[n] = t;
-          page[n] = addrHigh * 0x10_0000 + (addrLow >>> 12);
-          cls[n] = ((addrHigh >>> 31) << 1) | (srcAt < 0 ? 0 : (words[w + srcAt]! >>> 2) & 1);
+          page[n] = (high >>> 0) * 0x10_0000 + (low >>> 12);
+          cls[n] = ((high >>> 31) << 1) | (srcAt < 0 ? 0 : (ints[w + srcAt]! >>> 2) & 1);
           pids[n] = pid;
-          cpus[n] = cpuAt < 0 ? -1 : words[w + cpuAt]! | 0;
-          n++;
+          cpus[n] = cpuAt < 0 ? -1 : ints[w + cpuAt]!;
+          n = (n + 1) | 0;
         }
       }
       w = next;
@@ -243,8 +243,6 @@ export class PerfDecoder {
     win.start += (w - first) * 4;
     order.n = n;
     if (unsorted !== 0) order.sorted = false;
-    if (baseHigh >= 0) this.facts.timeBaseHigh = baseHigh;
-    this.#firstPid = firstPid;
     if (mixed !== 0) this.manyProcesses = true;
     plan.samples += samples;
     plan.noAddress += empty;

@@ -5,53 +5,51 @@ type AccessBatch = Extract<IngestBatch, { kind: 'accesses' }>;
 
 const FIRST_ROWS = 1 << 14;
 /** Without a round the writer promises no order; keep so many rows before giving the oldest away. */
-const MAX_SORTED_ROWS = 1 << 20;
+const MAX_SORTED_ROWS = 1 << 18;
 const MAX_PENDING_ROWS = 1 << 23;
 
-/** Columns of accesses not yet in final order. Append by writing at `n` after `reserve`. */
+interface Columns {
+  readonly timeNs: Float64Array<ArrayBuffer>;
+  readonly page: Float64Array<ArrayBuffer>;
+  readonly cls: Uint8Array<ArrayBuffer>;
+  readonly pid: Int32Array<ArrayBuffer>;
+  readonly cpu: Int32Array<ArrayBuffer>;
+}
+
+/** Accesses not yet in final order. Append by writing into `rows` at `n` after `reserve`. */
 export class AccessOrder {
   readonly space: SpaceId;
-  timeNs: Float64Array<ArrayBuffer> = new Float64Array(FIRST_ROWS);
-  page: Float64Array<ArrayBuffer> = new Float64Array(FIRST_ROWS);
-  cls: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_ROWS);
-  pid: Int32Array<ArrayBuffer> = new Int32Array(FIRST_ROWS);
-  cpu: Int32Array<ArrayBuffer> = new Int32Array(FIRST_ROWS);
+  rows: Columns = newColumns(FIRST_ROWS);
   n = 0;
   /** False once a row is older than the one before it. */
   sorted = true;
   /** Rows that came after younger ones had been given away. */
   late = 0;
+  /** The columns of the last batch given, free again at the next one. */
+  #spare: Columns = newColumns(0);
   #given = Number.NEGATIVE_INFINITY;
 
   constructor(space: SpaceId) {
     this.space = space;
   }
 
-  reserve(rows: number): void {
-    if (this.n + rows <= this.timeNs.length) return;
-    let capacity = this.timeNs.length;
-    while (capacity < this.n + rows) capacity *= 2;
-    const { n } = this;
-    const grow = <A extends { set(from: A): void; subarray(a: number, b: number): A }>(next: A, old: A): A => {
-      next.set(old.subarray(0, n));
-      return next;
-    };
-    this.timeNs = grow(new Float64Array(capacity), this.timeNs);
-    this.page = grow(new Float64Array(capacity), this.page);
-    this.cls = grow(new Uint8Array(capacity), this.cls);
-    this.pid = grow(new Int32Array(capacity), this.pid);
-    this.cpu = grow(new Int32Array(capacity), this.cpu);
+  reserve(extra: number): void {
+    const wanted = this.n + extra;
+    if (wanted <= this.rows.timeNs.length) return;
+    let capacity = this.rows.timeNs.length;
+    while (capacity < wanted) capacity *= 2;
+    this.rows = copyRows(this.rows, 0, this.n, newColumns(capacity));
   }
 
   add(timeNs: number, page: number, cls: number, pid: number, cpu: number): void {
     this.reserve(1);
-    const { n } = this;
-    if (n > 0 && timeNs < this.timeNs[n - 1]!) this.sorted = false;
-    this.timeNs[n] = timeNs;
-    this.page[n] = page;
-    this.cls[n] = cls;
-    this.pid[n] = pid;
-    this.cpu[n] = cpu;
+    const { n, rows } = this;
+    if (n > 0 && timeNs < rows.timeNs[n - 1]!) this.sorted = false;
+    rows.timeNs[n] = timeNs;
+    rows.page[n] = page;
+    rows.cls[n] = cls;
+    rows.pid[n] = pid;
+    rows.cpu[n] = cpu;
     this.n = n + 1;
   }
 
@@ -60,60 +58,76 @@ export class AccessOrder {
   }
   /** Latest time among pending rows. */
   latest(): number {
-    if (this.sorted) return this.n === 0 ? Number.NEGATIVE_INFINITY : this.timeNs[this.n - 1]!;
+    if (this.sorted) return this.n === 0 ? Number.NEGATIVE_INFINITY : this.rows.timeNs[this.n - 1]!;
     let latest = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < this.n; i++) if (this.timeNs[i]! > latest) latest = this.timeNs[i]!;
+    for (let i = 0; i < this.n; i++) if (this.rows.timeNs[i]! > latest) latest = this.rows.timeNs[i]!;
     return latest;
   }
 
   /** Rows up to and including time `limit`, in time order (equal times keep file order). The batch is valid until the next append. */
   flush(limit: number): AccessBatch | null {
     this.#sort();
-    return this.#give(upperBound(this.timeNs, this.n, limit));
+    return this.#give(upperBound(this.rows.timeNs, this.n, limit));
   }
 
-  /** The oldest half of the rows. */
-  flushHalf(): AccessBatch | null {
+  /** The oldest seven eighths of the rows. */
+  flushMost(): AccessBatch | null {
     this.#sort();
-    return this.#give(this.n >> 1);
+    return this.#give(this.n - (this.n >> 3));
   }
 
+  /** Gives `count` rows away in the columns they are in; the rest moves to the spare ones. */
   #give(count: number): AccessBatch | null {
     if (count === 0) return null;
-    if (this.timeNs[0]! < this.#given) this.late += upperBound(this.timeNs, count, this.#given - 1);
-    this.#given = Math.max(this.#given, this.timeNs[count - 1]!);
-    const left = this.n - count;
-    const batch: AccessBatch = {
-      kind: 'accesses',
-      space: this.space,
-      n: count,
-      timeNs: left === 0 ? this.timeNs : this.timeNs.slice(0, count),
-      page: left === 0 ? this.page : this.page.slice(0, count),
-      cls: left === 0 ? this.cls : this.cls.slice(0, count),
-      pid: left === 0 ? this.pid : this.pid.slice(0, count),
-      cpu: left === 0 ? this.cpu : this.cpu.slice(0, count),
-    };
-    for (const column of [this.timeNs, this.page, this.cls, this.pid, this.cpu]) column.copyWithin(0, count, this.n);
-    this.n = left;
-    return batch;
+    const { rows } = this;
+    if (rows.timeNs[0]! < this.#given) this.late += lowerBound(rows.timeNs, count, this.#given);
+    this.#given = Math.max(this.#given, rows.timeNs[count - 1]!);
+    const capacity = rows.timeNs.length;
+    const next = this.#spare.timeNs.length === capacity ? this.#spare : newColumns(capacity);
+    this.rows = copyRows(rows, count, this.n, next);
+    this.#spare = rows;
+    this.n -= count;
+    return { kind: 'accesses', space: this.space, n: count, ...rows };
   }
 
   #sort(): void {
     if (this.sorted) return;
-    const { n } = this;
-    const order = sortedOrder(this.timeNs, n);
-    const pick = <A extends Float64Array | Int32Array | Uint8Array>(old: A, next: A): A => {
-      for (let i = 0; i < n; i++) next[i] = old[order[i]!]!;
-      return next;
-    };
-    const capacity = this.timeNs.length;
-    this.timeNs = pick(this.timeNs, new Float64Array(capacity));
-    this.page = pick(this.page, new Float64Array(capacity));
-    this.cls = pick(this.cls, new Uint8Array(capacity));
-    this.pid = pick(this.pid, new Int32Array(capacity));
-    this.cpu = pick(this.cpu, new Int32Array(capacity));
+    const { n, rows } = this;
+    const order = sortedOrder(rows.timeNs, n);
+    const next = this.#spare.timeNs.length === rows.timeNs.length ? this.#spare : newColumns(rows.timeNs.length);
+    gather(rows.timeNs, next.timeNs, order);
+    gather(rows.page, next.page, order);
+    gather(rows.cls, next.cls, order);
+    gather(rows.pid, next.pid, order);
+    gather(rows.cpu, next.cpu, order);
+    this.#spare = rows;
+    this.rows = next;
     this.sorted = true;
   }
+}
+
+function newColumns(capacity: number): Columns {
+  return {
+    timeNs: new Float64Array(capacity),
+    page: new Float64Array(capacity),
+    cls: new Uint8Array(capacity),
+    pid: new Int32Array(capacity),
+    cpu: new Int32Array(capacity),
+  };
+}
+
+/** Rows [start, end) of `from` to the front of `to`. */
+function copyRows(from: Columns, start: number, end: number, to: Columns): Columns {
+  to.timeNs.set(from.timeNs.subarray(start, end));
+  to.page.set(from.page.subarray(start, end));
+  to.cls.set(from.cls.subarray(start, end));
+  to.pid.set(from.pid.subarray(start, end));
+  to.cpu.set(from.cpu.subarray(start, end));
+  return to;
+}
+
+function gather(from: Float64Array | Int32Array | Uint8Array, to: Float64Array | Int32Array | Uint8Array, order: Int32Array): void {
+  for (let i = 0; i < order.length; i++) to[i] = from[order[i]!]!;
 }
 
 /** Indices 0..n-1 in ascending order of `key`, stable; cheap for few ascending runs (one per CPU). */
@@ -154,6 +168,18 @@ function upperBound(time: Float64Array, n: number, limit: number): number {
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (time[middle]! <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Number of leading rows with time < limit. */
+function lowerBound(time: Float64Array, n: number, limit: number): number {
+  let low = 0;
+  let high = n;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (time[middle]! < limit) low = middle + 1;
     else high = middle;
   }
   return low;

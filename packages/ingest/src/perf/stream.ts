@@ -128,7 +128,7 @@ export class PerfStream {
       yield* this.#flush(limit);
     } else if (stop.why === 'full') {
       for (const order of this.decoder.orders.values()) {
-        if (order.full) yield* this.#give(order.flushHalf());
+        if (order.full) yield* this.#give(order.flushMost());
       }
       yield* this.decoder.damon.flush(this.decoder.damon.latest);
     } else if (stop.why === 'damage') {
