@@ -71,7 +71,7 @@ export interface ChartContext {
 }
 
 export interface ChartDescriptor<Id extends string = string> extends Descriptor<Id> {
-  /** Tables and views the query reads; when one is missing, the chart says so. */
+  /** Tables and views (`table` or `table.column`) the query reads; when one is missing, the chart says so. */
   readonly reads: readonly string[];
   /** What to run when there is no data. */
   readonly advice: string;

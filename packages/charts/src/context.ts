@@ -6,10 +6,10 @@ import { groupBy, inList, num, text } from './values.ts';
 export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
 FROM runs WHERE status <> 'failed' AND scheme <> 'truth' ORDER BY trace, kind DESC, scheme, run_id`;
 
-/** Names of the tables and views that the source has. */
+/** Names of the tables and views that the source has, and `table.column` for each of their columns. */
 export async function tablesOf(source: QuerySource): Promise<ReadonlySet<string>> {
-  const { rows } = await source.query('SELECT table_name FROM information_schema.tables');
-  return new Set(rows.map((row) => text(row, 'table_name')));
+  const { rows } = await source.query('SELECT table_name, column_name FROM information_schema.columns');
+  return new Set(rows.flatMap((row) => [text(row, 'table_name'), `${text(row, 'table_name')}.${text(row, 'column_name')}`]));
 }
 
 /** Fills in every default of `params` from what the source holds. */
