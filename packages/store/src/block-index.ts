@@ -14,7 +14,8 @@ export class BlockIndex {
   readonly #name: string;
   #flat = new Int32Array(1024).fill(-1);
   readonly #high = new Map<number, number>();
-  readonly #cachedBlock = new Float64Array(CACHE_BLOCKS).fill(-1);
+  /** First page of the block whose base each slot holds. */
+  readonly #cachedFirst = new Float64Array(CACHE_BLOCKS).fill(-1);
   readonly #cachedBase = new Int32Array(CACHE_BLOCKS);
 
   /** `idBits`: bits a page id may use. */
@@ -36,35 +37,19 @@ export class BlockIndex {
     out: Int32Array,
     at: number,
   ): void {
-    if (pages instanceof Uint32Array) this.#encode32(pages, cls, classBits, from, to, out, at);
-    else this.#encode64(pages, cls, classBits, from, to, out, at);
-  }
-
-  #encode32(pages: Uint32Array, cls: Uint8Array, classBits: number, from: number, to: number, out: Int32Array, at: number): void {
-    let flat = this.#flat;
-    for (let i = from; i < to; i++, at++) {
-      const page = pages[i]!;
-      const block = page >>> 9;
-      let base = block < flat.length ? flat[block]! : -1;
-      if (base < 0) {
-        base = this.base(block);
-        flat = this.#flat;
+    const shift = at - from;
+    for (let i = from; i < to; i++) {
+      if (pages instanceof Uint32Array) {
+        i = encode32(this.#flat, pages, cls, classBits, i, to, out, shift);
+      } else {
+        i = encodeLow(this.#flat, pages, cls, classBits, i, to, out, shift);
+        i = encodeHigh(this.#cachedFirst, this.#cachedBase, pages, cls, classBits, i, to, out, shift);
       }
-      out[at] = ((base + (page & 511)) << classBits) | cls[i]!;
-    }
-  }
-
-  #encode64(pages: Float64Array, cls: Uint8Array, classBits: number, from: number, to: number, out: Int32Array, at: number): void {
-    let lastBlock = -1;
-    let base = 0;
-    for (let i = from; i < to; i++, at++) {
+      if (i === to) return;
       const page = pages[i]!;
-      const block = Math.floor(page / 512);
-      if (block !== lastBlock) {
-        base = this.base(block);
-        lastBlock = block;
-      }
-      out[at] = ((base + (page - block * 512)) << classBits) | cls[i]!;
+      assert(Number.isSafeInteger(page) && page >= 0, `space ${this.#name}: ${page} is not a page number`);
+      const block = Math.floor(page / BLOCK_PAGES);
+      out[i + shift] = ((this.base(block) + (page - block * BLOCK_PAGES)) << classBits) | cls[i]!;
     }
   }
 
@@ -76,7 +61,6 @@ export class BlockIndex {
   }
 
   #newFlat(block: number): number {
-    assert(block >= 0 && Number.isInteger(block), `space ${this.#name}: ${block * BLOCK_PAGES} is not a page number`);
     if (block >= this.#flat.length) {
       const grown = new Int32Array(2 ** (32 - Math.clz32(block))).fill(-1);
       grown.set(this.#flat);
@@ -86,11 +70,10 @@ export class BlockIndex {
   }
 
   #highBase(block: number): number {
-    const slot = block - Math.floor(block / CACHE_BLOCKS) * CACHE_BLOCKS;
-    if (this.#cachedBlock[slot] === block) return this.#cachedBase[slot]!;
+    const slot = block % CACHE_BLOCKS;
     let base = this.#high.get(block);
     if (base === undefined) this.#high.set(block, (base = this.#number(block)));
-    this.#cachedBlock[slot] = block;
+    this.#cachedFirst[slot] = block * BLOCK_PAGES;
     return (this.#cachedBase[slot] = base);
   }
 
@@ -103,4 +86,76 @@ export class BlockIndex {
     }
     return (this.seen.push(block) - 1) * BLOCK_PAGES;
   }
+}
+
+/*
+ * The loops below stop at the first page they cannot encode and return its index. They are functions of their own, one per array type,
+ * so that V8 keeps the tables in registers.
+ */
+
+function encode32(
+  flat: Int32Array,
+  pages: Uint32Array,
+  cls: Uint8Array,
+  classBits: number,
+  from: number,
+  to: number,
+  out: Int32Array,
+  shift: number,
+): number {
+  const known = flat.length;
+  for (let i = from; i < to; i++) {
+    const page = pages[i]!;
+    const block = page >>> BLOCK_SHIFT;
+    if (block >= known) return i;
+    const base = flat[block]!;
+    if (base < 0) return i;
+    out[i + shift] = ((base + (page & (BLOCK_PAGES - 1))) << classBits) | cls[i]!;
+  }
+  return to;
+}
+
+/** Pages below 2^31 of blocks in the flat array. */
+function encodeLow(
+  flat: Int32Array,
+  pages: Float64Array,
+  cls: Uint8Array,
+  classBits: number,
+  from: number,
+  to: number,
+  out: Int32Array,
+  shift: number,
+): number {
+  const known = flat.length;
+  for (let i = from; i < to; i++) {
+    const page = pages[i]! | 0;
+    const block = page >>> BLOCK_SHIFT;
+    if (page !== pages[i]! || block >= known) return i;
+    const base = flat[block]!;
+    if (base < 0) return i;
+    out[i + shift] = ((base + (page & (BLOCK_PAGES - 1))) << classBits) | cls[i]!;
+  }
+  return to;
+}
+
+/** Pages of any size whose block is in the cache. `page | 0` is the page number modulo 2^32, so its low bits hold the slot and the offset. */
+function encodeHigh(
+  cachedFirst: Float64Array,
+  cachedBase: Int32Array,
+  pages: Float64Array,
+  cls: Uint8Array,
+  classBits: number,
+  from: number,
+  to: number,
+  out: Int32Array,
+  shift: number,
+): number {
+  for (let i = from; i < to; i++) {
+    const page = pages[i]!;
+    const offset = (page | 0) & (BLOCK_PAGES - 1);
+    const slot = ((page | 0) >>> BLOCK_SHIFT) & (CACHE_BLOCKS - 1);
+    if (cachedFirst[slot]! !== page - offset) return i;
+    out[i + shift] = ((cachedBase[slot]! + offset) << classBits) | cls[i]!;
+  }
+  return to;
 }

@@ -53,7 +53,12 @@ export function readManifest(path: string): TraceFile {
     );
   }
   checkShape(json, file);
-  return json as unknown as TraceFile;
+  const trace = json as unknown as TraceFile;
+  const id = traceIdOf(trace);
+  if (id !== trace.traceId) {
+    throw new TraceFormatError(`${file} was altered: its contents have id ${id}, not ${trace.traceId}`, { file }, INGEST_AGAIN);
+  }
+  return trace;
 }
 
 /**

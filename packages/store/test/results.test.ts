@@ -33,19 +33,27 @@ function plain(cell: unknown): unknown {
 
 function runRow(runId: string, status = 'ok'): Row {
   return {
-    ...{
-      run_id: runId,
-      trace_id: 't',
-      trace: 'name',
-      scheme: 'uffd-rwp',
-      kind: 'simulated',
-      stream: null,
-      params: '{}',
-      seed: 1,
-      world: runId,
-    },
-    ...{ space: 'gpa', truth: 'exact', scope: 'any', target: 'touched', cost_profile: 'p', status, error: null },
-    ...{ n_windows: 2, n_pages: 1024, duration_ns: 2 ** 52, vcpus: 1, version: '0' },
+    run_id: runId,
+    trace_id: 't',
+    trace: 'name',
+    scheme: 'uffd-rwp',
+    kind: 'simulated',
+    stream: null,
+    params: '{}',
+    seed: 1,
+    world: runId,
+    space: 'gpa',
+    truth: 'exact',
+    scope: 'any',
+    target: 'touched',
+    cost_profile: 'p',
+    status,
+    error: null,
+    n_windows: 2,
+    n_pages: 1024,
+    duration_ns: 2 ** 52,
+    vcpus: 1,
+    version: '0',
   };
 }
 const window = (w: number) => ({

@@ -63,7 +63,7 @@ test('what is written is what is read: pages, classes, times, ranges, in any spa
       }
       trace.close();
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
