@@ -88,8 +88,8 @@ async function readInput(assembler: Assembler, input: CaptureInput, options: Cap
   const source = await input.open();
   try {
     const { log, take, end } = assembler.begin(input);
-    // Streams name their input before it has been read to its end, so its hash comes first.
-    if (input.ingestor.descriptor.produces === 'reports') log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
+    // Streams name their input before it has been read to its end, so its hash comes first; an exact log has no streams and is large.
+    if (input.ingestor.descriptor.produces !== 'touches') log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
     const report = () => options.onProgress?.({ path: input.path, ...place, rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records: log.accepted });
     for await (const batch of input.ingestor.ingest(watched(source, report), log.context)) take(batch);
     end();

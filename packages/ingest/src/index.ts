@@ -4,3 +4,6 @@ export { DEFAULT_QUANTUM_NS, ingestCapture, type CaptureOptions, type CapturePro
 export { ClockMap } from './clock.ts';
 export { ingestors } from './registry.ts';
 export { guesses, recognise, type Guess } from './sniff.ts';
+export { inspectFile, type CaptureInfo, type InspectOptions, type SpaceFootprint, type StreamSummary } from './inspect.ts';
+export { synthesise, type SynthOptions } from './synth.ts';
+export { patterns } from './synth/patterns.ts';

@@ -3,6 +3,8 @@ import { defineRegistry, type Ingestor } from '@workset/model';
 import { arenaPagemapIngestor } from './formats/arena-pagemap.ts';
 import { damonTraceIngestor } from './formats/damon-trace.ts';
 import { idleBitmapIngestor } from './formats/idle-bitmap.ts';
+import { perfDataIngestor } from './formats/perf-data.ts';
+import { perfScriptIngestor } from './formats/perf-script.ts';
 import { phasesLogIngestor } from './formats/phases-log.ts';
 import { softDirtyIngestor } from './formats/soft-dirty.ts';
 import { uffdSnapIngestor } from './formats/uffd-snap.ts';
@@ -17,6 +19,8 @@ const all: readonly Ingestor[] = [
   arenaPagemapIngestor,
   uffdwpScanIngestor,
   phasesLogIngestor,
+  perfDataIngestor,
+  perfScriptIngestor,
   damonTraceIngestor,
 ];
 

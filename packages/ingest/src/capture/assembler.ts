@@ -31,7 +31,6 @@ interface SpaceState {
 /** Per input: what the batches of this one file need besides its log. */
 interface Reading {
   readonly log: InputLog;
-  readonly clockId: string;
   readonly times: RecordedTimes;
   readonly quanta: Map<SpaceId, Quanta>;
   /** The stream's own name → the name and first page it has in the trace; undefined when it was dropped. */
@@ -61,11 +60,10 @@ export class Assembler {
 
   /** Starts the next input. Its batches follow through the function returned; end() must follow the last one. */
   begin(input: CaptureInput): { readonly log: InputLog; readonly take: (batch: IngestBatch) => void; readonly end: () => void } {
-    const clockId = input.ingestor.descriptor.clock;
-    const clock = this.clocks.of(clockId, input.clockOffsetNs);
+    const clock = this.clocks.of(input.ingestor.descriptor.clock, input.clockOffsetNs);
     const log = new InputLog(input, clock, this.#options.strict, this.#options.signal);
     this.logs.push(log);
-    const reading: Reading = { log, clockId, times: this.#timeline.input(clock), quanta: new Map(), streams: new Map() };
+    const reading: Reading = { log, times: this.#timeline.input(clock), quanta: new Map(), streams: new Map() };
     return { log, take: (batch) => this.#take(reading, batch), end: () => this.#end(reading) };
   }
 
@@ -105,12 +103,12 @@ export class Assembler {
         reading.log.truth = batch.truth;
         return;
       case 'sync':
-        if (!this.clocks.sync(reading.clockId, batch.tNs, batch.clock, batch.otherNs)) {
-          reading.log.reasons.add('sync-point', 'a point that relates two clocks goes back in time or names a third clock; it is not used');
+        if (!this.clocks.sync(reading.log.clock, batch.tNs, batch.clock, batch.otherNs)) {
+          reading.log.reasons.add('sync-point', 'a point that relates two clocks goes back in time; it is not used');
         }
         return;
       case 'span':
-        this.#suggestClock(reading);
+        this.clocks.use(reading.log.clock);
         reading.times.edges.push({ begin: batch.edge === 'begin', tNs: batch.tNs, label: batch.label });
         return;
       case 'marker':
@@ -136,13 +134,9 @@ export class Assembler {
 
   #end(reading: Reading): void {
     for (const quanta of reading.quanta.values()) quanta.flush();
-    if (this.clocks.isAssumed(reading.clockId)) {
-      reading.log.reasons.add('clock-assumed', `times are on the clock "${reading.clockId}"; taken to be ${this.clocks.traceClock} (correct with --clock-offset)`, { severity: 'info' });
+    if (this.clocks.isAssumed(reading.log.clock)) {
+      reading.log.reasons.add('clock-assumed', `times are on the clock "${reading.log.clock.id}"; taken to be ${this.clocks.traceClock} (correct with --clock-offset)`, { severity: 'info' });
     }
-  }
-
-  #suggestClock(reading: Reading): void {
-    this.clocks.suggest(reading.clockId);
   }
 
   #touches(reading: Reading, { space, t0Ns, t1Ns, n, page, cls }: Batch<'touches'>): void {
@@ -169,11 +163,11 @@ export class Assembler {
 
   #frame(reading: Reading, space: SpaceId, t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses: number): void {
     const { log, times } = reading;
-    this.#suggestClock(reading);
+    this.clocks.use(reading.log.clock);
     log.at(t0Ns);
     log.at(t1Ns);
     log.space ??= space;
-    if (!this.#inRange(log.clock.toTrace(t0Ns), log.clock.toTrace(t1Ns))) return this.#outside(reading, nAccesses);
+    if (this.#options.timeRange !== undefined && !this.#inRange(log.clock.toTrace(t0Ns), log.clock.toTrace(t1Ns))) return this.#outside(reading, nAccesses);
     const state = this.#spaces.get(space);
     if (state !== undefined && TRUTH_GRADES.indexOf(state.truth) < TRUTH_GRADES.indexOf(log.truth)) {
       log.reasons.add('lower-grade', `${space} has ${state.truth} touches already, so accesses of grade ${log.truth} are not added to them`, { count: nAccesses, severity: 'info' });
@@ -225,7 +219,7 @@ export class Assembler {
     if (range !== null && arenaRelative) this.#writer.declareRange(stream.space, range.startPage, range.nPages);
     reading.streams.set(stream.stream, { name, basePage, isPhysical: stream.space === 'gpa' });
     log.space = stream.space;
-    this.#suggestClock(reading);
+    this.clocks.use(reading.log.clock);
   }
 
   #report(reading: Reading, report: Observation): void {
