@@ -50,11 +50,9 @@ export const damonSnapshots = {
     sql: `
 WITH runs_of AS (SELECT run_id, trace, stream FROM runs WHERE scheme LIKE 'observed:damon%'),
 sets AS (${setsByChunk('run_id IN (SELECT run_id FROM runs_of)')}),
-touches AS (SELECT run_id, w, unnest(pages_of(tm | em, chunk)) AS page FROM sets),
 placed AS (
-  SELECT t.run_id, t.w, count(*) AS touched, count(*) FILTER (g.score > 0) AS in_hot_region
-  FROM touches t ASOF JOIN regions g ON g.run_id = t.run_id AND g.w = t.w AND t.page >= g.start_page
-  WHERE t.page < g.start_page + g.n_pages GROUP BY ALL),
+  SELECT run_id, w, sum(bit_count((tm | em) & coalesce(l, no_pages())))::BIGINT AS touched, sum(bit_count((tm | em) & d))::BIGINT AS in_hot_region
+  FROM sets GROUP BY ALL),
 shape AS (
   SELECT run_id, w, count(*) AS regions, sum(n_pages)::BIGINT AS monitored, coalesce(sum(n_pages) FILTER (score > 0), 0)::BIGINT AS hot, max(score) AS nr_accesses_max
   FROM regions WHERE run_id IN (SELECT run_id FROM runs_of) GROUP BY ALL)
