@@ -134,8 +134,9 @@ async function generate(writer: TraceWriter, phases: readonly Phase[], settings:
 class QuantumBuilder {
   readonly #writer: TraceWriter;
   readonly #random: Prng;
-  /** Quantum + 1 in which a page was last read (2 * page) and written (2 * page + 1). */
-  readonly #seen: Int32Array;
+  /** Stamp of the quantum in which a page was last read (2 * page) and written (2 * page + 1); one byte, so that it stays in the cache. */
+  readonly #seen: Uint8Array;
+  #stamp = 0;
   #drawn = new Int32Array(1024);
   #page = new Uint32Array(1024);
   #cls = new Uint8Array(1024);
@@ -143,7 +144,7 @@ class QuantumBuilder {
   constructor(writer: TraceWriter, nPages: number, random: Prng) {
     this.#writer = writer;
     this.#random = random;
-    this.#seen = new Int32Array(2 * nPages);
+    this.#seen = new Uint8Array(2 * nPages);
   }
 
   write(q: number, quantumNs: number, n: number, draw: (page: Int32Array) => void, writes: number): void {
@@ -153,11 +154,16 @@ class QuantumBuilder {
       this.#cls = new Uint8Array(n);
     }
     draw(this.#drawn);
-    const kept = this.#keepFirst(q + 1, n, Math.round(writes * 4294967296));
+    const kept = this.#keepFirst(n, Math.round(writes * 4294967296));
     this.#writer.frame('gpa', q * quantumNs, (q + 1) * quantumNs, kept, this.#page, this.#cls, n);
   }
 
-  #keepFirst(stamp: number, n: number, writesBelow: number): number {
+  #keepFirst(n: number, writesBelow: number): number {
+    if (++this.#stamp === 256) {
+      this.#seen.fill(0);
+      this.#stamp = 1;
+    }
+    const stamp = this.#stamp;
     const seen = this.#seen;
     const drawn = this.#drawn;
     const pages = this.#page;

@@ -44,44 +44,75 @@ export function strided(random: Prng, from: number, nPages: number, stride: numb
 
 /** Pages that are neighbours in the popularity order lie together in runs of this many; the runs are scattered. */
 const RUN_PAGES = 8;
+/** The most popular ranks are strata of their own; behind them a stratum is this fraction of its first rank wide. */
+const SINGLE_RANKS = 1024;
+const STRATUM_FRACTION = 1 / 128;
 
 /**
- * Zipf over [from, from + nPages): the page of rank r has weight 1 / r^theta. Which page has which rank is fixed by nPages alone.
- * Walker's alias method, laid out by page number: two table reads per access.
+ * Zipf over [from, from + nPages): the page of rank r = 1, 2, … has weight 1 / r^theta. Which page has which rank is fixed by nPages alone.
+ * Exact and small enough for the cache: a stratum of ranks by Walker's alias method, then a rank of it by rejection (one in 250 is redrawn).
  */
 export function zipf(random: Prng, from: number, nPages: number, theta: number): Sampler {
-  const { threshold, alias } = aliasTable(zipfWeights(nPages, theta));
+  const runs = Math.ceil(nPages / RUN_PAGES);
+  const scatter = scatterOf(runs);
+  const strata = strataOf(runs * RUN_PAGES, theta);
+  const { first, width, sureBelow } = strata;
+  const { threshold, alias } = aliasTable(strata.weight);
+  const n = first.length;
+  const rankFrom = (stratum: number): number => {
+    for (;;) {
+      const rank = first[stratum]! + ((random.u32() / 4294967296) * width[stratum]! | 0);
+      const u = random.u32();
+      // The weight falls by less than a hundredth over a stratum; the power is needed only in that hundredth.
+      if (u < sureBelow[stratum]! || u < 4294967296 * (first[stratum]! / rank) ** theta) return rank;
+    }
+  };
   return {
-    fill(n, page) {
-      for (let i = 0; i < n; i++) {
-        const column = (random.u32() / 4294967296) * nPages | 0;
-        page[i] = from + (random.u32() < threshold[column]! ? column : alias[column]!);
+    fill(count, page) {
+      for (let i = 0; i < count; ) {
+        const column = (random.u32() / 4294967296) * n | 0;
+        const stratum = random.u32() < threshold[column]! ? column : alias[column]!;
+        const rank = (stratum < SINGLE_RANKS ? first[stratum]! : rankFrom(stratum)) - 1;
+        const at = (scatter(rank >> 3) << 3) | (rank & 7);
+        // The last run may be cut: ranks that fall behind its end do not exist.
+        if (at < nPages) page[i++] = from + at;
       }
     },
   };
 }
 
-/** Weight of each page, ranks dealt out to scattered runs. */
-function zipfWeights(nPages: number, theta: number): Float64Array {
-  const weights = new Float64Array(nPages);
-  const runs = Math.ceil(nPages / RUN_PAGES);
-  let rank = 1;
-  for (let i = 0, run = 0, step = coprimeNear(runs * 0.6180339887, runs); i < runs; i++, run = (run + step) % runs) {
-    const end = Math.min(nPages, (run + 1) * RUN_PAGES);
-    for (let page = run * RUN_PAGES; page < end; page++) weights[page] = 1 / (rank++) ** theta;
-  }
-  return weights;
+interface Strata {
+  readonly first: Int32Array;
+  readonly width: Int32Array;
+  readonly weight: Float64Array;
+  /** A uniform u32 below this accepts any rank of the stratum. */
+  readonly sureBelow: Float64Array;
 }
 
-/** The number at or above `near` that shares no factor with n, so that its multiples visit every residue. */
-function coprimeNear(near: number, n: number): number {
-  let step = Math.max(1, Math.floor(near));
-  while (gcd(step, n) !== 1) step++;
-  return step;
+function strataOf(nRanks: number, theta: number): Strata {
+  const first: number[] = [];
+  for (let rank = 1; rank <= nRanks; rank += first.length <= SINGLE_RANKS ? 1 : Math.max(1, Math.floor(rank * STRATUM_FRACTION))) first.push(rank);
+  const width = Int32Array.from(first, (rank, i) => (first[i + 1] ?? nRanks + 1) - rank);
+  const weight = Float64Array.from(first, (start, i) => {
+    let sum = 0;
+    for (let rank = start; rank < start + width[i]!; rank++) sum += rank ** -theta;
+    return sum;
+  });
+  const sureBelow = Float64Array.from(first, (start, i) => 4294967296 * (start / (start + width[i]! - 1)) ** theta);
+  return { first: Int32Array.from(first), width, weight, sureBelow };
 }
 
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
+/** A fixed permutation of [0, n): a product modulo a power of two, repeated until it falls below n. */
+function scatterOf(n: number): (i: number) => number {
+  const bits = Math.max(1, 32 - Math.clz32(n - 1));
+  const mask = 2 ** bits - 1;
+  const factor = (0x9e3779b1 >>> (32 - bits)) | 1;
+  return (i) => {
+    let at = i;
+    do at = Math.imul(at, factor) & mask;
+    while (at >= n);
+    return at;
+  };
 }
 
 /** A draw takes column i when a uniform u32 is below threshold[i], else alias[i]. */
