@@ -1,4 +1,11 @@
+export { columnComment } from './results/catalog.ts';
 export * from './results/results.ts';
+export { printable } from './results/sql-text.ts';
 export type { Value } from './results/values.ts';
 export * from './scores/materialise.ts';
-export { VIEWS } from './views/registry.ts'; export type { ViewId } from './views/registry.ts';
+export { VIEWS } from './views/registry.ts';
+export type { ViewId } from './views/registry.ts';
+export type { ViewColumn, ViewSpec } from './views/view.ts';
+export { LATE_MACROS, MACROS } from './views/macros.ts';
+export type { MacroSpec } from './views/macros.ts';
+export * from './format/format.ts';

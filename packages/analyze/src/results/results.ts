@@ -7,7 +7,7 @@ import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
 import { UnreadableInputError, UsageError } from '@workset/model';
 import { createCatalog } from './catalog.ts';
 import { attempt, checkReadOnly, sqlError } from './guard.ts';
-import { literal } from './sql-text.ts';
+import { globEscape, literal } from './sql-text.ts';
 import { plain } from './values.ts';
 import type { Value } from './values.ts';
 
@@ -97,12 +97,22 @@ export class Results {
   /** Like `query`, rows in batches as DuckDB makes them. Stop iterating to abandon the rest. */
   async stream(sql: string, bind?: Readonly<Record<string, BindValue>>): Promise<QueryStream> {
     const count = await checkReadOnly(this.#connection, sql);
-    const result = await attempt(() =>
-      count === 1 ? this.#connection.stream(sql, bind === undefined ? undefined : { ...bind }) : this.#connection.run(sql),
-    );
+    const result = await attempt(() => this.#runStatements(sql, count, bind ?? {}));
     const names = result.deduplicatedColumnNames();
     const columns = names.map((name, i) => ({ name, type: String(result.columnType(i)) }));
     return { columns, rows: batches(result, names) };
+  }
+
+  async #runStatements(sql: string, count: number, bind: Readonly<Record<string, BindValue>>): Promise<DuckDBResult> {
+    const statements = await this.#connection.extractStatements(sql);
+    for (let i = 0; i < count - 1; i++) {
+      const earlier = await statements.prepare(i);
+      await earlier.run();
+      earlier.destroySync();
+    }
+    const last = await statements.prepare(count - 1);
+    last.bind({ ...bind });
+    return last.stream();
   }
 
   /** Writes the rows of one question to a Parquet file named in `allowFiles`. Throws UsageError. */
@@ -134,7 +144,7 @@ export class Results {
 
 /** From here on: no file but the results and the allowed ones, and no way to change that. */
 async function lockDown(connection: DuckDBConnection, root: string, allowFiles: readonly string[]): Promise<void> {
-  await connection.run(`SET allowed_directories = [${literal(root)}]`);
+  await connection.run(`SET allowed_directories = [${literal(root)}, ${literal(globEscape(root))}]`);
   if (allowFiles.length > 0) await connection.run(`SET allowed_paths = [${allowFiles.map(literal).join(', ')}]`);
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');
