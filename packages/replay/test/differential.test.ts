@@ -5,7 +5,8 @@ import { PageBitmap } from '@workset/model';
 import { arbitraryCycles, arbitraryTrace, observe, pagesOf, QUANTUM_NS, simulate, type OracleCycle, type PlainTrace } from '@workset/testkit';
 import { assertSame, observeWithEngine, printEngine, printOracle, randomOf, runEngine, trackedPages } from './engine-harness.ts';
 
-const RUNS = { numRuns: 150 };
+/** More for a soak: WORKSET_PROPERTY_RUNS=5000. */
+const RUNS = { numRuns: Number(process.env['WORKSET_PROPERTY_RUNS'] ?? 150) };
 const MARK_AND_LOOK = ['uffd-rwp', 'uffd-wp', 'idle-page'] as const;
 const interval = fc.oneof(fc.integer({ min: 1, max: 8 }).map((n) => n * QUANTUM_NS), fc.integer({ min: QUANTUM_NS, max: 5 * QUANTUM_NS }));
 
@@ -18,20 +19,20 @@ const traceAndRange = arbitraryTrace().chain((trace) => fc.tuple(fc.constant(tra
 
 describe('engine and oracle agree', () => {
   for (const scheme of MARK_AND_LOOK) {
-    it(`${scheme} on its own interval`, () => {
-      fc.assert(
-        fc.property(traceAndRange, interval, ([trace, range], intervalNs) => {
-          const [part] = runEngine(trace, [{ scheme, params: { interval: intervalNs }, ...(range && { range }) }]);
+    it(`${scheme} on its own interval`, async () => {
+      await fc.assert(
+        fc.asyncProperty(traceAndRange, interval, async ([trace, range], intervalNs) => {
+          const [part] = await runEngine(trace, [{ scheme, params: { interval: intervalNs }, ...(range && { range }) }]);
           assertSame(trace, printEngine(trace, part!), printOracle(simulate(trace, { scheme, interval: intervalNs }, trackedPages(trace, range))));
         }),
         RUNS,
       );
     });
 
-    it(`${scheme} at the recorded times of a capture`, () => {
-      fc.assert(
-        fc.property(arbitraryTrace(), arbitraryCycles(), (trace, cycles) => {
-          const [part] = runEngine(trace, [{ scheme, cycles }]);
+    it(`${scheme} at the recorded times of a capture`, async () => {
+      await fc.assert(
+        fc.asyncProperty(arbitraryTrace(), arbitraryCycles(), async (trace, cycles) => {
+          const [part] = await runEngine(trace, [{ scheme, cycles }]);
           assertSame(trace, printEngine(trace, part!), printOracle(simulate(trace, { scheme, cycles })));
         }),
         RUNS,
@@ -39,10 +40,10 @@ describe('engine and oracle agree', () => {
     });
   }
 
-  it('several trackers in one pass do not disturb one another', () => {
-    fc.assert(
-      fc.property(arbitraryTrace(), fc.array(fc.tuple(fc.constantFrom(...MARK_AND_LOOK), interval), { minLength: 2, maxLength: 5 }), (trace, trackers) => {
-        const parts = runEngine(trace, trackers.map(([scheme, intervalNs]) => ({ scheme, params: { interval: intervalNs } })));
+  it('several trackers in one pass do not disturb one another', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryTrace(), fc.array(fc.tuple(fc.constantFrom(...MARK_AND_LOOK), interval), { minLength: 2, maxLength: 5 }), async (trace, trackers) => {
+        const parts = await runEngine(trace, trackers.map(([scheme, intervalNs]) => ({ scheme, params: { interval: intervalNs } })));
         trackers.forEach(([scheme, intervalNs], i) => {
           assertSame(trace, printEngine(trace, parts[i]!), printOracle(simulate(trace, { scheme, interval: intervalNs })));
         });
@@ -51,10 +52,10 @@ describe('engine and oracle agree', () => {
     );
   });
 
-  it('truth of reports made by a real tracker', () => {
-    fc.assert(
-      fc.property(arbitraryTrace(), arbitraryCycles(), (trace, cycles) => {
-        const part = observeWithEngine(trace, cycles.map((cycle) => ({ ...windowOf(cycle), reported: new PageBitmap(pagesOf(trace).length) })));
+  it('truth of reports made by a real tracker', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryTrace(), arbitraryCycles(), async (trace, cycles) => {
+        const part = await observeWithEngine(trace, cycles.map((cycle) => ({ ...windowOf(cycle), reported: new PageBitmap(pagesOf(trace).length) })));
         assertSame(trace, printEngine(trace, part), printOracle(observe(trace, cycles.map((cycle) => ({ ...windowOf(cycle), reported: new Set<number>() })))));
       }),
       RUNS,
@@ -68,7 +69,7 @@ function windowOf({ setBeginNs, setEndNs, readBeginNs, readEndNs }: OracleCycle)
 
 const damonParams = fc.record({
   sample: fc.oneof(fc.constantFrom(QUANTUM_NS / 4, QUANTUM_NS / 2, QUANTUM_NS), fc.integer({ min: QUANTUM_NS / 5, max: 2 * QUANTUM_NS })),
-  samples: fc.integer({ min: 1, max: 6 }),
+  samples: fc.integer({ min: 1, max: 12 }),
   min: fc.integer({ min: 3, max: 12 }),
   extra: fc.integer({ min: 0, max: 30 }),
   threshold: fc.integer({ min: 1, max: 3 }),
@@ -78,13 +79,13 @@ const damonParams = fc.record({
 
 describe('engine and oracle agree on DAMON, region for region', () => {
   for (const kernel of ['6.1', '7.3']) {
-    it(`with the rules of ${kernel}`, () => {
-      fc.assert(
-        fc.property(traceAndRange, damonParams, ([trace, range], { sample, samples, min, extra, threshold, startPage, nPages }) => {
+    it(`with the rules of ${kernel}`, async () => {
+      await fc.assert(
+        fc.asyncProperty(traceAndRange, damonParams, async ([trace, range], { sample, samples, min, extra, threshold, startPage, nPages }) => {
           const config = { sample, aggr: sample * samples, min, max: min + extra, threshold, kernel };
           const params = { ...config, start: startPage * 4096, end: (startPage + nPages) * 4096 };
           const scheme = 'damon-paddr';
-          const [part] = runEngine(trace, [{ scheme, params, ...(range && { range }) }]);
+          const [part] = await runEngine(trace, [{ scheme, params, ...(range && { range }) }]);
           const oracle = simulate(trace, { scheme, config, monitored: { startPage, nPages }, random: randomOf(scheme) }, trackedPages(trace, range));
           assertSame(trace, printEngine(trace, part!), printOracle(oracle));
         }),

@@ -66,6 +66,7 @@ export class RecordingPart implements RunPart {
   cost(w: number, op: string, count: number): void {
     this.costs.push({ w, op, count });
   }
+  drain = (): Promise<void> => Promise.resolve();
   close = (): Promise<void> => Promise.resolve();
   abort = (): Promise<void> => Promise.resolve();
 }
@@ -84,7 +85,7 @@ function passRun(space: SpaceReader, part: RunPart, range: PageRange | undefined
 }
 
 /** One pass with all the given runs in it. */
-export function runEngine(trace: PlainTrace, runs: readonly EngineRun[]): RecordingPart[] {
+export async function runEngine(trace: PlainTrace, runs: readonly EngineRun[]): Promise<RecordingPart[]> {
   const space = spaceOf(trace);
   const parts = runs.map(() => new RecordingPart());
   const passRuns = runs.map(({ scheme: id, params = {}, cycles, range }, i) => {
@@ -93,15 +94,15 @@ export function runEngine(trace: PlainTrace, runs: readonly EngineRun[]): Record
     const cyclesOrNull = cycles?.map((cycle, n) => ({ ...cycle, cycle: n })) ?? null;
     return passRun(space, parts[i]!, range, { kind: 'simulated', scheme, params: values, recorded: cyclesOrNull }, runIdOf(id));
   });
-  runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: passRuns });
+  await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: passRuns });
   return parts;
 }
 
 /** Scores reports of a real tracker. */
-export function observeWithEngine(trace: PlainTrace, reports: readonly Report[]): RecordingPart {
+export async function observeWithEngine(trace: PlainTrace, reports: readonly Report[]): Promise<RecordingPart> {
   const space = spaceOf(trace);
   const part = new RecordingPart();
-  runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: [passRun(space, part, undefined, { kind: 'observed', reports }, 'observed')] });
+  await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: [passRun(space, part, undefined, { kind: 'observed', reports }, 'observed')] });
   return part;
 }
 

@@ -69,8 +69,10 @@ function edgeNumber(ns: number): number {
   return Math.round(ns / QUANTUM_NS);
 }
 
+/** Leaves the class bits the trace records; each (page, class) stays at most once in a frame. */
 function narrow(touches: readonly PlainTouch[], classBits: number): PlainTouch[] {
-  return touches.map(({ page, cls }) => ({ page, cls: cls & (2 ** classBits - 1) }));
+  const narrowed = touches.map(({ page, cls }) => ({ page, cls: cls & (2 ** classBits - 1) }));
+  return narrowed.filter(({ page, cls }, i) => narrowed.findIndex((other) => other.page === page && other.cls === cls) === i);
 }
 
 /** Times of a real tracker's cycles, anywhere on the time line: each sets, then reads, before the next begins. */
