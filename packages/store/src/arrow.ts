@@ -13,6 +13,7 @@ import {
   Int32,
   Int64,
   makeData,
+  Message,
   RecordBatch,
   RecordBatchFileWriter,
   Schema,
@@ -57,6 +58,11 @@ class FileSink extends RecordBatchFileWriter {
     this.hash?.update(bytes);
     this._position += bytes.byteLength;
     return this;
+  }
+  /** apache-arrow leaves out the schema message that the format puts before the first batch; readers of the stream inside need it. */
+  protected override _writeSchema(schema: Schema): this {
+    super._writeSchema(schema);
+    return this._writeMessage(Message.from(schema));
   }
   /** File offset of the body of the batch written last. */
   lastBodyOffset(): number {

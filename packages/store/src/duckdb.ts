@@ -1,7 +1,8 @@
 /** The only file that loads DuckDB (import it lazily: 190 ms): column buffers → sorted Parquet files, and small queries over them. */
+import assert from 'node:assert/strict';
 import { BIGINT, BLOB, blobValue, BOOLEAN, DOUBLE, DuckDBDataChunk, DuckDBInstance, INTEGER, UBIGINT, VARCHAR } from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api';
-import type { Row, SqlType, TableSpec } from '@workset/model';
+import type { ColumnSpec, Row, SqlType, TableSpec } from '@workset/model';
 
 /** A value of a results table as `Row` holds it. */
 export type Cell = Row[string];
@@ -61,24 +62,25 @@ export function pathLiteral(path: string): string {
 async function appendColumns(connection: DuckDBConnection, table: TableSpec, columns: CellColumns): Promise<void> {
   const appender = await connection.createAppender('part', null, 'temp');
   const types = table.columns.map((column) => TYPES[column.type]);
+  const converters = table.columns.map(converterOf);
   const rows = columns[0]?.length ?? 0;
   for (let from = 0; from < rows; from += CHUNK_ROWS) {
     const to = Math.min(rows, from + CHUNK_ROWS);
     const chunk = DuckDBDataChunk.create(types, to - from);
-    chunk.setColumns(table.columns.map((column, i) => columns[i]!.slice(from, to).map(CONVERT[column.type])));
+    chunk.setColumns(converters.map((convert, i) => columns[i]!.slice(from, to).map(convert)));
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();
 }
 
-const same = (cell: Cell): DuckDBValue => cell as DuckDBValue;
-const integer = (cell: Cell): DuckDBValue => (cell === null ? null : BigInt(cell as number));
-const CONVERT: Readonly<Record<SqlType, (cell: Cell) => DuckDBValue>> = {
-  VARCHAR: same,
-  BIGINT: integer,
-  UBIGINT: integer,
-  INTEGER: same,
-  DOUBLE: same,
-  BOOLEAN: same,
-  BLOB: (cell) => (cell === null ? null : blobValue(cell as Uint8Array)),
-};
+/** Times are rounded to whole ns; any other integer column that gets a fraction is a bug of the caller. */
+function converterOf({ name, type, unit }: ColumnSpec): (cell: Cell) => DuckDBValue {
+  if (type === 'BLOB') return (cell) => (cell === null ? null : blobValue(cell as Uint8Array));
+  if (type !== 'BIGINT' && type !== 'UBIGINT') return (cell) => cell as DuckDBValue;
+  return (cell) => {
+    if (cell === null) return null;
+    const value = unit === 'ns' ? Math.round(cell as number) : (cell as number);
+    assert(Number.isSafeInteger(value), `column ${name} takes integers, not ${String(cell)}`);
+    return BigInt(value);
+  };
+}

@@ -2,20 +2,25 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { RunError } from '@workset/model';
 
 const COPY_BYTES = 4 << 20;
 
-/** Writes all bytes of a view at the file's position. */
+/** Writes all bytes of a view at the file's position. Throws RunError when the disk is full. */
 export function writeFully(fd: number, bytes: NodeJS.ArrayBufferView): void {
-  for (let done = 0; done < bytes.byteLength;) {
-    done += writeSync(fd, bytes, done, bytes.byteLength - done);
-  }
+  for (let done = 0; done < bytes.byteLength;) done += writeSome(fd, bytes, done, null);
 }
 
 /** Overwrites bytes from `position` on. */
 export function writeFullyAt(fd: number, bytes: NodeJS.ArrayBufferView, position: number): void {
-  for (let done = 0; done < bytes.byteLength;) {
-    done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done);
+  for (let done = 0; done < bytes.byteLength;) done += writeSome(fd, bytes, done, position + done);
+}
+
+function writeSome(fd: number, bytes: NodeJS.ArrayBufferView, from: number, position: number | null): number {
+  try {
+    return writeSync(fd, bytes, from, bytes.byteLength - from, position);
+  } catch (cause) {
+    throw new RunError(`cannot write the trace: ${(cause as Error).message}`, 'free some disk space, or choose another --out', cause);
   }
 }
 

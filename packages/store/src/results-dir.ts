@@ -42,7 +42,11 @@ export async function createResultsDir(dir: string, meta: ResultsMeta): Promise<
     producer: { version, argv },
     ...(traceId === undefined ? {} : { traceId }),
   };
-  mkdirSync(dir, { recursive: true });
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (cause) {
+    throw new UsageError(`cannot create ${dir}: ${(cause as Error).message}`, 'choose another --out');
+  }
   publish(join(dir, INFO_NAME), (part) => writeFileSync(part, `${JSON.stringify(info, null, 1)}\n`));
   return info;
 }

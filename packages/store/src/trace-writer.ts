@@ -48,7 +48,7 @@ class DirectoryTraceWriter implements TraceWriter {
     this.#FileWriter = FileWriter;
     this.#observations = new ObservationLog(this.#create);
     rmSync(this.#part, { recursive: true, force: true });
-    mkdirSync(this.#part, { recursive: true });
+    makeDirectory(this.#part);
   }
 
   frame(space: SpaceId, t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses = n): void {
@@ -116,6 +116,14 @@ class DirectoryTraceWriter implements TraceWriter {
     this.#open.push(file);
     return file;
   };
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw new UsageError(`cannot create ${path}: ${(cause as Error).message}`, 'choose another --out');
+  }
 }
 
 function byName(a: FileEntry, b: FileEntry): number {

@@ -225,6 +225,7 @@ test('table parts are checked against the schema and replaced by name', async (t
   assert.equal((await rowsOf(dir, 'diagnostics')).length, 1);
   await assert.rejects(writeTablePart(dir, 'diagnostics', 'b', [{ input_id: 'b' }]), /no column severity/);
   await assert.rejects(writeTablePart(dir, 'diagnostics', 'b', [{ ...row, message: null }]), /NOT NULL/);
+  await assert.rejects(writeTablePart(dir, 'diagnostics', 'b', [{ ...row, count: 0.5 }]), /count takes integers, not 0.5/);
   await assert.rejects(writeTablePart(dir, 'diagnostics', '../b', [row]), /cannot name a part/);
 });
 
@@ -241,7 +242,7 @@ test('a results directory is made, kept, and never made of something else', asyn
   mkdirSync(join(root, 'foreign'));
   writeFileSync(join(root, 'foreign', 'file'), 'x');
   await assert.rejects(createResultsDir(join(root, 'foreign'), META), UsageError);
-  await assert.rejects(createResultsDir(join(root, 'foreign', 'file'), META), UsageError);
+  for (const name of ['file', 'file/below']) await assert.rejects(createResultsDir(join(root, 'foreign', name), META), UsageError);
   assert.throws(() => resultsInfo(join(root, 'foreign')), UnreadableInputError);
   writeFileSync(join(dir, 'workset.json'), '{"format":"workset-results","version":2}');
   await assert.rejects(createResultsDir(dir, META), UnreadableInputError);

@@ -67,7 +67,7 @@ test('what is not a trace is never replaced', async (t) => {
   mkdirSync(join(dir, 'foreign'));
   writeFileSync(join(dir, 'foreign', 'thesis.tex'), 'x');
   writeFileSync(join(dir, 'file'), 'x');
-  for (const name of ['foreign', 'file']) await assert.rejects(createTraceWriter({ out: join(dir, name) }), UsageError);
+  for (const name of ['foreign', 'file', 'file/below']) await assert.rejects(createTraceWriter({ out: join(dir, name) }), UsageError);
   assert.deepEqual(fileNames(join(dir, 'foreign')), ['thesis.tex']);
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { tableFromIPC } from 'apache-arrow';
 import fc from 'fast-check';
 import type { SpaceId } from '@workset/model';
 import { createTraceWriter, openTrace, verifyTrace } from '@workset/store';
@@ -63,7 +64,7 @@ test('what is written is what is read: pages, classes, times, ranges, in any spa
       }
       trace.close();
     }),
-    { numRuns: 40 },
+    { numRuns: 30 },
   );
 });
 
@@ -135,4 +136,16 @@ test('the same input gives the same bytes, whatever it is called', async (t) => 
   const [one, two] = await Promise.all(['one', 'two'].map((name) => openTrace(join(dir, name))));
   assert.equal(one!.manifest.traceId, two!.manifest.traceId);
   assert.match(one!.manifest.traceId, /^[0-9a-f]{16}$/);
+});
+
+test('a column file is the Arrow file format with the stream format inside', async (t) => {
+  const out = join(scratch(t), 'a.trace');
+  const writer = await createTraceWriter({ out });
+  writer.frame('gpa', 0, 1, 2, Uint32Array.of(512, 3), Uint8Array.of(1, 2));
+  await writer.close(finalOf());
+  const bytes = readFileSync(join(out, 'touches.gpa.arrow'));
+  for (const table of [tableFromIPC(bytes), tableFromIPC(bytes.subarray('ARROW1\0\0'.length))]) {
+    assert.deepEqual([...table.getChild('touch')!.toArray()], [(512 << 2) | 1, (3 << 2) | 2]);
+    assert.equal(table.schema.metadata.get('workset.space'), 'gpa');
+  }
 });
