@@ -20,14 +20,15 @@ await step('build', build);
 
 const tools = hashOf(['model', 'store', 'ingest'].map((name) => join(ROOT, 'packages', name, 'dist')));
 const models = hashOf(['model', 'store', 'replay', 'analyze'].map((name) => join(ROOT, 'packages', name, 'dist')));
+const charts = hashOf(['analyze', 'charts'].map((name) => join(ROOT, 'packages', name, 'dist')));
 const found = CAPTURES.filter((name) => existsSync(join(ROOT, 'traces', name)));
 if (found.length === 0) fail('no captures in traces/: is this a whole clone?');
 for (const name of found) {
   const trace = join(OUT, `${name}.trace`);
   const results = join(OUT, name);
-  const inputs = captureFiles(join(ROOT, 'traces', name));
-  const inputHash = hashOf([...inputs, tools]);
-  await step(`ingest ${name}`, () => fresh(trace, inputHash, () => workset(['ingest', ...inputs, '-o', trace, '--quiet'])));
+  const dir = join('traces', name);
+  const inputHash = hashOf([join(ROOT, dir), tools]);
+  await step(`ingest ${name}`, () => fresh(trace, inputHash, () => workset(['ingest', dir, '-o', trace, '--quiet'])));
   await step(`replay ${name}`, () =>
     fresh(results, hashOf([inputHash, models]), () => workset(['replay', trace, '-o', results, '--jobs', String(availableParallelism()), '--quiet'])),
   );
@@ -38,8 +39,10 @@ for (const name of found) {
   if (code !== 0) fail(`score ${name} ended with exit code ${code}`);
 }
 console.log();
-const reports = found.map((name) => ({ results: join(OUT, name), html: join(OUT, `${name}.html`) }));
-for (const { results, html } of reports) await step(`report ${html.slice(ROOT.length + 1)}`, () => workset(['report', results, '-o', html, '--quiet']));
+const reports = found.map((name) => ({ name, results: join(OUT, name), html: join(OUT, `${name}.html`) }));
+for (const { name, results, html } of reports) {
+  await step(`report out/${name}.html`, () => fresh(html, hashOf([join(OUT, '.stamps', `${name}.sha256`), charts]), () => workset(['report', results, '-o', html, '--quiet'])));
+}
 console.log(`\ndone in ${seconds(begin)}; open: ${reports.map(({ html }) => `file://${html}`).join('  ')}`);
 console.log(`ask your own question: node packages/cli/bin/workset.js sql ${reports[0].results}`);
 
@@ -68,14 +71,6 @@ async function workset(args) {
   const { code, output } = await run(pinnedNode(), [CLI, ...args], { capture: true });
   if (code !== 0) fail(`workset ${args[0]} ended with exit code ${code}\n${output}`);
   return '';
-}
-
-/** The recorded files of a case; provenance, command lines and score notes are about them, not of them. */
-function captureFiles(dir) {
-  return readdirSync(dir, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(gz|log)$/.test(entry.name))
-    .map((entry) => join(dir, entry.name))
-    .sort();
 }
 
 /** Hash over texts, files and whole directories, names included. */

@@ -1,8 +1,9 @@
 /** What a path on the command line is, before anything heavy is loaded. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { UnreadableInputError, UsageError } from '@workset/model';
+import { isResults, isTrace } from '@workset/store';
 
 export type InputKind = 'trace' | 'results' | 'capture';
 
@@ -12,14 +13,14 @@ export function kindOf(path: string): InputKind {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) throw new UnreadableInputError(`${path}: no such file or directory`, { file: path });
   if (!stats.isDirectory()) return 'capture';
-  if (existsSync(join(path, 'trace.json'))) return 'trace';
-  if (existsSync(join(path, 'runs'))) return 'results';
+  if (isTrace(path)) return 'trace';
+  if (isResults(path)) return 'results';
   throw new UnreadableInputError(`${path} is a directory, but neither a trace nor results`, { file: path }, directoryHint(path));
 }
 
 function directoryHint(path: string): string {
   const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name);
-  if (files.length === 0) return 'a trace holds trace.json, results hold the directory runs/; this one holds no files';
+  if (files.length === 0) return 'a trace holds trace.json, results hold workset.json; this one holds no files';
   return `to make a trace of the captures in it, name the files: workset ingest ${join(path, '*')} -o vm.trace`;
 }
 

@@ -43,3 +43,8 @@ export function named<T>(name: string, text: string | undefined, parse: (text: s
     throw error;
   }
 }
+
+/** The same object without what is undefined (options are exact). */
+export function compact<T extends object>(options: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

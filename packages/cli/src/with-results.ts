@@ -1,5 +1,6 @@
 /** Opens results for one piece of work: scores brought up to date, an interrupt passed on, everything closed. */
 import type { Results, ResultsOptions } from '@workset/analyze';
+import type { DataRow, QuerySource } from '@workset/charts';
 
 import type { CommandContext } from './command.ts';
 import { resultsPath } from './inputs.ts';
@@ -22,4 +23,14 @@ export async function withResults<T>(dir: string, ctx: CommandContext, work: (re
     ctx.signal.removeEventListener('abort', interrupt);
     results.close();
   }
+}
+
+/** Results as charts ask them; no query of theirs returns a list or struct. */
+export function asSource(results: Results): QuerySource {
+  return {
+    async query(sql) {
+      const { columns, rows } = await results.query(sql);
+      return { columns, rows: rows as readonly DataRow[] };
+    },
+  };
 }

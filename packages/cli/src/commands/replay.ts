@@ -1,7 +1,7 @@
 /** `workset replay <trace> -o DIR`: run tracking schemes over a trace. */
-import { formatBytes, formatDuration, parseAddressRange, SPACES } from '@workset/model';
-import type { SpaceId } from '@workset/model';
-import type { ReplayOptions, RunPlan, SchemeSpec } from '@workset/replay';
+import { formatBytes, formatParam, parseAddressRange, SPACES } from '@workset/model';
+import type { Registry, SpaceId } from '@workset/model';
+import type { ReplayOptions, RunPlan, SchemeSpec, TrackingScheme } from '@workset/replay';
 
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
 import { count } from '../describe/trace.ts';
@@ -57,7 +57,7 @@ export const replay: CommandSpec = {
       progress.end();
       if (ctx.json) return ctx.out.json(summary);
       const skipped = new Set(summary.skipped);
-      printRuns(summary.runs, ctx, (run) => (skipped.has(run.runId) ? 'was there' : 'done'));
+      await printRuns(summary.runs, ctx, (run) => (skipped.has(run.runId) ? 'was there' : 'done'));
       ctx.out.line(`\n${summary.runs.length - skipped.size} runs done, ${skipped.size} were there already, in ${out}`);
       ctx.out.line(`next: workset score ${out}   or: workset report ${out} -o report.html`);
     } finally {
@@ -93,19 +93,23 @@ async function dryRun(trace: string, options: Chosen, ctx: CommandContext): Prom
   const { planReplay } = await import('@workset/replay');
   const plan = await planReplay(trace, options);
   if (ctx.json) return ctx.out.json(plan);
-  printRuns(plan.runs, ctx, () => 'planned');
+  await printRuns(plan.runs, ctx, () => 'planned');
   ctx.out.line(
     `\n${plan.runs.length} runs in ${plan.passes} passes over ${count(plan.touches)} touches, about ${formatBytes(plan.memoryBytes)} of memory; nothing was written`,
   );
 }
 
-function printRuns(runs: readonly RunPlan[], ctx: CommandContext, state: (run: RunPlan) => string): void {
-  const rows = runs.map((run) => [state(run), run.scheme, run.stream ?? '', run.space, paramsText(run.params), String(run.seed), run.runId]);
+async function printRuns(runs: readonly RunPlan[], ctx: CommandContext, state: (run: RunPlan) => string): Promise<void> {
+  const { schemes } = await import('@workset/replay');
+  const rows = runs.map((run) => [state(run), run.scheme, run.stream ?? '', run.space, paramsText(run, schemes), String(run.seed), run.runId]);
   ctx.out.table(['state', 'scheme', 'stream', 'space', 'parameters', 'seed', 'run'], rows);
 }
 
-function paramsText(params: Readonly<Record<string, unknown>>): string {
-  return Object.entries(params)
-    .map(([name, value]) => `${name}=${typeof value === 'number' && value >= 1000 ? formatDuration(value).replace(' ', '') : String(value)}`)
-    .join(',');
+/** A run that repeats a real tracker's cycles takes its times from there. */
+function paramsText(run: RunPlan, schemes: Registry<TrackingScheme>): string {
+  if (run.kind === 'observed') return 'as reported';
+  const { config } = schemes.get(run.scheme);
+  const own = Object.entries(run.params).filter(([name]) => run.stream === null || name !== 'interval');
+  const texts = own.map(([name, value]) => `${name}=${formatParam(config[name]!, value)}`);
+  return [...texts, ...(run.stream === null ? [] : [`cycles as ${run.stream}`])].join(' ');
 }

@@ -1,7 +1,8 @@
 /** `workset report DIR -o report.html`: input, method, loss and truth first, then every chart with its SQL, in one offline file. */
 import type { CommandSpec } from '../command.ts';
 import { requireText } from '../values.ts';
-import { withResults } from '../with-results.ts';
+import { version } from '../version.ts';
+import { asSource, withResults } from '../with-results.ts';
 import { writeWhole } from '../write-whole.ts';
 
 export const report: CommandSpec = {
@@ -20,7 +21,7 @@ export const report: CommandSpec = {
     const title = args.text('title');
     const html = await withResults(dir, ctx, async (results) => {
       const { buildReport } = await import('@workset/charts');
-      return buildReport(results, { ...(title === undefined ? {} : { title }), signal: ctx.signal });
+      return buildReport(asSource(results), { ...(title === undefined ? {} : { title }), meta: { workset: version() } });
     });
     if (out === '-') return void ctx.out.streams.stdout.write(html);
     await writeWhole(out, html);

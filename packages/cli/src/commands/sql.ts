@@ -1,0 +1,84 @@
+/** `workset sql DIR`: questions in SQL, as a command or in a shell. */
+import { readFileSync } from 'node:fs';
+
+import type { Format, Results } from '@workset/analyze';
+import { UsageError } from '@workset/model';
+
+import type { Args, CommandContext, CommandSpec } from '../command.ts';
+import { printSchema, readSchema } from '../schema.ts';
+import { FILE_FORMATS, FORMATS, writeRows } from '../sql-format.ts';
+import { withResults } from '../with-results.ts';
+
+export const sql: CommandSpec = {
+  name: 'sql',
+  summary: 'query results; a shell on a terminal',
+  about: [
+    'Read-only. Start with FROM score_summary; --schema lists tables, views, columns with units, and macros. NULL means unknown, never 0.',
+    'Without -c, -f or - a shell opens on a terminal (\\? for help); input that is not a terminal is read as SQL.',
+  ],
+  positionals: { usage: 'DIR [-]', min: 1, max: 2 },
+  options: [
+    { name: 'command', alias: 'c', value: 'SQL', help: 'run this' },
+    { name: 'file', alias: 'f', value: 'FILE', help: 'run the statements of this file; - is stdin' },
+    { name: 'format', value: 'FORMAT', help: 'how rows are written; default: table on a terminal, csv elsewhere', choices: [...FORMATS, ...FILE_FORMATS] },
+    { name: 'csv', help: 'short for --format csv' },
+    { name: 'out', alias: 'o', value: 'FILE', help: 'write there instead of stdout; needed for parquet' },
+    { name: 'schema', help: 'print tables, views, columns with units, and macros' },
+    { name: 'no-score', help: 'do not bring the table scores up to date first' },
+  ],
+  examples: [
+    'workset sql results -c "FROM score_summary"',
+    'workset sql results --csv -c "SELECT scheme, recall FROM score_summary" > recall.csv',
+    'workset sql results -c "FROM wss_over_time" --format parquet -o wss.parquet',
+    'workset sql results',
+  ],
+  async run(args, ctx) {
+    const dir = args.positionals[0]!;
+    const format = formatOf(args, ctx);
+    const out = args.text('out');
+    if (format === 'parquet' && (out === undefined || out === '-')) throw new UsageError('--format parquet needs --out FILE');
+    const question = questionOf(args);
+    const options = { unscored: args.off('score'), ...(format === 'parquet' && out !== undefined ? { allowFiles: [out] } : {}) };
+    await withResults(dir, ctx, (results) => answer(results, question, format, args, ctx), options);
+  },
+};
+
+async function answer(results: Results, question: string | undefined, format: Format | 'parquet', args: Args, ctx: CommandContext): Promise<void> {
+  if (args.flag('schema')) {
+    const schema = await readSchema(results);
+    if (ctx.json) ctx.out.json(schema);
+    else printSchema(schema, ctx.out);
+  } else if (question === undefined) await openShell(results, ctx);
+  else if (format === 'parquet') await results.copyTo(question, args.text('out')!);
+  else await writeRows(await results.stream(question), format, { out: ctx.out, path: args.text('out'), signal: ctx.signal });
+}
+
+async function openShell(results: Results, ctx: CommandContext): Promise<void> {
+  const [{ runShell }, { historyFile }] = await Promise.all([import('../shell/shell.ts'), import('../shell/history.ts')]);
+  await runShell({
+    results,
+    out: ctx.out,
+    input: process.stdin,
+    historyFile: historyFile(),
+    formats: FORMATS,
+    execute: async (statement, format) => writeRows(await results.stream(statement), format as Format, { out: ctx.out, signal: ctx.signal }),
+  });
+}
+
+/** undefined = the shell. */
+function questionOf(args: Args): string | undefined {
+  const [command, file, dash] = [args.text('command'), args.text('file'), args.positionals[1]];
+  if (dash !== undefined && dash !== '-') throw new UsageError(`unexpected ${JSON.stringify(dash)}`, 'put SQL behind -c: workset sql DIR -c "SELECT …"');
+  if ([command, file, dash].filter((each) => each !== undefined).length > 1) throw new UsageError('only one of -c, -f and - can be given');
+  if (args.flag('schema')) return undefined;
+  if (command !== undefined) return command;
+  if (file !== undefined && file !== '-') return readFileSync(file, 'utf8');
+  if (file === '-' || dash === '-' || !process.stdin.isTTY) return readFileSync(0, 'utf8');
+  return undefined;
+}
+
+function formatOf(args: Args, ctx: CommandContext): Format | 'parquet' {
+  const chosen = [args.text('format'), args.flag('csv') ? 'csv' : undefined, ctx.json ? 'json' : undefined].filter((each) => each !== undefined);
+  if (new Set(chosen).size > 1) throw new UsageError(`formats ${chosen.join(' and ')} at once`);
+  return (chosen[0] as Format | 'parquet' | undefined) ?? (ctx.out.streams.stdout.isTTY === true ? 'table' : 'csv');
+}
