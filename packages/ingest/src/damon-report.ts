@@ -26,6 +26,16 @@ export class RegionTable {
     this.n = 0;
   }
 
+  copy(): RegionTable {
+    const copy = new RegionTable();
+    copy.startPage = this.startPage.slice();
+    copy.nPages = this.nPages.slice();
+    copy.nrAccesses = this.nrAccesses.slice();
+    copy.age = this.age.slice();
+    copy.n = this.n;
+    return copy;
+  }
+
   #grow(): void {
     const wider = (old: Float64Array): Float64Array<ArrayBuffer> => {
       const next = new Float64Array(old.length * 2);
