@@ -23,6 +23,8 @@ export interface ChartParams {
   readonly trace?: string;
   /** Scheme ids (`uffd-rwp`, `observed:uffd-rwp`) or run ids to show; default: all. */
   readonly runs?: readonly string[];
+  /** Address space; default: for charts of one space the one with the most runs, else all. */
+  readonly space?: string;
   readonly scope?: Scope;
   readonly target?: Target;
   /** At most this many runs are drawn (the rest is named in the subtitle). */
@@ -37,11 +39,13 @@ export interface RunInfo {
   readonly family: string;
   readonly kind: 'simulated' | 'observed';
   readonly stream: string | null;
-  /** Family, plus the parameters in which it differs from its siblings. */
+  /** Family, plus the parameters in which it differs from its siblings, or the capture stream it follows. */
   readonly variant: string;
-  /** Variant, plus "(observed A.rwp)" for a real report. */
+  /** Variant, plus "observed" for a real report. */
   readonly label: string;
   readonly params: string;
+  /** Address space of its pages. */
+  readonly space: string;
   readonly truth: string;
   readonly target: string;
   readonly costProfile: string;
@@ -55,6 +59,10 @@ export interface RunInfo {
 export interface ChartContext {
   readonly trace: string;
   readonly traces: readonly string[];
+  /** Address space that the runs are limited to. */
+  readonly space?: string;
+  /** Address spaces that the trace has runs in. */
+  readonly spaces: readonly string[];
   /** Runs of the trace that are drawn. */
   readonly runs: readonly RunInfo[];
   /** Usable runs of every trace. */
@@ -77,6 +85,8 @@ export interface ChartDescriptor<Id extends string = string> extends Descriptor<
   readonly advice: string;
   /** True: drawn for all traces at once. */
   readonly acrossTraces?: boolean;
+  /** True: draws pages of one address space. */
+  readonly oneSpace?: boolean;
 }
 
 export interface Chart<Id extends string = string> {

@@ -3,8 +3,8 @@ import type { ChartContext, ChartParams, DataRow, QuerySource, RunInfo } from '.
 import type { Theme } from './style.ts';
 import { groupBy, inList, num, text } from './values.ts';
 
-export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
-FROM runs WHERE status <> 'failed' AND scheme <> 'truth' ORDER BY trace, kind DESC, scheme, run_id`;
+export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, space, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
+FROM runs WHERE status <> 'failed' AND scheme <> 'truth' ORDER BY trace, replace(scheme, 'observed:', ''), stream NULLS FIRST, kind DESC, run_id`;
 
 /** Names of the tables and views that the source has, and `table.column` for each of their columns. */
 export async function tablesOf(source: QuerySource): Promise<ReadonlySet<string>> {
@@ -16,15 +16,17 @@ export async function tablesOf(source: QuerySource): Promise<ReadonlySet<string>
 export async function loadContext(
   source: QuerySource,
   params: ChartParams,
-  look: { theme: Theme; width: number },
+  look: { theme: Theme; width: number; oneSpace?: boolean },
 ): Promise<ChartContext> {
   const tables = await tablesOf(source);
   const found = tables.has('runs') ? nameRuns((await source.query(RUNS_SQL)).rows) : [];
   const wanted = params.runs;
   const allRuns = wanted === undefined ? found : found.filter((run) => matches(run, wanted));
   const traces = [...new Set(allRuns.map((run) => run.trace))];
-  const trace = params.trace ?? mostRuns(allRuns) ?? '';
-  const ofTrace = allRuns.filter((run) => run.trace === trace);
+  const trace = params.trace ?? mostFrequent(allRuns.map((run) => run.trace)) ?? '';
+  const inTrace = allRuns.filter((run) => run.trace === trace);
+  const space = params.space ?? (look.oneSpace === true ? mostFrequent(inTrace.map((run) => run.space)) : undefined);
+  const ofTrace = space === undefined ? inTrace : inTrace.filter((run) => run.space === space);
   const runs = ofTrace.slice(0, params.maxRuns ?? 16);
   return {
     trace, traces, runs, allRuns,
@@ -33,7 +35,10 @@ export async function loadContext(
     target: params.target ?? 'touched',
     truth: unique(runs.map((run) => run.truth)),
     costProfile: unique(runs.filter((run) => run.kind === 'simulated').map((run) => run.costProfile)),
-    ...look,
+    spaces: [...new Set(inTrace.map((run) => run.space))],
+    theme: look.theme,
+    width: look.width,
+    ...(space === undefined ? {} : { space }),
   };
 }
 
@@ -42,9 +47,8 @@ function matches(run: RunInfo, wanted: readonly string[]): boolean {
   return wanted.includes(run.runId) || wanted.includes(scheme) || wanted.includes(run.variant);
 }
 
-function mostRuns(runs: readonly RunInfo[]): string | undefined {
-  const groups = [...groupBy(runs, (run) => run.trace)];
-  return groups.sort((a, b) => b[1].length - a[1].length)[0]?.[0];
+function mostFrequent(names: readonly string[]): string | undefined {
+  return [...groupBy(names, (name) => name)].sort((a, b) => b[1].length - a[1].length)[0]?.[0];
 }
 
 function unique(names: readonly string[]): string {
@@ -54,9 +58,9 @@ function unique(names: readonly string[]): string {
 /** Labels runs so that no two of a trace look alike: parameters are named only where siblings differ. */
 function nameRuns(rows: readonly DataRow[]): RunInfo[] {
   const family = (row: DataRow): string => text(row, 'scheme').replace(/^observed:/, '');
-  const groups = groupBy(rows, (row) => `${text(row, 'trace')}\0${text(row, 'kind')}\0${family(row)}`);
+  const groups = groupBy(rows, (row) => `${text(row, 'trace')}\0${family(row)}`);
   return [...groups.values()].flatMap((siblings) => {
-    const differing = differingParams(siblings);
+    const differing = differingParams(siblings.filter((row) => streamOf(row) === null));
     return siblings.map((row) => nameRun(row, family(row), differing));
   });
 }
@@ -64,15 +68,19 @@ function nameRuns(rows: readonly DataRow[]): RunInfo[] {
 function nameRun(row: DataRow, family: string, differing: readonly string[]): RunInfo {
   const params = parseObject(text(row, 'params'));
   const kind = text(row, 'kind') === 'observed' ? 'observed' : 'simulated';
-  const stream = row['stream'] === null || row['stream'] === undefined ? null : text(row, 'stream');
-  const extra = differing.map((name) => `${name}=${paramText(name === 'seed' ? num(row, 'seed') : params[name])}`);
-  const variant = kind === 'observed' ? family : [family, ...extra].join(' ');
+  const stream = streamOf(row);
+  const extra = stream !== null ? [`[${stream}]`] : differing.map((name) => `${name}=${paramText(name === 'seed' ? num(row, 'seed') : params[name])}`);
+  const variant = [family, ...(kind === 'observed' && stream === null ? [] : extra)].join(' ');
   return {
     runId: text(row, 'run_id'), trace: text(row, 'trace'), family, kind, stream, variant,
-    label: kind === 'observed' ? `${family} (observed${stream === null ? '' : ` ${stream}`})` : variant,
-    params: text(row, 'params'), truth: text(row, 'truth'), target: text(row, 'target'), costProfile: text(row, 'cost_profile'),
+    label: kind === 'observed' ? `${variant} observed` : variant,
+    params: text(row, 'params'), space: text(row, 'space'), truth: text(row, 'truth'), target: text(row, 'target'), costProfile: text(row, 'cost_profile'),
     nPages: num(row, 'n_pages'), nWindows: num(row, 'n_windows'), durationNs: num(row, 'duration_ns'), vcpus: num(row, 'vcpus'),
   };
+}
+
+function streamOf(row: DataRow): string | null {
+  return row['stream'] === null || row['stream'] === undefined ? null : text(row, 'stream');
 }
 
 function differingParams(rows: readonly DataRow[]): string[] {

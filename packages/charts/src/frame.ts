@@ -19,6 +19,7 @@ export function framed(chart: Chart, ctx: ChartContext, notes: FrameNotes, view:
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     description: `${chart.descriptor.title} ${lines.join(' ')}`,
     title: { text: wrap(chart.descriptor.title, ctx.width, 14, true), subtitle: lines.flatMap((line) => wrap(line, ctx.width, 10.5)) },
+    usermeta: { facts: lines[0], reading: lines.slice(1).join(' ') },
     padding: { left: 6, right: 12, top: 8, bottom: 8 },
     config: configOf(ctx.theme),
     ...view,
@@ -30,12 +31,19 @@ function subtitle(chart: Chart, ctx: ChartContext, notes: FrameNotes): string {
   const across = chart.descriptor.acrossTraces === true;
   const parts = [
     across ? `${ctx.traces.length} trace${ctx.traces.length === 1 ? '' : 's'}` : `trace ${ctx.trace}`,
+    spaceNote(ctx),
     ctx.truth === '' ? '' : `truth: ${ctx.truth}`,
     without.includes('scope') ? '' : `scope: ${ctx.scope}, pages ${ctx.target}`,
     without.includes('cost') || ctx.costProfile === '' ? '' : `cost profile: ${ctx.costProfile}`,
     ctx.omitted > 0 && !across ? `${ctx.omitted} more runs not shown` : '',
   ];
   return parts.filter((part) => part !== '').join(' · ');
+}
+
+function spaceNote(ctx: ChartContext): string {
+  if (ctx.space === undefined) return '';
+  const others = ctx.spaces.filter((space) => space !== ctx.space);
+  return `address space ${ctx.space}${others.length === 0 ? '' : ` (not shown: ${others.join(', ')})`}`;
 }
 
 /** A chart without data: a text that says why and what to run. */

@@ -55,7 +55,7 @@ export async function renderChart(source: QuerySource, id: string, options: Rend
 /** Queries the source and builds the specification. */
 export async function drawChart(source: QuerySource, id: string, options: Omit<RenderOptions, 'format'> = {}): Promise<DrawnChart> {
   const chart = CHARTS.get(id);
-  const look = { theme: options.dark === true ? DARK : LIGHT, width: options.width ?? 960 };
+  const look = { theme: options.dark === true ? DARK : LIGHT, width: options.width ?? 960, oneSpace: chart.descriptor.oneSpace === true };
   const context = await loadContext(source, options.params ?? {}, look);
   const tables = await tablesOf(source);
   const missing = chart.descriptor.reads.filter((name) => !tables.has(name));

@@ -12,12 +12,12 @@ const TRUTH = 'truth';
 /** Dashes of the second, third … variant of one scheme. */
 const VARIANT_DASHES: readonly (readonly number[])[] = [[], [6, 2], [2, 2], [8, 2, 2, 2], [1, 2]];
 
-/** Scales over the labels of `runs`; with `truth`, a solid black series of that name comes first. */
-export function seriesEncodings(runs: readonly RunInfo[], ctx: ChartContext, options: { truth?: boolean; field?: string } = {}): SeriesEncodings {
-  const field = options.field ?? 'series';
+/** Scales over the labels of `runs`; with `truth`, a solid black series of that name comes first; with `lines`, the legend shows lines. */
+export function seriesEncodings(runs: readonly RunInfo[], ctx: ChartContext, options: { truth?: boolean; lines?: boolean } = {}): SeriesEncodings {
   const lead = options.truth === true;
   const domain = [...(lead ? [TRUTH] : []), ...runs.map((run) => run.label)];
-  const scale = (range: readonly unknown[]): Spec => ({ field, type: 'nominal', title: null, scale: { domain, range } });
+  const legend = options.lines === true ? { legend: { symbolType: 'stroke', symbolSize: 260, symbolStrokeWidth: 2 } } : {};
+  const scale = (range: readonly unknown[]): Spec => ({ field: 'series', type: 'nominal', title: null, scale: { domain, range }, ...legend });
   return {
     color: scale([...(lead ? [ctx.theme.truth] : []), ...runs.map((run) => colorOf(run.family, ctx.theme))]),
     strokeDash: scale([...(lead ? [[1, 0]] : []), ...runs.map((run) => solid(dashOf(run, runs)))]),

@@ -13,6 +13,7 @@ export const coldAge: Chart<'cold-age'> = {
     source: 'Cold age as in kidled and Google far memory (Lagar-Cavilla et al., ASPLOS 2019)',
     reads: ['runs', 'windows', 'page_sets'],
     advice: 'workset replay TRACE -o DIR (page sets are written by default)',
+    oneSpace: true,
   },
 
   /** Walks back from the last window: a page is idle for n windows when the union of the last n lacks it. */
@@ -40,7 +41,7 @@ LEFT JOIN seen s ON s.run_id = h.run_id AND s.d = h.d AND s.what = k.what GROUP 
     const labels = labelsOf(ctx.runs);
     const data = rows.map((row) => ({ series: text(row, 'what') === 'truth' ? 'truth' : (labels.get(text(row, 'run_id')) ?? text(row, 'run_id')), t: num(row, 'idle_s'), bytes: num(row, 'idle_bytes') })).filter((row) => row.t > 0);
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { truth: present.has('truth') });
+    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { truth: present.has('truth'), lines: true });
     const top = Math.max(...data.map((row) => row.bytes), 4096);
     return framed(coldAge, ctx, {
       reading: 'Memory that was not touched (truth) or not reported for at least this long. Above the black line: hot pages taken for cold. Below: cold memory not found. Resolution: one window.',

@@ -34,7 +34,7 @@ export const confusion: Chart<'confusion'> = {
       width: ctx.width - 300, height: { step: 24 }, data: { values: data },
       mark: { type: 'bar', height: 15, aria: false },
       encoding: {
-        y: { field: 'run', type: 'nominal', title: null, sort: ctx.runs.map((run) => run.label).filter((label) => present.has(label)), axis: { grid: false, ticks: false } },
+        y: { field: 'run', type: 'nominal', title: null, sort: ctx.runs.map((run) => run.label).filter((label) => present.has(label)), axis: { grid: false, ticks: false, labelPadding: 6 } },
         x: { field: 'bytes', type: 'quantitative', stack: 'zero', title: 'memory per window (mean)', scale: { domain: [0, top * 1.02], nice: false }, axis: { values: binaryTicks(top * 1.02, 7), labelExpr: BYTES_LABEL } },
         color: { field: 'part', type: 'nominal', title: null, scale: { domain: PARTS.map((part) => NAMES[part]), range: [ctx.theme.ramp[5], '#d55e00', ctx.theme.frame, '#e69f00'] } },
         order: { field: 'i', type: 'quantitative' },

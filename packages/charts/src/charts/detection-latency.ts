@@ -14,9 +14,10 @@ export const detectionLatency: Chart<'detection-latency'> = {
     source: 'workset metrics: detection latency',
     reads: ['runs', 'windows', 'page_sets'],
     advice: 'workset replay TRACE -o DIR (page sets are written by default)',
+    oneSpace: true,
   },
 
-  /** onset = touched in w, not in w-1; found after k windows = onset within the union of the reports w … w+k. */
+  /** onset = touched in w, not in w-1; found after k windows = onset within the union of the reports w … w+k. Only onsets with a full horizon count. */
   sql(ctx) {
     return `WITH live AS (
   SELECT run_id, w, span, claim_t0_ns, report_ns, row_number() OVER (PARTITION BY run_id, span ORDER BY w) AS k FROM windows WHERE ${runFilter(ctx)} AND scored AND NOT warmup
@@ -29,9 +30,10 @@ export const detectionLatency: Chart<'detection-latency'> = {
 seen AS (
   SELECT l.run_id, l.span, l.k, p.chunk, p.bits::BIT AS bits FROM live l JOIN page_sets p USING (run_id, w) WHERE p.kind = 'reported'
 ), last AS (SELECT run_id, span, max(k) AS k FROM live GROUP BY ALL),
+horizon AS (SELECT run_id, max(lag) AS h FROM (SELECT run_id, max(k) AS k FROM live GROUP BY run_id) JOIN lag ON lag <= greatest(k // 2, 1) GROUP BY run_id),
 due AS (
   SELECT o.run_id, o.span, o.k, g.lag, o.chunk, any_value(o.bits) AS bits, bit_or(s.bits) AS reported
-  FROM onset o JOIN last e ON e.run_id = o.run_id AND e.span = o.span JOIN lag g ON o.k + 16 <= e.k OR g.lag <= e.k - o.k
+  FROM onset o JOIN last e ON e.run_id = o.run_id AND e.span = o.span JOIN horizon z ON z.run_id = o.run_id AND o.k + z.h <= e.k JOIN lag g ON g.lag <= z.h
   LEFT JOIN seen s ON s.run_id = o.run_id AND s.span = o.span AND s.chunk = o.chunk AND s.k BETWEEN o.k AND o.k + g.lag GROUP BY o.run_id, o.span, o.k, g.lag, o.chunk
 ), found AS (
   SELECT run_id, lag, sum(bit_count(bits)) AS pages, sum(CASE WHEN reported IS NULL THEN 0 ELSE bit_count(bits & reported) END) AS n FROM due GROUP BY run_id, lag
@@ -45,10 +47,10 @@ SELECT run_id, lag, ns AS latency_ns, n / pages AS found, pages FROM found JOIN 
     const labels = labelsOf(ctx.runs);
     const data = rows.map((row) => ({ series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), ns: num(row, 'latency_ns'), found: num(row, 'found') }));
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx);
+    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { lines: true });
     const [low, high] = [Math.min(...data.map((row) => row.ns)) / 1.2, Math.max(...data.map((row) => row.ns)) * 1.2];
     return framed(detectionLatency, ctx, {
-      reading: 'A page comes into use when it is touched in a window and was not in the window before. Time from the start of that window to the end of the report that first holds the page (median over windows): an upper bound. What a line lacks to 100% was not found in time.',
+      reading: 'A page comes into use when it is touched in a window and was not in the window before. Time from the start of that window to the end of the report that first holds the page (median over windows): an upper bound. What a line lacks to 100% was not found by its last point.',
       without: ['cost'],
     }, {
       width: ctx.width - 280, height: 260, data: { values: data },

@@ -17,6 +17,7 @@ export const heatmap: Chart<'heatmap'> = {
     source: 'workset; the form follows DAMON heat maps (Documentation/admin-guide/mm/damon)',
     reads: ['runs', 'windows', 'page_sets'],
     advice: 'workset replay TRACE -o DIR (page sets are written by default)',
+    oneSpace: true,
   },
 
   sql(ctx) {
@@ -133,7 +134,7 @@ function panel(title: string, color: string, rows: readonly DataRow[], bands: re
 }
 
 function levelLegend(levels: number): Spec {
-  return { title: 'share of pages', labelExpr: `datum.value === 0 ? 'above 0' : datum.value === ${levels - 1} ? '${levels - 1}/${levels} to all' : ''`, symbolType: 'square', symbolStrokeWidth: 0, rowPadding: 0, symbolSize: 140, orient: 'bottom', direction: 'horizontal', columnPadding: 2 };
+  return { title: 'share of pages', labelExpr: `datum.value === 0 ? 'above 0' : datum.value === ${levels - 1} ? '${levels - 1}/${levels} to all' : ''`, symbolType: 'square', symbolStrokeWidth: 0, rowPadding: 0, symbolSize: 140, orient: 'bottom', direction: 'horizontal', columnPadding: 7 };
 }
 
 /** Labels at the first band, after the widest gaps, and in between when there is room. */

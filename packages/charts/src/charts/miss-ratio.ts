@@ -13,6 +13,7 @@ export const missRatio: Chart<'miss-ratio'> = {
     source: 'Denning and Slutz, Generalized working sets for segment reference strings, CACM 21(9), 1978; the unit here is the page-window',
     reads: ['runs', 'windows', 'page_sets'],
     advice: 'workset replay TRACE -o DIR (page sets are written by default)',
+    oneSpace: true,
   },
 
   /** kept(n) = union of the n windows before w; missing = truth of w without kept. */
@@ -49,7 +50,7 @@ FROM size s JOIN total t USING (run_id, n) LEFT JOIN hit h USING (run_id, n, wha
       n: num(row, 'n'), bytes: num(row, 'kept_bytes'), miss: num(row, 'missing'),
     }));
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { truth: present.has('truth') });
+    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { truth: present.has('truth'), lines: true });
     const top = Math.max(...data.map((row) => row.bytes), 4096);
     return framed(missRatio, ctx, {
       reading: 'Points along a line: n = 1, 2, 4, 8 … windows, from left to right. Down and left is better. Black: the same policy on the true page sets. Unit: a page touched in a window; what happens inside a window is not seen.',

@@ -53,7 +53,7 @@ ORDER BY run_id, what, threshold DESC`;
     }, {
       width: Math.min(460, ctx.width - 260), height: 380, data: { values: data },
       layer: [
-        { transform: [{ filter: "datum.what === 'curve'" }], mark: { type: 'line', point: { size: 12 }, aria: false }, encoding: { x, y, color: { ...look.color, legend: null }, order: { field: 'th', type: 'quantitative', sort: 'descending' }, detail: { field: 'series', type: 'nominal' } } },
+        { transform: [{ filter: "datum.what === 'curve'" }], mark: { type: 'line', point: { size: 12 }, aria: false }, encoding: { x, y, color: look.color, order: { field: 'th', type: 'quantitative', sort: 'descending' }, detail: { field: 'series', type: 'nominal' } } },
         { transform: [{ filter: "datum.what === 'set'" }], mark: { type: 'point', filled: true, size: 90, opacity: 1, stroke: ctx.theme.background, strokeWidth: 0.6 }, encoding: { x, y, color: look.color, shape: look.shape } },
       ],
     });

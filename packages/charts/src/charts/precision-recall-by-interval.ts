@@ -32,10 +32,10 @@ SELECT run_id, claim_ns, precision, recall, n_windows FROM quality JOIN claim US
       const series = run === undefined ? '' : run.kind === 'observed' ? `${run.family} (observed)` : run.family;
       return run === undefined ? [] : [{ series, ns: num(row, 'claim_ns'), precision: num(row, 'precision'), recall: num(row, 'recall') }];
     });
+    const times = data.map((row) => row.ns);
     const series = [...new Set(data.map((row) => row.series))];
     const members = series.map((name) => ({ ...[...byId.values()].find((run) => name === (run.kind === 'observed' ? `${run.family} (observed)` : run.family))!, label: name }));
-    const look = seriesEncodings(members, ctx);
-    const times = data.map((row) => row.ns);
+    const look = seriesEncodings(members, ctx, { lines: times.length > new Set(data.map((row) => row.series)).size });
     const width = Math.floor((ctx.width - 300) / 2);
     const side = (field: string, title: string): Spec => ({
       width, height: 240, data: { values: data.filter((row) => Number.isFinite(row[field as 'recall'])) },

@@ -40,7 +40,7 @@ SELECT run_id, what, q[1] AS p5, q[2] AS p25, q[3] AS p50, q[4] AS p75, q[5] AS 
     });
     const top = Math.max(...data.map((row) => row.p95), 4096);
     const x = (field: string): Spec => ({ field, type: 'quantitative', title: 'working set size', scale: { domain: [0, top * 1.05], nice: false }, axis: { values: binaryTicks(top * 1.05, 8), labelExpr: BYTES_LABEL } });
-    const y = { field: 'run', type: 'nominal', title: null, sort: runs.map((run) => run.label), axis: { grid: false, ticks: false, domain: false } };
+    const y = { field: 'run', type: 'nominal', title: null, sort: runs.map((run) => run.label), axis: { grid: false, ticks: false, domain: false, labelPadding: 6 } };
     const yOffset = { field: 'what', type: 'nominal', sort: ['truth', 'reported'], scale: { paddingInner: 0.2 } };
     const color = { field: 'color', type: 'nominal', scale: null, legend: null };
     return framed(wssDistribution, ctx, {
@@ -54,8 +54,7 @@ SELECT run_id, what, q[1] AS p5, q[2] AS p25, q[3] AS p50, q[4] AS p75, q[5] AS 
       layer: [
         { mark: { type: 'bar', height: 2, aria: false }, encoding: { x: x('p5'), x2: { field: 'p95' } } },
         { mark: { type: 'bar', height: 9, aria: false }, encoding: { x: x('p25'), x2: { field: 'p75' } } },
-        { mark: { type: 'tick', thickness: 2, size: 9, aria: false }, encoding: { x: x('p50'), color: { value: ctx.theme.background } } },
-        { mark: { type: 'tick', thickness: 1, size: 12, aria: false }, encoding: { x: x('p50') } },
+        { mark: { type: 'tick', thickness: 3, size: 9, aria: false }, encoding: { x: x('p50'), color: { value: ctx.theme.background } } },
       ],
     });
   },

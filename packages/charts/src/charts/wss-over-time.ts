@@ -60,7 +60,7 @@ function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly Da
   const { dash } = styleOf(group[0]!.family);
   const color = colorOf(group[0]!.family, ctx.theme);
   const points = group.flatMap((run) => byRun.get(run.runId)!.map((row) => ({
-    t: num(row, 't_s'), truth: numOrNull(row, 'truth_bytes'), v: numOrNull(row, 'reported_bytes'), k: run.kind, s: `${run.runId} ${text(row, 'span')}`,
+    t: num(row, 't_s'), truth: numOrNull(row, 'truth_bytes'), v: numOrNull(row, 'reported_bytes'), k: run.kind, s: `${run.runId} ${num(row, 'span') < 0 ? num(row, 't_s') : num(row, 'span')}`,
   })));
   const x = { field: 't', type: 'quantitative', title: 'time from trace start (s)', scale: { domain, nice: false }, axis: { tickCount: 6, grid: false } };
   const y = (field: string): Spec => ({ field, type: 'quantitative', title: null, scale: { domain: [0, top * 1.08], nice: false }, axis: { values: binaryTicks(top * 1.08), labelExpr: BYTES_LABEL } });

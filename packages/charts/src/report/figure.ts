@@ -57,11 +57,11 @@ export async function chartFigure(report: ReportContext, id: string, params: Cha
   };
   const drawn = await drawChart(source, id, { params, width: 960 });
   if (drawn.nRows === 0 && optional) return null;
-  const { title, ...bare } = drawn.spec as Spec & { title: { text: readonly string[]; subtitle: readonly string[] } };
+  const { title, usermeta, ...bare } = drawn.spec as Spec & { title: { text: readonly string[] }; usermeta: { facts: string; reading: string } };
   const figureId = `fig${report.nextId()}`;
   const svg = embedSvg(await specToSvg({ ...bare, padding: 2 }), figureId, `${figureId}-title`);
   return html`<figure class="chart" id="${figureId}">
-<figcaption><b id="${figureId}-title">${title.text.join(' ')}</b><span>${title.subtitle.join(' ')}</span></figcaption>
+<figcaption><b id="${figureId}-title">${title.text.join(' ')}</b><span>${usermeta.facts}</span>${usermeta.reading !== '' && html`<span>${usermeta.reading}</span>`}</figcaption>
 <div class="scroll" tabindex="0" role="group" aria-label="chart, may scroll sideways">${raw(svg)}</div>
 ${drawn.nRows > 0 && behind(report, figureId, drawn.sql, answer)}
 </figure>`;

@@ -14,7 +14,8 @@ h3{font-size:1rem;margin:1.4rem 0 .4rem}
 p,ul,dl{margin:.4rem 0 .8rem;max-width:48rem}
 a{color:var(--link)}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace;font-size:.86em}
-code{overflow-wrap:anywhere}
+p code,dd code{overflow-wrap:anywhere}
+td code{white-space:nowrap}
 .lead,.note,figcaption span,caption,.unit{color:var(--dim)}
 .note{font-size:.87rem}
 .warn{color:var(--warn)}
@@ -35,6 +36,8 @@ th,td{padding:.16rem .65rem .16rem 0;text-align:left;vertical-align:baseline;fon
 thead th{border-bottom:1px solid var(--dim);vertical-align:bottom;font-weight:600;line-height:1.25}
 tbody tr{border-bottom:1px solid var(--line)}
 tbody th{white-space:nowrap}
+.wide{min-width:18rem}
+td{white-space:nowrap}td.wide{white-space:normal}
 .n{text-align:right;white-space:nowrap;padding-left:.4rem}
 .unit{display:block;font-weight:400;font-size:.92em}
 abbr{text-decoration:underline dotted var(--dim);text-underline-offset:3px;cursor:help}
@@ -43,7 +46,8 @@ abbr{text-decoration:underline dotted var(--dim);text-underline-offset:3px;curso
 .key.solid{background:currentColor}
 figure.chart{margin:1rem 0 1.4rem}
 figcaption b{display:block}
-figcaption span{display:block;font-size:.87rem;max-width:60rem;margin-bottom:.3rem}
+figcaption span{display:block;font-size:.87rem;max-width:60rem}
+figcaption{margin-bottom:.4rem}
 figure.chart svg{display:block;height:auto}
 .chart svg text{font-family:system-ui,-apple-system,"Segoe UI","DejaVu Sans",Verdana,sans-serif;font-variant-numeric:tabular-nums}
 .figure{margin:.8rem 0 1.2rem}

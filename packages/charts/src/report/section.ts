@@ -33,10 +33,20 @@ export function runName(report: ReportState, row: DataRow): Child {
   const run = runOf(report, row);
   if (run === undefined) return text(row, 'run_id');
   const key = run.kind === 'simulated' ? 'key solid' : 'key';
-  return html`<span class="${key}" style="color:${embedColor(colorOf(run.family, LIGHT))}" aria-hidden="true"></span>${run.label}`;
+  return html`<span class="${key}" style="color:${embedColor(colorOf(run.family, LIGHT))}" aria-hidden="true"></span>${run.label}${run.target === 'written' && html` <span class="na">(writes only)</span>`}`;
 }
 
-/** Charts of one kind, one per trace, with a heading when there are several. */
+/** Charts of one kind, one per trace and address space. */
+export async function perTraceAndSpace(report: ReportState, draw: (trace: string, space: string) => Promise<Markup | null>): Promise<Child> {
+  return perTrace(report, async (trace) => {
+    const spaces = [...new Set(report.all.allRuns.filter((run) => run.trace === trace).map((run) => run.space))];
+    const parts: (Markup | null)[] = [];
+    for (const space of spaces) parts.push(await draw(trace, space));
+    return html`${parts}`;
+  });
+}
+
+/** Charts of one kind, one per trace. */
 export async function perTrace(report: ReportState, draw: (trace: string) => Promise<Markup | null>): Promise<Child> {
   const parts: Child[] = [];
   for (const trace of report.chartTraces) parts.push(await draw(trace));

@@ -22,6 +22,6 @@ function heading(column: Column): Markup {
 
 function cell(column: Column, row: DataRow, head: boolean): Markup {
   const value = column.cell === undefined ? String(row[column.key] ?? '') : column.cell(row);
-  const cls = column.numeric === true && html` class="n"`;
+  const cls = column.numeric === true ? html` class="n"` : column.wide === true && html` class="wide"`;
   return head ? html`<th scope="row"${cls}>${value}</th>` : html`<td${cls}>${value}</td>`;
 }

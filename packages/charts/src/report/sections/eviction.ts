@@ -1,21 +1,20 @@
-/** Eviction and prediction, when the results hold them. */
+/** Eviction and prediction: what a swapper that trusts the reports would meet. */
+import type { ChartParams } from '../../chart.ts';
 import { chartFigure } from '../figure.ts';
 import { html } from '../html.ts';
-import type { Child } from '../html.ts';
-import { perTrace } from '../section.ts';
+import type { Markup } from '../html.ts';
+import { perTrace, perTraceAndSpace } from '../section.ts';
 import type { BuildSection } from '../section.ts';
 
+
 export const eviction: BuildSection = async (report) => {
-  const wanted = [
-    ['evictions', 'eviction-outcomes'],
-    ['refaults', 'refaults'],
-    ['curves', 'miss-ratio'],
-  ] as const;
-  const parts: Child[] = [];
-  for (const [name, chart] of wanted) {
-    if (report.tables.has(name)) parts.push(await perTrace(report, (trace) => chartFigure(report, chart, { trace }, true)));
-  }
-  return parts.every((part) => Array.isArray(part) && part.every((item) => item === null))
-    ? null
-    : { id: 'eviction', title: 'Eviction and prediction', body: html`${parts}` };
+  const drawn: Markup[] = [];
+  const add = async (id: string, params: ChartParams): Promise<Markup | null> => {
+    const figure = await chartFigure(report, id, params, true);
+    if (figure !== null) drawn.push(figure);
+    return figure;
+  };
+  await perTraceAndSpace(report, (trace, space) => add('miss-ratio', { trace, space }));
+  for (const id of ['refaults', 'eviction-outcomes']) await perTrace(report, (trace) => add(id, { trace }));
+  return drawn.length === 0 ? null : { id: 'eviction', title: 'Eviction and prediction', body: html`${drawn}` };
 };

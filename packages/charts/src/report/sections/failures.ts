@@ -7,7 +7,7 @@ import { countColumn, secondsColumn, textColumn } from '../format.ts';
 import type { Column } from '../format.ts';
 import { html } from '../html.ts';
 import type { Child } from '../html.ts';
-import { perTrace, runName } from '../section.ts';
+import { perTrace, perTraceAndSpace, runName } from '../section.ts';
 import type { BuildSection, ReportState } from '../section.ts';
 import { table } from '../table.ts';
 
@@ -16,7 +16,8 @@ export const failures: BuildSection = async (report) => {
   return {
     id: 'failures',
     title: 'Where they fail',
-    body: html`${await perTrace(report, (trace) => chartFigure(report, 'heatmap', { trace }))}
+    body: html`${await perTrace(report, (trace) => chartFigure(report, 'confusion', { trace }, true))}
+${await perTraceAndSpace(report, (trace, space) => chartFigure(report, 'heatmap', { trace, space }, true))}
 ${await queryFigure(report, worstWindowsSql(report), (result) => result.rows.length === 0
       ? html`<p>No scored window has a missed or an extra page in scope ${report.all.scope}.</p>`
       : table(

@@ -1,11 +1,12 @@
 /** Does the model predict the real kernel, and do real trackers agree? */
-import { queryFigure } from '../figure.ts';
+import { chartFigure, queryFigure } from '../figure.ts';
 import { numberColumn, significant, textColumn } from '../format.ts';
 import type { Column } from '../format.ts';
 import type { QueryResult } from '../../chart.ts';
 import { html } from '../html.ts';
-import type { Child } from '../html.ts';
-import type { BuildSection } from '../section.ts';
+import type { Child, Markup } from '../html.ts';
+import { perTrace } from '../section.ts';
+import type { BuildSection, ReportState } from '../section.ts';
 import { table } from '../table.ts';
 
 const VIEWS = [
@@ -15,11 +16,15 @@ const VIEWS = [
 
 export const fidelity: BuildSection = async (report) => {
   const parts: Child[] = [];
+  await perTrace(report, async (trace) => {
+    const figure = await chartFigure(report, 'fidelity', { trace }, true);
+    if (figure !== null) parts.push(figure);
+    return figure;
+  });
   for (const [view, caption] of VIEWS) {
-    if (!report.tables.has(view)) continue;
-    const figure = await queryFigure(report, `SELECT * FROM ${view} LIMIT 200`, (result) => result.rows.length > 0 && plainTable(caption, result));
-    const { rows } = await report.source.query(`SELECT count(*) AS n FROM ${view}`);
-    if (Number(rows[0]!['n']) > 0) parts.push(figure);
+    if (!report.tables.has(view) || (view === 'agreement' && parts.length > 0)) continue;
+    const figure = await viewFigure(report, view, caption);
+    if (figure !== null) parts.push(figure);
   }
   if (parts.length === 0) {
     const nObserved = report.all.allRuns.filter((run) => run.kind === 'observed').length;
@@ -28,6 +33,15 @@ export const fidelity: BuildSection = async (report) => {
   }
   return { id: 'fidelity', title: 'Fidelity: model against kernel', body: html`${parts}` };
 };
+
+async function viewFigure(report: ReportState, view: string, caption: string): Promise<Markup | null> {
+  let empty = false;
+  const figure = await queryFigure(report, `SELECT * FROM ${view} LIMIT 200`, (result) => {
+    empty = result.rows.length === 0;
+    return empty ? null : plainTable(caption, result);
+  });
+  return empty ? null : figure;
+}
 
 /** A table of whatever columns a view has. */
 function plainTable(caption: string, result: QueryResult): Child {

@@ -1,25 +1,26 @@
 /** Input files, losses, diagnostics, and every run with its parameters. */
 import { queryFigure } from '../figure.ts';
-import { bytesColumn, codeColumn, countColumn, textColumn } from '../format.ts';
+import { bytesColumn, codeColumn, countColumn, textColumn, wideColumn } from '../format.ts';
 import type { Column } from '../format.ts';
 import { html } from '../html.ts';
 import type { Child } from '../html.ts';
 import type { BuildSection } from '../section.ts';
 import { table } from '../table.ts';
+import { text } from '../../values.ts';
 
 const INPUT: readonly Column[] = [
   codeColumn('path', 'File'), textColumn('format', 'Format'), textColumn('truth', 'Truth'), textColumn('space', 'Space'), textColumn('clock', 'Clock'),
   bytesColumn('size_bytes', 'Size'), countColumn('n_events', 'Kept', 'records'), countColumn('n_lost', 'Lost', 'records', 'what the capture tool says it lost; n/a = it does not say'),
-  countColumn('n_rejected', 'Rejected', 'records', 'refused by the reader: see diagnostics'), bytesColumn('page_bytes', 'Page'), codeColumn('sha256', 'sha256'),
+  countColumn('n_rejected', 'Rejected', 'records', 'refused by the reader: see diagnostics'), bytesColumn('page_bytes', 'Page'), { key: 'sha256', title: 'sha256', cell: (row) => html`<code title="${text(row, 'sha256')}">${text(row, 'sha256').slice(0, 12)}…</code>` },
 ];
 const DIAGNOSTICS: readonly Column[] = [
   textColumn('severity', 'Severity'), codeColumn('code', 'Code'), countColumn('n', 'Count', 'times'), codeColumn('path', 'File'),
-  countColumn('line', 'First line', 'line'), countColumn('byte_offset', 'First offset', 'bytes'), textColumn('message', 'Meaning'),
+  countColumn('line', 'First line', 'line'), countColumn('byte_offset', 'First offset', 'bytes'), wideColumn('message', 'Meaning'),
 ];
 const RUNS: readonly Column[] = [
-  codeColumn('run_id', 'Run'), textColumn('trace', 'Trace'), textColumn('scheme', 'Scheme'), textColumn('stream', 'Stream'), codeColumn('params', 'Parameters'),
+  codeColumn('run_id', 'Run'), textColumn('trace', 'Trace'), textColumn('scheme', 'Scheme'), textColumn('stream', 'Stream'), { key: 'params', title: 'Parameters', cell: (row) => html`<code>${paramList(text(row, 'params'))}</code>`, wide: true },
   countColumn('seed', 'Seed', ''), textColumn('space', 'Space'), textColumn('truth', 'Truth'), textColumn('target', 'Claims'), countColumn('n_windows', 'Windows', 'count'),
-  textColumn('status', 'Status'), textColumn('error', 'Error'), textColumn('version', 'workset'),
+  textColumn('status', 'Status'), wideColumn('error', 'Error'), textColumn('version', 'workset'),
 ];
 
 export const input: BuildSection = async (report) => {
@@ -38,3 +39,14 @@ ORDER BY CASE d.severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, d
   }
   return { id: 'input', title: 'Input, loss and diagnostics', body: html`${parts}` };
 };
+
+/** `interval=1s, pages=512`, or the text as it is. */
+function paramList(json: string): string {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value !== 'object' || value === null) return json;
+    return Object.entries(value).map(([name, each]) => `${name}=${typeof each === 'string' ? each : JSON.stringify(each)}`).join(', ');
+  } catch {
+    return json;
+  }
+}

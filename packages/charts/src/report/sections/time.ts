@@ -1,13 +1,15 @@
-/** When: how long until a scheme notices. */
+/** When: how soon a scheme notices that pages come into use, and what it calls cold. */
 import { chartFigure } from '../figure.ts';
-import { perTrace } from '../section.ts';
+import { html } from '../html.ts';
+import { perTraceAndSpace } from '../section.ts';
 import type { BuildSection } from '../section.ts';
 
 export const time: BuildSection = async (report) => {
-  if (!report.tables.has('latencies')) return null;
+  if (!report.tables.has('page_sets')) return null;
   return {
     id: 'when',
     title: 'When they noticed',
-    body: await perTrace(report, (trace) => chartFigure(report, 'detection-latency', { trace })),
+    body: html`${await perTraceAndSpace(report, (trace, space) => chartFigure(report, 'detection-latency', { trace, space }, true))}
+${await perTraceAndSpace(report, (trace, space) => chartFigure(report, 'cold-age', { trace, space }, true))}`,
   };
 };

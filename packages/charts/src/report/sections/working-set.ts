@@ -17,7 +17,9 @@ export const workingSet: BuildSection = async (report) => {
     id: 'working-set',
     title: 'Who found the working set',
     body: html`${await queryFigure(report, scoresSql(report), (result) => scoreTable(report, result))}
-${await perTrace(report, (trace) => chartFigure(report, 'wss-over-time', { trace }))}`,
+${report.all.traces.length > 1 && (await chartFigure(report, 'ranking', {}, true))}
+${await perTrace(report, (trace) => chartFigure(report, 'wss-over-time', { trace }))}
+${await perTrace(report, (trace) => chartFigure(report, 'wss-distribution', { trace }, true))}`,
   };
 };
 
