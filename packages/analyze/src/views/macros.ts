@@ -40,7 +40,7 @@ export const MACROS: readonly MacroSpec[] = [
     `run, nt, na, set_kind := 'reported', set_scope := ''`,
     'a run (or its truth) in nt time bins by na address bins: mean pages in the set; address ranges that stay empty are left out',
     `WITH sets AS (
-       SELECT w.claim_t1_ns AS t, p.chunk, p.bits FROM page_sets p JOIN windows w ON w.run_id = p.run_id AND w.w = p.w
+       SELECT (w.claim_t0_ns + w.claim_t1_ns) // 2 AS t, p.chunk, p.bits FROM page_sets p JOIN windows w ON w.run_id = p.run_id AND w.w = p.w
        WHERE p.run_id = run AND p.kind = set_kind AND p."scope" = set_scope
      ), used AS (SELECT greatest(count(DISTINCT chunk), 1) AS chunks FROM sets),
      -- bytes per slice: a power of two that leaves at least na slices in a full set of chunks
@@ -51,7 +51,7 @@ export const MACROS: readonly MacroSpec[] = [
      ), spots AS (SELECT pos, row_number() OVER (ORDER BY pos) - 1 AS spot FROM slices WHERE pages > 0 GROUP BY pos),
      extent AS (SELECT greatest(count(*), 1) AS n FROM spots),
      time AS (SELECT min(claim_t0_ns) AS t0, greatest(max(claim_t1_ns) - min(claim_t0_ns), 1) AS len FROM windows WHERE run_id = run),
-     ticks AS (SELECT least(nt - 1, (claim_t1_ns - t0) * nt // len) AS t_bin, count(*) AS windows FROM windows, time WHERE run_id = run GROUP BY ALL),
+     ticks AS (SELECT least(nt - 1, ((claim_t0_ns + claim_t1_ns) // 2 - t0) * nt // len) AS t_bin, count(*) AS windows FROM windows, time WHERE run_id = run GROUP BY ALL),
      cells AS (
        SELECT least(nt - 1, (s.t - t0) * nt // len) AS t_bin, spot * na // n AS a_bin, sum(pages)::BIGINT AS pages
        FROM slices s JOIN spots USING (pos), extent, time GROUP BY ALL

@@ -33,7 +33,7 @@ export const damonSnapshots = {
     title: 'DAMON reports against truth, snapshot by snapshot',
     source: 'captures: score.txt, DAMON section',
     comment:
-      'observed DAMON runs: pages of the monitored regions that were touched through a user mapping at any time in the window (truth and edge), and how many of them lay in a region with nr_accesses > 0',
+      'observed DAMON runs: pages of the monitored regions (the eligible set) that were touched through a user mapping at any time in the window (truth and edge), and how many of them lay in a region with nr_accesses > 0 (the reported set)',
     columns: [
       column('trace', '', 'name of the trace'),
       column('stream', '', 'capture stream'),
