@@ -4,12 +4,15 @@
  * A touch counts as made at the end of its frame: at time t exactly the frames with t1 <= t have been applied. What a tick that
  * cuts a frame cannot know lands in the edge sets of its window, never in truth.
  */
-import { Prng, throwIfAborted, type CostProfile, type Nanos, type ParamValues, type TraceSpan } from '@workset/model';
+import { Prng, throwIfAborted, type CostProfile, type Nanos, type PageBitmap, type ParamValues, type TraceSpan } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
 import { Truth, type FrameClock, type Window } from './claims.ts';
 import { Ledger } from './ledger.ts';
 import { SimKernel } from './memory/kernel.ts';
+import { Samplers } from './memory/samplers.ts';
 import { StampMemory } from './memory/stamps.ts';
+import { Tlb, type TlbConfig } from './memory/tlb.ts';
+import { DEFAULT_WORLD, World, type WorldConfig } from './memory/world.ts';
 import type { PageRange, RecordedCycle, Report, Tracker, TrackingScheme } from './scheme.ts';
 
 /** One run of the pass: a simulated scheme, or a real tracker's reports. */
@@ -19,9 +22,25 @@ export interface PassRun {
   readonly part: RunPart;
   readonly profile: CostProfile;
   readonly seed: number;
+  /** Runs that name the same world share one kernel's page tables and folios; default: a world of its own. */
+  readonly world?: PassWorld | undefined;
   readonly work:
     | { readonly kind: 'simulated'; readonly scheme: TrackingScheme; readonly params: ParamValues; readonly recorded: readonly RecordedCycle[] | null }
     | { readonly kind: 'observed'; readonly reports: readonly Report[] };
+}
+
+export interface PassWorld {
+  readonly name: string;
+  readonly config: WorldConfig;
+  /** Undefined = no TLB: every touch walks. */
+  readonly tlb?: TlbConfig | undefined;
+}
+
+/** A page whose contents moved to another frame. */
+export interface Remap {
+  readonly tNs: Nanos;
+  readonly id: number;
+  readonly kind: 'migrate' | 'swap';
 }
 
 export interface PassOptions {
@@ -29,6 +48,8 @@ export interface PassOptions {
   readonly spans: readonly TraceSpan[];
   readonly quantumNs: number | null;
   readonly runs: readonly PassRun[];
+  /** In time order. */
+  readonly remaps?: readonly Remap[] | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called about every million touches with the touches applied so far. */
   readonly onProgress?: ((touches: number) => void) | undefined;
@@ -53,6 +74,10 @@ class Pass implements FrameClock {
   readonly #buffer: Int32Array;
   readonly #runs: RunState[];
   readonly #truths = new Map<string, Truth>();
+  readonly #samplers = new Samplers();
+  readonly #walkers: Walker[] = [];
+  #worlds = new Map<string | PassRun, World>();
+  #nextRemap = 0;
   #batch = -1;
   #batchRows = 0;
   #touches = 0;
@@ -72,7 +97,9 @@ class Pass implements FrameClock {
       this.#drain(spans[s]!.t0Ns);
       const start = this.#startOf(spans[s]!);
       this.#advance(start);
-      for (const run of this.#runs) run.startSpan(start, this.memory, this.#options.space);
+      this.#worlds = new Map();
+      this.#samplers.clear();
+      for (const run of this.#runs) run.startSpan(start, this.#options.space);
       this.#drain(spans[s]!.t1Ns);
       for (const run of this.#runs) run.endSpan();
     }
@@ -101,12 +128,54 @@ class Pass implements FrameClock {
     const { memory } = this;
     let f = memory.framesApplied;
     while (f < frames.n && frames.t1Ns[f]! <= ns) {
-      this.#eachPiece(f, (touches, from, to) => memory.apply(touches, from, to, f));
+      this.#remapUntil(frames.t1Ns[f]!);
+      this.#eachPiece(f, (touches, from, to) => this.#apply(touches, from, to, f));
       this.#touches += frames.rowStart[f + 1]! - frames.rowStart[f]!;
       f++;
       memory.framesApplied = f;
       if (this.#touches >= this.#reportAt) this.#progress();
     }
+  }
+
+  #apply(touches: Int32Array, from: number, to: number, frame: number): void {
+    this.memory.apply(touches, from, to, frame);
+    for (const { tlb, walks, hugeBlocks } of this.#walkers) tlb.apply(touches, from, to, frame, walks, hugeBlocks);
+    if (this.#samplers.active) this.#samplers.apply(touches, from, to, this.memory.classBits);
+  }
+
+  #remapUntil(ns: number): void {
+    const remaps = this.#options.remaps ?? [];
+    for (; this.#nextRemap < remaps.length && remaps[this.#nextRemap]!.tNs <= ns; this.#nextRemap++) {
+      const { id, kind } = remaps[this.#nextRemap]!;
+      for (const world of this.#worlds.values()) world.remap(id, kind);
+    }
+  }
+
+  /** The world of a run in this span, made on first use. */
+  worldOf(run: PassRun): World {
+    const name = run.world?.name ?? run;
+    let world = this.#worlds.get(name);
+    if (world === undefined) {
+      const config = run.world?.config ?? DEFAULT_WORLD;
+      world = new World(this.memory, this.#walksOf(run.world), config);
+      this.#worlds.set(name, world);
+    }
+    return world;
+  }
+
+  sample(period: number, out: PageBitmap): void {
+    this.#samplers.add(period, out);
+  }
+
+  /** Page walks behind a TLB, shared by all worlds with the same one. */
+  #walksOf(world: PassWorld | undefined): StampMemory | undefined {
+    if (world?.tlb === undefined) return undefined;
+    const key = JSON.stringify(world.tlb);
+    const known = this.#walkers.find((walker) => walker.key === key && walker.hugeBlocks === world.config.hugeBlocks);
+    if (known !== undefined) return known.walks;
+    const walks = new StampMemory(this.memory.nPages, this.memory.classBits, this.memory);
+    this.#walkers.push({ key, tlb: new Tlb(world.tlb), walks, hugeBlocks: world.config.hugeBlocks });
+    return walks;
   }
 
   #progress(): void {
@@ -174,6 +243,13 @@ class Pass implements FrameClock {
   }
 }
 
+interface Walker {
+  readonly key: string;
+  readonly tlb: Tlb;
+  readonly walks: StampMemory;
+  readonly hugeBlocks: PageBitmap | undefined;
+}
+
 interface PendingWindow {
   readonly w: number;
   readonly truth: Truth;
@@ -201,17 +277,18 @@ class RunState {
     if (run.work.kind === 'observed') this.#setWake(run.work.reports[0]?.claimT1Ns ?? Infinity);
   }
 
-  startSpan(start: Nanos, memory: StampMemory, space: SpaceReader): void {
+  startSpan(start: Nanos, space: SpaceReader): void {
     const { work, range, runId, seed } = this.#run;
     if (work.kind !== 'simulated') return;
     this.#kernel = new SimKernel({
-      memory,
+      world: this.#pass.worldOf(this.#run),
       space,
       range,
       recorded: work.recorded,
       random: new Prng(`${runId} ${seed} ${this.#spans++}`),
       charge: (op, count) => this.#ledger.charge(op, count),
       report: (report) => this.#report(report),
+      sample: (period, out) => this.#pass.sample(period, out),
     });
     this.#kernel.now = start;
     this.#tracker = work.scheme.attach(this.#kernel, work.params);

@@ -4,7 +4,7 @@
  * A scheme never sees an access. It holds a `TrackingKernel`: system calls and page-table operations that answer what the
  * real kernel would, each one charged to the run's cost ledger.
  */
-import type { Descriptor, Nanos, PageBitmap, ParamSpec, ParamValues, Target } from '@workset/model';
+import type { CostOp, Descriptor, Nanos, PageBitmap, ParamSpec, ParamValues, Target } from '@workset/model';
 
 export interface SchemeDescriptor<Id extends string = string> extends Descriptor<Id> {
   /** One line: the bits and calls it works with. */
@@ -79,6 +79,8 @@ export interface TrackingKernel {
   readonly range: PageRange;
   /** Size of the dense id space, for bitmaps. */
   readonly nPages: number;
+  /** True when some of the memory is mapped by PMDs. */
+  readonly huge: boolean;
   /** Times of the real tracker to follow, when the run repeats a capture's schedule. */
   readonly recorded: readonly RecordedCycle[] | null;
   /** Uniform integer in [0, n), from the run's own seeded stream. */
@@ -91,10 +93,13 @@ export interface TrackingKernel {
   /** Contiguous runs of page numbers that exist, ascending (for physical-address trackers). */
   memoryRuns(): readonly { readonly startPage: number; readonly nPages: number }[];
 
-  /** UFFDIO_RWPROTECT(MODE_RWP): arms present entries; `pte none` stays untouched (kernel-semantics 2.1). */
+  /** Adds the pages that have a page-table entry (touched before). */
+  present(out: PageBitmap): void;
+
+  /** UFFDIO_RWPROTECT(MODE_RWP): arms present entries; `pte none` stays untouched; PMD-mapped shmem is unmapped instead (2.1, 1.4). */
   uffdRwProtect(range: PageRange): void;
-  /** Adds to `out` the armed pages of the range (pagemap bit 57). */
-  uffdRwArmed(range: PageRange, out: PageBitmap): void;
+  /** Adds the pages whose next access will be noticed: armed, or unmapped by the arm. */
+  uffdRwWatched(range: PageRange, out: PageBitmap): void;
   /** PAGEMAP_SCAN(PAGE_IS_ACCESSED): adds entries that are not none and have no uffd bit (2.2). */
   pagemapScanAccessed(range: PageRange, out: PageBitmap): void;
 
@@ -103,16 +108,51 @@ export interface TrackingKernel {
   /** PAGEMAP_SCAN(PAGE_IS_WRITTEN) with PM_SCAN_WP_MATCHING: adds written pages and re-protects them atomically. */
   pagemapScanWritten(range: PageRange, out: PageBitmap): void;
 
+  /** clear_refs 4: W and the soft-dirty bit cleared in the whole process, one flush (4). */
+  clearSoftDirty(range: PageRange): void;
+  /** Adds pages with pagemap bit 55. */
+  readSoftDirty(range: PageRange, out: PageBitmap): void;
+
+  /** KVM_GET_DIRTY_LOG and CLEAR: adds 4 KiB pages written since the last call and protects them again; returns how many (10.2). */
+  getDirtyLog(range: PageRange, out: PageBitmap): number;
+
+  /** clear_refs 1: clears primary A bits, PG_young and PG_referenced; no flush, no notifier (5). */
+  clearRefs(range: PageRange): void;
+  /** What smaps counts as Referenced. The kernel exports only its size. */
+  smapsReferenced(range: PageRange, out: PageBitmap): void;
+
+  /** The proposed per-mm tracker's walk: test and clear primary and secondary A bits by virtual address, no rmap (thread C3). */
+  testAndClearYoung(range: PageRange, out: PageBitmap, how: { flush: boolean }): void;
+  /** KVM's clear_young over guest memory: SPTE A bits only (10.3); the guest's own A bits when no secondary MMU is modelled. */
+  ageSptes(range: PageRange, out: PageBitmap): void;
+
   /** Writes ones to page_idle/bitmap: rmap walk, A cleared, PG_idle set, LRU pages only (6). Adds the marked pages to `marked`. */
   pageIdleMark(range: PageRange, marked: PageBitmap): void;
   /** Reads page_idle/bitmap: adds the pages of `marked` that are no longer idle. */
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void;
 
-  /** DAMON's mkold of one page: clear A, set PG_idle; false when the page does not exist or is not on an LRU list. */
+  /** DAMON's mkold of one page: clear A, set PG_idle; false when the page does not exist or is not on an LRU list (8.1). */
   damonMkold(page: number): boolean;
   /** DAMON's young check of one page: A set, or PG_idle clear. */
   damonYoung(page: number): boolean;
+  /** DAMOS filter "young": checks one page, and makes it old when it was young. */
+  damosFilterYoung(page: number): boolean;
 
+  /** One MGLRU aging pass (7.2); `force` walks every page table, else the Bloom filter's. */
+  lruGenAge(range: PageRange, how: { force: boolean }): void;
+  /** Adds pages that the last pass moved to the youngest generation. The kernel exports only a histogram. */
+  lruGenYoungest(range: PageRange, out: PageBitmap): void;
+
+  /** NUMA balancing's scan: PROT_NONE on present entries (9); returns how many it protected. */
+  numaProtect(range: PageRange): number;
+  /** Adds the pages of `watched` that took a hint fault since they were protected. */
+  numaFaulted(range: PageRange, watched: PageBitmap, out: PageBitmap): void;
+
+  /** Hardware event sampling: from now on every `period`-th touch is added to `out` (10.1). */
+  sampleTouches(period: number, out: PageBitmap): void;
+
+  /** Charges costs that are not part of an operation above (messages, exits). */
+  charge(op: CostOp, count: number): void;
   /** Hands a report to the scorer. */
   report(report: Report): void;
 }

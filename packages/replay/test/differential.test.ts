@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { PageBitmap } from '@workset/model';
 import { arbitraryCycles, arbitraryTrace, observe, pagesOf, QUANTUM_NS, simulate, type OracleCycle, type PlainTrace } from '@workset/testkit';
-import { assertSame, observeWithEngine, printEngine, printOracle, randomOf, runEngine, trackedPages } from './engine-harness.ts';
+import { assertSame, countsOf, observeWithEngine, printEngine, printOracle, randomOf, runEngine, trackedPages } from './engine-harness.ts';
 
 /** More for a soak: WORKSET_PROPERTY_RUNS=5000. */
 const RUNS = { numRuns: Number(process.env['WORKSET_PROPERTY_RUNS'] ?? 150) };
@@ -39,6 +39,18 @@ describe('engine and oracle agree', () => {
       );
     });
   }
+
+  it('the faults and arms that uffd-rwp is charged for', async () => {
+    await fc.assert(
+      fc.asyncProperty(traceAndRange, interval, async ([trace, range], intervalNs) => {
+        const [part] = await runEngine(trace, [{ scheme: 'uffd-rwp', params: { interval: intervalNs }, ...(range && { range }) }]);
+        const oracle = simulate(trace, { scheme: 'uffd-rwp', interval: intervalNs }, trackedPages(trace, range)).map(({ counts }) => counts);
+        assertSame(trace, countsOf(part!, 'rwp-fault'), oracle.map(({ rwpFault }) => rwpFault));
+        assertSame(trace, countsOf(part!, 'rwp-arm'), oracle.map(({ rwpArm }) => rwpArm));
+      }),
+      RUNS,
+    );
+  });
 
   it('several trackers in one pass do not disturb one another', async () => {
     await fc.assert(

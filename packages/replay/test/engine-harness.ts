@@ -164,8 +164,13 @@ function ascending(set: ReadonlySet<number>): number[] {
   return [...set].sort((a, b) => a - b);
 }
 
+/** What the engine charged for one operation, window by window. */
+export function countsOf(part: RecordingPart, op: string): number[] {
+  return part.windows.map(({ w }) => part.costs.filter((cost) => cost.w === w && cost.op === op).reduce((sum, { count }) => sum + count, 0));
+}
+
 /** Asserts equality; a failure shows the trace as a grid. */
-export function assertSame(trace: PlainTrace, engine: readonly object[], oracle: readonly object[]): void {
+export function assertSame(trace: PlainTrace, engine: readonly unknown[], oracle: readonly unknown[]): void {
   try {
     assert.deepEqual(engine, oracle);
   } catch (error) {

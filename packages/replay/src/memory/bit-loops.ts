@@ -78,3 +78,14 @@ export function addTouchedAndWritten(stamps: Int32Array, range: PageRange, after
     written.words[word]! |= w;
   }
 }
+
+/** Sets the mark of every page in `set` to `now`. */
+export function setMarks(marks: Int32Array, set: PageBitmap, now: number): void {
+  const { words } = set;
+  for (let i = 0; i < words.length; i = (i + 1) | 0) {
+    let word = words[i]!;
+    if (word === -1) marks.fill(now, i << 5, (i + 1) << 5);
+    else
+      for (; word !== 0; word &= word - 1) marks[(i << 5) + (31 - Math.clz32(word & -word))] = now;
+  }
+}

@@ -1,24 +1,30 @@
-/** The modelled kernel of one world: answers a scheme's calls from the shared stamps and this world's own clear and arm times. */
-import { PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
+/** A run's view of its world: the system calls and page-table operations a tracking scheme may use, each one charged. */
+import { BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
+import { addNewerThanMarks, addStillMarked, markNewer } from './bit-loops.ts';
+import { Generations } from './generations.ts';
 import { addPageRange } from './page-ranges.ts';
-import { addNewer, addNewerThanMarks, addStillMarked, markNewer } from './bit-loops.ts';
-import type { StampMemory } from './stamps.ts';
+import { addPresent, BOTH, PRIMARY, SECONDARY, type World } from './world.ts';
 
 export interface KernelWiring {
-  readonly memory: StampMemory;
+  readonly world: World;
   readonly space: SpaceReader;
   readonly range: PageRange;
   readonly recorded: readonly RecordedCycle[] | null;
   readonly random: Prng;
   charge(op: CostOp, count: number): void;
   report(report: Report): void;
+  /** Every n-th touch from now on goes into `out`. */
+  sample(period: number, out: PageBitmap): void;
 }
 
+/** A page_idle read or write of 4 KiB covers 4096 * 8 pages (the bitmap is a plain file of u64 words). */
+const PAGE_IDLE_PAGES_PER_SYSCALL = 32768;
+
 /**
- * State is times, not bits: `armedAt[p]` is the number of frames applied when the mark was set (0 = no mark), and the mark is
- * gone once the page's last stamp is greater. Only user page-table entries carry marks, so `mapped` stamps decide.
+ * Marks are times: `mark[p]` is the number of frames applied when a bit was armed or cleared (0 = never), and an access has
+ * undone it once the entry's last touch is newer.
  */
 export class SimKernel implements TrackingKernel {
   now: Nanos = 0;
@@ -26,22 +32,20 @@ export class SimKernel implements TrackingKernel {
   readonly nPages: number;
   readonly recorded: readonly RecordedCycle[] | null;
   readonly #wiring: KernelWiring;
-  /** Classes that reach a user page-table entry, and the writes among them. */
-  readonly #touches: number;
-  readonly #writes: number;
-  #rwpArmedAt: Int32Array | undefined;
-  #wpArmedAt: Int32Array | undefined;
-  #idleMarkedAt: Int32Array | undefined;
+  readonly #world: World;
+  #generations: Generations | undefined;
 
   constructor(wiring: KernelWiring) {
     this.#wiring = wiring;
+    this.#world = wiring.world;
     this.range = wiring.range;
-    this.nPages = wiring.memory.nPages;
+    this.nPages = wiring.world.nPages;
     this.recorded = wiring.recorded;
-    this.#touches = wiring.memory.classes('mapped', 'touched');
-    this.#writes = wiring.memory.classes('mapped', 'written');
   }
 
+  get huge(): boolean {
+    return this.#world.config.hugeBlocks !== undefined;
+  }
   random(n: number): number {
     return this.#wiring.random.below(n);
   }
@@ -58,109 +62,290 @@ export class SimKernel implements TrackingKernel {
   memoryRuns(): readonly { startPage: number; nPages: number }[] {
     return contiguousRuns(this.#wiring.space.blocks, this.range);
   }
-
-  uffdRwProtect(range: PageRange): void {
-    const armedAt = (this.#rwpArmedAt ??= new Int32Array(this.nPages));
-    const last = this.#last();
-    const now = this.#wiring.memory.framesApplied;
-    // Newer than its mark: present, and never armed or resolved by an access since.
-    const armed = markNewer(last, armedAt, range, now);
-    this.#wiring.charge('syscall', 1);
-    this.#wiring.charge('rwp-arm', armed);
-    this.#wiring.charge('rwp-arm-skip', range.to - range.from - armed);
-    this.#wiring.charge('tlb-flush', 1);
+  present(out: PageBitmap): void {
+    addPresent(this.#world, this.range, out);
   }
 
-  uffdRwArmed(range: PageRange, out: PageBitmap): void {
-    const armedAt = this.#rwpArmedAt;
-    if (armedAt === undefined) return;
-    const last = this.#last();
-    addStillMarked(last, armedAt, range, out);
+  uffdRwProtect(range: PageRange): void {
+    const world = this.#world;
+    const mark = world.mark('rwp');
+    // Newer than its mark: present, and never armed or resolved by an access since.
+    const armed = markNewer(world.touched(), mark, range, world.now);
+    this.#charge('ept-violation', world.zap(range));
+    this.#charge('syscall', 1);
+    this.#charge('rwp-arm', armed);
+    this.#charge('rwp-arm-skip', range.to - range.from - armed);
+    this.#charge('tlb-flush', 1);
+    world.flushTlb();
+  }
+
+  uffdRwWatched(range: PageRange, out: PageBitmap): void {
+    addStillMarked(this.#world.touched(), this.#world.mark('rwp'), range, out);
   }
 
   pagemapScanAccessed(range: PageRange, out: PageBitmap): void {
-    const armedAt = (this.#rwpArmedAt ??= new Int32Array(this.nPages));
-    const last = this.#last();
+    const found = new PageBitmap(this.nPages);
     // A page that had been armed was resolved by one async fault; an unarmed one was populated without.
-    const faults = addNewerThanMarks(last, armedAt, range, out);
-    this.#wiring.charge('syscall', 1);
-    this.#wiring.charge('scan-accessed', range.to - range.from);
-    this.#wiring.charge('rwp-fault', faults);
+    const resolved = addNewerThanMarks(this.#world.touched(), this.#world.mark('rwp'), range, found);
+    out.or(found);
+    this.#charge('syscall', 1);
+    this.#charge('scan-accessed', this.#entries(range));
+    this.#charge('rwp-fault', this.huge ? this.#entriesOf(found) : resolved);
+    this.#chargeViolations(range);
   }
 
   uffdWriteProtect(range: PageRange): void {
-    const armedAt = (this.#wpArmedAt ??= new Int32Array(this.nPages));
-    armedAt.fill(this.#wiring.memory.framesApplied, range.from, range.to);
-    this.#wiring.charge('syscall', 1);
-    this.#wiring.charge('wp-arm', range.to - range.from);
-    this.#wiring.charge('tlb-flush', 1);
+    const world = this.#world;
+    world.mark('wp').fill(world.now, range.from, range.to);
+    // File memory loses its PMDs to a page table of markers; anon keeps them until the first write.
+    if (world.config.backing === 'shmem') this.#splitBlocks(range, undefined);
+    this.#charge('ept-violation', world.zap(range));
+    this.#charge('syscall', 1);
+    this.#charge('wp-arm', range.to - range.from);
+    this.#charge('tlb-flush', 1);
+    world.flushTlb();
   }
 
   pagemapScanWritten(range: PageRange, out: PageBitmap): void {
-    const armedAt = (this.#wpArmedAt ??= new Int32Array(this.nPages));
-    const written = this.#wiring.memory.last(this.#writes);
-    const now = this.#wiring.memory.framesApplied;
-    addNewerThanMarks(written, armedAt, range, out);
-    const rearmed = markNewer(written, armedAt, range, now);
-    this.#wiring.charge('syscall', 1);
-    this.#wiring.charge('scan-written', range.to - range.from);
-    this.#wiring.charge('scan-rearm', rearmed);
-    this.#wiring.charge('wp-fault', rearmed);
+    const world = this.#world;
+    const mark = world.mark('wp');
+    const written = world.writtenSmall();
+    const found = new PageBitmap(this.nPages);
+    addNewerThanMarks(written, mark, range, found);
+    out.or(found);
+    const rearmed = markNewer(written, mark, range, world.now);
+    if (this.huge) this.#splitBlocks(range, found);
+    this.#charge('ept-violation', world.zap(range));
+    this.#charge('syscall', 1);
+    this.#charge('scan-written', range.to - range.from);
+    this.#charge('scan-rearm', rearmed);
+    this.#charge('wp-fault', rearmed);
+  }
+
+  clearSoftDirty(range: PageRange): void {
+    const world = this.#world;
+    world.mark('soft-dirty').fill(world.now, range.from, range.to);
+    this.#charge('ept-violation', world.zap(range));
+    this.#charge('syscall', 1);
+    this.#charge('clear-refs', this.#entries(range));
+    this.#charge('tlb-flush', 1);
+    world.flushTlb();
+  }
+
+  readSoftDirty(range: PageRange, out: PageBitmap): void {
+    const found = new PageBitmap(this.nPages);
+    addNewerThanMarks(this.#world.written(), this.#world.mark('soft-dirty'), range, found);
+    out.or(found);
+    this.#charge('syscall', 1);
+    this.#charge('pagemap-read', range.to - range.from);
+    this.#charge('soft-dirty-fault', this.#entriesOf(found));
+    this.#chargeViolations(range);
+  }
+
+  getDirtyLog(range: PageRange, out: PageBitmap): number {
+    const world = this.#world;
+    const mark = world.mark('kvm-dirty');
+    const written = world.writtenSmall();
+    addNewerThanMarks(written, mark, range, out);
+    this.#charge('syscall', 1);
+    return markNewer(written, mark, range, world.now);
+  }
+
+  clearRefs(range: PageRange): void {
+    const world = this.#world;
+    world.clearYoung(range, PRIMARY);
+    world.clearFlags(range, ['young', 'referenced']);
+    this.#charge('syscall', 1);
+    this.#charge('clear-refs', this.#entries(range));
+  }
+
+  smapsReferenced(range: PageRange, out: PageBitmap): void {
+    const world = this.#world;
+    world.addYoung(range, out, PRIMARY);
+    world.addFlagged(range, ['young', 'referenced'], out);
+    this.#charge('syscall', 1);
+    this.#charge('smaps-walk', this.#entries(range));
+  }
+
+  testAndClearYoung(range: PageRange, out: PageBitmap, { flush }: { flush: boolean }): void {
+    const world = this.#world;
+    world.addYoung(range, out, BOTH);
+    world.clearYoung(range, BOTH);
+    if (flush) {
+      world.flushTlb();
+      this.#charge('tlb-flush', 1);
+    }
+    this.#charge('syscall', 1);
+    this.#charge('pte-scan', this.#entries(range));
+    if (world.config.mmu === 'host') this.#charge('spte-age', this.#entries(range));
+  }
+
+  ageSptes(range: PageRange, out: PageBitmap): void {
+    const world = this.#world;
+    const which = world.config.mmu === 'host' ? SECONDARY : PRIMARY;
+    world.addYoung(range, out, which);
+    world.clearYoung(range, which);
+    this.#charge('spte-age', this.#entries(range));
   }
 
   pageIdleMark(range: PageRange, marked: PageBitmap): void {
-    const markedAt = (this.#idleMarkedAt ??= new Int32Array(this.nPages));
-    addNewer(this.#last(), range, 0, marked);
-    markedAt.fill(this.#wiring.memory.framesApplied, range.from, range.to);
-    this.#wiring.charge('idle-mark', range.to - range.from);
-    this.#wiring.charge('rmap-walk', marked.count());
-    this.#wiring.charge('syscall', Math.ceil((range.to - range.from) / PAGE_IDLE_PAGES_PER_SYSCALL));
+    const world = this.#world;
+    const young = new PageBitmap(this.nPages);
+    world.addYoung(range, young, BOTH);
+    world.clearYoung(range, BOTH);
+    world.flag('young').or(young);
+    const lru = new PageBitmap(this.nPages);
+    addPresent(world, range, lru);
+    world.flag('idle').or(lru);
+    world.forgetMoves(range);
+    marked.or(this.recorded === null ? lru : this.#heads(lru));
+    this.#chargeIdle('idle-mark', range, lru);
   }
 
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void {
-    const markedAt = (this.#idleMarkedAt ??= new Int32Array(this.nPages));
-    const last = this.#last();
-    const newer = new PageBitmap(this.nPages);
-    addNewerThanMarks(last, markedAt, range, newer);
-    accessed.or(newer.and(marked));
-    this.#wiring.charge('idle-read', range.to - range.from);
-    this.#wiring.charge('rmap-walk', marked.count());
-    this.#wiring.charge('syscall', Math.ceil((range.to - range.from) / PAGE_IDLE_PAGES_PER_SYSCALL));
+    const world = this.#world;
+    const idle = world.flag('idle').clone();
+    const young = new PageBitmap(this.nPages);
+    world.addYoung(range, young, BOTH);
+    young.and(idle);
+    // Only idle folios are walked, and lose their A bits.
+    world.clearYoungSet(young, BOTH);
+    world.flag('young').or(young);
+    world.flag('idle').andNot(young);
+    const gone = marked.clone().andNot(world.flag('idle'));
+    world.dropMoved(gone);
+    accessed.or(gone);
+    this.#chargeIdle('idle-read', range, idle);
   }
 
   damonMkold(page: number): boolean {
     const id = this.idOf(page);
-    if (id < 0) return false;
-    const { memory } = this.#wiring;
-    if (memory.lastOf(id, this.#touches) === 0) return false;
-    (this.#idleMarkedAt ??= new Int32Array(this.nPages))[id] = memory.framesApplied;
+    const world = this.#world;
+    if (id < 0 || world.touchedOf(id) === 0) return false;
+    if (world.youngOf(id)) world.flag('young').add(id);
+    world.clearYoungOf(id);
+    world.flag('idle').add(this.#headOf(id));
     return true;
   }
 
   damonYoung(page: number): boolean {
-    this.#wiring.charge('damon-sample', 1);
+    this.#charge('damon-sample', 1);
     const id = this.idOf(page);
-    if (id < 0) return false;
-    return this.#wiring.memory.lastOf(id, this.#touches) > (this.#idleMarkedAt?.[id] ?? 0);
+    const world = this.#world;
+    if (id < 0 || world.touchedOf(id) === 0) return false;
+    return world.youngOf(id) || !world.flag('idle').has(this.#headOf(id));
   }
 
+  damosFilterYoung(page: number): boolean {
+    const young = this.damonYoung(page);
+    if (young) this.damonMkold(page);
+    return young;
+  }
+
+  lruGenAge(range: PageRange, { force }: { force: boolean }): void {
+    this.#generations ??= new Generations(this.#world);
+    this.#charge('pte-scan', this.#generations.age(range, force));
+    this.#charge('syscall', 1);
+  }
+
+  lruGenYoungest(range: PageRange, out: PageBitmap): void {
+    this.#generations?.addYoungest(range, out);
+  }
+
+  numaProtect(range: PageRange): number {
+    const world = this.#world;
+    const armed = markNewer(world.touched(), world.mark('numa'), range, world.now);
+    this.#charge('ept-violation', world.zap(range));
+    this.#charge('numa-arm', armed);
+    this.#charge('tlb-flush', armed > 0 ? 1 : 0);
+    return armed;
+  }
+
+  numaFaulted(range: PageRange, watched: PageBitmap, out: PageBitmap): void {
+    const found = new PageBitmap(this.nPages);
+    addNewerThanMarks(this.#world.touched(), this.#world.mark('numa'), range, found);
+    found.and(watched);
+    out.or(found);
+    this.#charge('numa-fault', this.#entriesOf(found));
+  }
+
+  sampleTouches(period: number, out: PageBitmap): void {
+    this.#wiring.sample(period, out);
+  }
+
+  charge(op: CostOp, count: number): void {
+    this.#charge(op, count);
+  }
   report(report: Report): void {
     this.#wiring.report(report);
   }
 
-  #last(): Int32Array {
-    return this.#wiring.memory.last(this.#touches);
+  #charge(op: CostOp, count: number): void {
+    this.#wiring.charge(op, count);
+  }
+  #chargeViolations(range: PageRange): void {
+    this.#charge('ept-violation', this.#world.countViolations(range));
+  }
+  #chargeIdle(op: CostOp, range: PageRange, walked: PageBitmap): void {
+    this.#charge(op, range.to - range.from);
+    this.#charge('rmap-walk', this.#entriesOf(walked));
+    this.#charge('syscall', Math.ceil((range.to - range.from) / PAGE_IDLE_PAGES_PER_SYSCALL));
+  }
+
+  /** Page-table entries in a range: one per PMD-mapped block, one per page elsewhere. */
+  #entries(range: PageRange): number {
+    const pages = range.to - range.from;
+    if (!this.huge) return pages;
+    const all = new PageBitmap(this.nPages);
+    all.addRange(range.from, range.to);
+    return this.#entriesOf(all);
+  }
+  #entriesOf(set: PageBitmap): number {
+    const pages = set.count();
+    const { hugeBlocks } = this.#world.config;
+    if (hugeBlocks === undefined) return pages;
+    let folded = 0;
+    for (const block of hugeBlocks.ids()) {
+      const first = block << BLOCK_SHIFT;
+      if (!this.#world.isHuge(first)) continue;
+      let inside = 0;
+      for (let id = first; id < first + 512; id++) inside += set.has(id) ? 1 : 0;
+      folded += Math.max(0, inside - 1);
+    }
+    return pages - folded;
+  }
+
+  #headOf(id: number): number {
+    return this.#world.isHuge(id) ? (id >>> BLOCK_SHIFT) << BLOCK_SHIFT : id;
+  }
+  /** The raw bitmap knows head pages only. */
+  #heads(set: PageBitmap): PageBitmap {
+    const { hugeBlocks } = this.#world.config;
+    if (hugeBlocks === undefined) return set;
+    const heads = set.clone();
+    for (const block of hugeBlocks.ids()) {
+      const first = block << BLOCK_SHIFT;
+      if (this.#world.isHuge(first)) for (let id = first + 1; id < first + 512; id++) heads.delete(id);
+    }
+    return heads;
+  }
+  /** Ends the PMD mapping of blocks that hold a page of `where` (all blocks of the range when undefined). */
+  #splitBlocks(range: PageRange, where: PageBitmap | undefined): void {
+    for (const block of this.#world.config.hugeBlocks?.ids() ?? []) {
+      const first = block << BLOCK_SHIFT;
+      if (first < range.from || first >= range.to || !this.#world.isHuge(first)) continue;
+      let hit = where === undefined;
+      for (let id = first; !hit && id < first + 512; id++) hit = where!.has(id);
+      if (hit) this.#world.splitBlock(first);
+    }
   }
 }
-
-/** A page_idle read or write of 4 KiB covers 4096 * 8 pages (the bitmap is a plain file of u64 words). */
-const PAGE_IDLE_PAGES_PER_SYSCALL = 32768;
 
 function contiguousRuns(blocks: Float64Array, range: PageRange): { startPage: number; nPages: number }[] {
   const runs: { startPage: number; nPages: number }[] = [];
   for (let id = range.from; id < range.to; ) {
-    const end = Math.min(range.to, ((id >>> 9) + 1) << 9);
-    const startPage = blocks[id >>> 9]! * 512 + (id & 511);
+    const end = Math.min(range.to, ((id >>> BLOCK_SHIFT) + 1) << BLOCK_SHIFT);
+    const startPage = blocks[id >>> BLOCK_SHIFT]! * 512 + (id & 511);
     const previous = runs.at(-1);
     if (previous !== undefined && previous.startPage + previous.nPages === startPage) previous.nPages += end - id;
     else runs.push({ startPage, nPages: end - id });

@@ -10,14 +10,24 @@ export class StampMemory {
   readonly nPages: number;
   readonly classBits: number;
   readonly stamps: Int32Array;
-  /** Frames applied so far; a touch stamped later has a larger stamp. */
-  framesApplied = 0;
+  readonly #clock: StampMemory | undefined;
+  #frames = 0;
   readonly #cache = new Map<number, { frames: number; last: Int32Array }>();
 
-  constructor(nPages: number, classBits: number) {
+  /** @param clock memory whose frame count this one follows (page walks follow touches) */
+  constructor(nPages: number, classBits: number, clock?: StampMemory) {
+    this.#clock = clock;
     this.nPages = nPages;
     this.classBits = classBits;
     this.stamps = new Int32Array(nPages * 2 ** classBits);
+  }
+
+  /** Frames applied so far; a touch stamped later has a larger stamp. */
+  get framesApplied(): number {
+    return this.#clock === undefined ? this.#frames : this.#clock.framesApplied;
+  }
+  set framesApplied(frames: number) {
+    this.#frames = frames;
   }
 
   /** Applies rows [from, to) of `touches` as part of frame `frame` (0-based). The hot loop. */

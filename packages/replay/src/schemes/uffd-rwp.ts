@@ -28,7 +28,7 @@ export const uffdRwp = defineScheme({
       set() {
         kernel.uffdRwProtect(kernel.range);
         const armed = new PageBitmap(kernel.nPages);
-        kernel.uffdRwArmed(kernel.range, armed);
+        kernel.uffdRwWatched(kernel.range, armed);
         return armed;
       },
       read: (reported) => kernel.pagemapScanAccessed(kernel.range, reported),
