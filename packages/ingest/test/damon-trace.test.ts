@@ -38,9 +38,9 @@ function expectedScore(score: string, section: string): { title: string; lines: 
 
 for (const [run, section, ops] of [['phases-pti', 'C', 'vaddr'], ['redis-pti', 'A', 'paddr'], ['rwp-shmem', 'D', 'paddr']] as const) {
   test(`${run} ${section}: snapshots, regions and times are those of the independent score.txt`, async () => {
-    const outcome = await damon(`damon-text/${run}.${section}.ftrace.txt.gz`);
+    const outcome = await damon(run === 'phases-pti' ? `damon-text/${run}.${section}.ftrace.txt.gz` : `${run}/${section}.ftrace.txt.gz`);
     assert.equal(outcome.error, undefined);
-    const score = expectedScore(fixture(`damon-text/${run}.score.excerpt.txt`).toString(), section);
+    const score = expectedScore(fixture(run === 'phases-pti' ? `damon-text/${run}.score.excerpt.txt` : `${run}/score.txt`).toString(), section);
     assert.match(score.title, new RegExp(`: ${outcome.reports.length} aggregations, ${outcome.accepted} region records`));
     assert.ok(score.lines.length > 10);
     const all = scoreLines(outcome);
@@ -78,7 +78,7 @@ test('the claim window is the aggregation interval before the first record', asy
 });
 
 test('page faults between the DAMON lines are counted, not read', async () => {
-  const outcome = await damon('damon-text/redis-pti.A.ftrace.txt.gz');
+  const outcome = await damon('redis-pti/A.ftrace.txt.gz');
   assert.equal(outcome.rejected['other-event'], 2517);
   assert.equal(outcome.firstLine['other-event'], 13);
 });

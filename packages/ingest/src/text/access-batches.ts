@@ -45,7 +45,8 @@ export class AccessBatches {
     if (timeNs < this.#last) {
       this.#sorted = false;
       this.#ctx.reject('out-of-order', 'a line is older than the one before it: kept, sorted within its batch', { line, severity: 'warning' });
-    } else this.#last = timeNs;
+    }
+    this.#last = timeNs;
   }
 
   /** Hands over what is there. */

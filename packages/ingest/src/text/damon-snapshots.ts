@@ -2,7 +2,7 @@
 import type { IngestBatch, IngestContext, ObservationStream, RegionColumns, SpaceId } from '@workset/model';
 import { formatDuration, parseDuration, UsageError } from '@workset/model';
 import type { DamonRecord } from './damon-record.ts';
-import { streamName } from './names.ts';
+import { streamName } from '../stream-name.ts';
 
 /** The kernel's default aggregation interval (mm/damon/sysfs.c): the trace does not carry the one in use. */
 const DEFAULT_AGGREGATION_NS = 100e6;

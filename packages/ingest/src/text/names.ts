@@ -1,12 +1,4 @@
-/** Names of event kinds and of streams. */
-
-/** "dir/A.ftrace.txt.gz" → "A.ftrace": the file name without compression and text suffix. */
-export function streamName(path: string): string {
-  const base = path.split(/[\\/]/).at(-1) ?? path;
-  // .gz .zst ... and then .txt .log .trace
-  const bare = base.replace(/\.(gz|zst|xz|bz2|lz4)$/, '').replace(/\.(txt|log|out)$/, '');
-  return bare === '' || bare === '-' ? 'stdin' : bare;
-}
+/** Names of events. */
 
 /** Event names seen so far, so that a line costs a byte comparison and no string. */
 export class EventTable<Kind> {

@@ -39,6 +39,7 @@ class PerfTextReader {
   readonly #out: IngestBatch[] = [];
   readonly #virtual: AccessBatches;
   readonly #guest: AccessBatches;
+  readonly #trusted: boolean;
   #accepted = 0;
   #withoutAddress = 0;
   #tooLow = 0;
@@ -50,6 +51,7 @@ class PerfTextReader {
     this.#ctx = ctx;
     this.#path = path;
     const rule = columnRule(ctx.options['fields']);
+    this.#trusted = rule.trusted;
     this.#body = new BodyReader(rule);
     this.#noise = new NoiseReader(ctx);
     this.#damon = new DamonText(ctx, path, this.#out);
@@ -124,7 +126,7 @@ class PerfTextReader {
   finish(): void {
     this.#damon.finish();
     // more low values than addresses: it was a weight column all along
-    if (this.#tooLow > this.#columns && this.#tooLow > 0 && this.#accepted === this.#columns) this.#refuse();
+    if (!this.#trusted && this.#tooLow > this.#columns && this.#accepted === this.#columns) this.#refuse();
     if (this.#accepted === 0 && this.#damon.records === 0) this.#refuse();
     this.#virtual.flush();
     this.#guest.flush();

@@ -1,0 +1,144 @@
+/** Access logs as delimited text: columns by header names or by libCacheSim's `time-col=2, obj-id-col=5, ...` syntax. */
+import type { IngestBatch, IngestContext, Ingestor } from '@workset/model';
+import { READ, UsageError, WRITE } from '@workset/model';
+import { AccessBatches } from '../text/access-batches.ts';
+import { columnsFromHeader, columnsFromOptions, looksLikeHeader } from '../text/csv-columns.ts';
+import type { CsvColumns } from '../text/csv-columns.ts';
+import { readLines, requireSome } from '../text/line-reader.ts';
+import type { LineReader } from '../text/line-reader.ts';
+import { decimalPage, decimal, hexPage, num, skip0x } from '../text/numbers.ts';
+import { rateOption } from '../text/ordinal.ts';
+import { spaceOption } from '../text/perf-text.ts';
+import { addSized } from '../text/straddle.ts';
+
+export const csvIngestor: Ingestor<'csv'> = {
+  descriptor: {
+    id: 'csv',
+    title: 'delimited text with a time and an address or object id',
+    source: 'libCacheSim traceReader/generalReader/csv.c (column syntax)',
+    produces: 'accesses',
+    space: 'any',
+    clock: 'trace',
+    truth: 'exact',
+    usualNames: ['*.csv', '*.tsv'],
+  },
+  sniff(head) {
+    const first = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096)).toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').split(/\r?\n/)[0] ?? '';
+    return looksLikeHeader(first) ? 0.7 : 0;
+  },
+  ingest: (source, ctx) => readLines(source, ctx, new CsvReader(ctx, source.path)),
+};
+
+/** Addresses are byte addresses; object ids are page numbers. */
+const ADDRESS_SHIFT = 12;
+
+class CsvReader implements LineReader {
+  readonly out: IngestBatch[] = [];
+  readonly #ctx: IngestContext;
+  readonly #path: string;
+  #columns: CsvColumns | undefined;
+  #batches: AccessBatches | undefined;
+  #nsPerRow = 0;
+  #rows = 0;
+  /** Bounds of the cells of the current line. */
+  readonly #from: number[] = [];
+  readonly #to: number[] = [];
+
+  constructor(ctx: IngestContext, path: string) {
+    this.#ctx = ctx;
+    this.#path = path;
+    this.#columns = columnsFromOptions(ctx.options);
+    if (this.#columns !== undefined) this.#start(this.#columns);
+  }
+
+  #start(columns: CsvColumns): void {
+    this.#columns = columns;
+    this.#batches = new AccessBatches(spaceOption(this.#ctx) ?? (columns.isAddress ? 'gva' : 'object'), this.#ctx, this.out, columns.pid >= 0 || columns.cpu >= 0);
+    if (columns.time < 0) this.#nsPerRow = rateOption(this.#ctx, 'this CSV (no time column)', false).nsPerStep;
+    else if (columns.assumedUnit) this.#ctx.reject('assumed-time-unit', 'the time column is taken as seconds; set it with the option time-unit', { severity: 'info' });
+    if (columns.op < 0) this.#ctx.reject('access-type-unknown', 'no column says read or write: all are taken as reads', { severity: 'info' });
+  }
+
+  line(bytes: Buffer, from: number, to: number, line: number): void {
+    if (from === to || bytes[from] === 35) return;
+    if (this.#columns === undefined || (this.#columns.hasHeader && this.#rows === 0 && line === 1)) {
+      if (this.#columns === undefined) this.#start(columnsFromHeader(bytes.toString('latin1', from, to), this.#ctx.options));
+      return;
+    }
+    const columns = this.#columns;
+    const n = this.#split(bytes, from, to, columns.delimiter);
+    if (n <= columns.last) return this.#damaged(line, 'a row with too few columns');
+    const timeNs = columns.time < 0 ? this.#rows * this.#nsPerRow : this.#time(bytes, columns);
+    if (timeNs < 0) return this.#damaged(line, 'a row whose time is no number');
+    const page = this.#page(bytes, columns);
+    const { low } = num;
+    if (page < 0) return this.#damaged(line, 'a row whose address or id is no 64-bit number');
+    const size = columns.size < 0 || !columns.isAddress ? 1 : decimal(bytes, this.#from[columns.size]!, this.#to[columns.size]!);
+    const pid = columns.pid < 0 ? -1 : decimal(bytes, this.#from[columns.pid]!, this.#to[columns.pid]!);
+    const cpu = columns.cpu < 0 ? -1 : decimal(bytes, this.#from[columns.cpu]!, this.#to[columns.cpu]!);
+    const write = columns.op >= 0 && isWrite(bytes.toString('latin1', this.#from[columns.op]!, this.#to[columns.op]!), columns.opIsFlag);
+    if (addSized(this.#batches!, this.#ctx, timeNs, page, low, size, write ? WRITE : READ, pid, cpu, line) > 0) this.#rows++;
+  }
+
+  /** Cell bounds without quotes and blanks; the number of cells. */
+  #split(bytes: Uint8Array, from: number, to: number, delimiter: number): number {
+    let n = 0;
+    let start = from;
+    for (let pos = from; pos <= to; pos++) {
+      if (pos < to && bytes[pos] !== delimiter) continue;
+      let [a, b] = [start, pos];
+      while (a < b && (bytes[a] === 32 || bytes[a] === 34)) a++;
+      while (b > a && (bytes[b - 1] === 32 || bytes[b - 1] === 34)) b--;
+      this.#from[n] = a;
+      this.#to[n] = b;
+      n++;
+      start = pos + 1;
+    }
+    return n;
+  }
+
+  /** Decimal with or without fraction, in the column's unit, as ns; -1 = unreadable. */
+  #time(bytes: Uint8Array, columns: CsvColumns): number {
+    const [from, to] = [this.#from[columns.time]!, this.#to[columns.time]!];
+    const whole = decimal(bytes, from, to);
+    if (whole < 0) return -1;
+    let ns = whole * columns.nsPerUnit;
+    if (num.end < to) {
+      if (bytes[num.end] !== 46) return -1;
+      const start = num.end + 1;
+      const fraction = decimal(bytes, start, to);
+      if (fraction < 0 || num.end !== to) return -1;
+      ns += Math.round((fraction / 10 ** (to - start)) * columns.nsPerUnit);
+    }
+    return ns;
+  }
+
+  /** 0x.. and cells of a hex column are hex, all else decimal; num.low keeps the offset in the page. */
+  #page(bytes: Uint8Array, columns: CsvColumns): number {
+    const [from, to] = [this.#from[columns.id]!, this.#to[columns.id]!];
+    const digits = skip0x(bytes, from);
+    const page = digits > from || columns.hex ? hexPage(bytes, digits, to) : decimalPage(bytes, from, to);
+    if (page < 0 || num.end !== to) return -1;
+    if (columns.pageShift === ADDRESS_SHIFT) return page;
+    // ids: put the number together again and cut it where the user says
+    const whole = page * 4096 + num.low;
+    num.low = 0;
+    const shifted = Math.floor(whole / 2 ** columns.pageShift);
+    return shifted < 2 ** 52 ? shifted : -1;
+  }
+
+  #damaged(line: number, message: string): void {
+    this.#ctx.reject('damaged-row', message, { line, severity: 'warning' });
+  }
+
+  finish(): void {
+    if (this.#columns === undefined) throw new UsageError(`${this.#path}: no column names and no columns given`, 'columns="time-col=1, obj-id-col=2, delimiter=,, has-header=false"');
+    requireSome(this.#rows, 'usable row', this.#path);
+    this.#batches!.flush();
+  }
+}
+
+/** w, W, write, store, put, set, S and true-like flags are writes; everything else reads. */
+function isWrite(text: string, isFlag: boolean): boolean {
+  return isFlag ? /^(1|true|yes|y)$/i.test(text) : /^(w|write|s|st|store|set|put|update|insert|add|1)$/i.test(text);
+}
