@@ -14,7 +14,16 @@ export class OraclePage {
   onLru = false;
 }
 
+/** Work done since somebody last asked. */
+export interface OracleCounts {
+  /** Pages newly armed by RW-protection. */
+  rwpArm: number;
+  /** First accesses to armed pages. */
+  rwpFault: number;
+}
+
 export class OracleMemory {
+  counts: OracleCounts = { rwpArm: 0, rwpFault: 0 };
   readonly #trace: PlainTrace;
   readonly #pages = new Map<number, OraclePage>();
   #nFramesDone = 0;
@@ -38,8 +47,24 @@ export class OracleMemory {
     }
   }
 
-  /** Kills the tracker of the last span: its protections and flags are gone, the pages stay. */
+  /** UFFDIO_RWPROTECT of one page: only a present one is armed, and armed once. */
+  armRwp(number: number): void {
+    const page = this.#pages.get(number)!;
+    if (!page.present || page.uffdRwp) return;
+    page.uffdRwp = true;
+    this.counts.rwpArm++;
+  }
+
+  /** Counts since the last call. */
+  takeCounts(): OracleCounts {
+    const { counts } = this;
+    this.counts = { rwpArm: 0, rwpFault: 0 };
+    return counts;
+  }
+
+  /** Kills the tracker of the last span: its protections and flags are gone, the pages stay. Faults it never saw are not counted. */
   forgetMarks(): void {
+    this.counts.rwpFault = 0;
     for (const page of this.#pages.values()) page.uffdRwp = page.uffdWp = page.idle = false;
   }
 
@@ -49,7 +74,10 @@ export class OracleMemory {
     if (!mapped) return;
     const page = this.#pages.get(touch.page)!;
     if (!page.present) page.present = page.onLru = true;
-    if (page.uffdRwp) page.uffdRwp = false;
+    if (page.uffdRwp) {
+      page.uffdRwp = false;
+      this.counts.rwpFault++;
+    }
     if (writes && page.uffdWp) page.uffdWp = false;
     page.accessed = true;
   }

@@ -48,7 +48,7 @@ export function rwp({ memory, tracked }: OracleWorld): MarkAndLook {
   return {
     lookMarks: false,
     mark() {
-      for (const page of tracked) if (memory.page(page)!.present) memory.page(page)!.uffdRwp = true;
+      for (const page of tracked) memory.armRwp(page);
       return new Set(tracked.filter((page) => memory.page(page)!.uffdRwp));
     },
     look: () => new Set(tracked.filter((page) => memory.page(page)!.present && !memory.page(page)!.uffdRwp)),

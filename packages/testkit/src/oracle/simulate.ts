@@ -7,7 +7,7 @@
  */
 import { pagesOf, type PlainTrace } from '../trace.ts';
 import { damonPaddr, type DrawRandom, type OracleDamonConfig } from './damon.ts';
-import { OracleMemory } from './memory.ts';
+import { OracleMemory, type OracleCounts } from './memory.ts';
 import { idle, periodic, recorded, rwp, wp, type Coroutine, type OracleCycle, type OracleReport, type OracleWorld } from './schemes.ts';
 import { truthOf, type OracleTruth, type OracleWindowTimes } from './truth.ts';
 
@@ -28,6 +28,8 @@ export type OracleTracker =
 export interface OracleWindow extends OracleReport {
   /** Index of the span that holds the whole claim, -1 when none does; such a window is not scored. */
   readonly span: number;
+  /** Work since the report before it; zero for reports of a real tracker. */
+  readonly counts: OracleCounts;
   /** Every scope and target; empty when not scored. */
   readonly truths: readonly OracleTruth[];
 }
@@ -40,7 +42,7 @@ export function simulate(trace: PlainTrace, tracker: OracleTracker, tracked: rea
     const startNs = trace.frames.find(({ t0Ns }) => t0Ns >= span.t0Ns && t0Ns < span.t1Ns)?.t0Ns ?? span.t0Ns;
     memory.runUntil(startNs);
     memory.forgetMarks();
-    const world: OracleWorld = { memory, tracked, startNs, report: (report) => windows.push(score(trace, tracked, report)) };
+    const world: OracleWorld = { memory, tracked, startNs, report: (report) => windows.push(score(trace, tracked, report, memory.takeCounts())) };
     const snap = 'cycles' in tracker ? (ns: number): number => ns : (ns: number): number => snapToEdge(trace, ns);
     run(start(tracker, world, s), memory, span.t1Ns, startNs, snap);
   });
@@ -49,7 +51,7 @@ export function simulate(trace: PlainTrace, tracker: OracleTracker, tracked: rea
 
 /** Scores reports that a real tracker made. */
 export function observe(trace: PlainTrace, reports: readonly OracleReport[], tracked: readonly number[] = pagesOf(trace)): OracleWindow[] {
-  return reports.map((report) => score(trace, tracked, report));
+  return reports.map((report) => score(trace, tracked, report, { rwpArm: 0, rwpFault: 0 }));
 }
 
 function start(tracker: OracleTracker, world: OracleWorld, span: number): Coroutine {
@@ -76,9 +78,9 @@ function snapToEdge({ frames, quantumNs }: PlainTrace, ns: number): number {
   return end ?? begin ?? ns;
 }
 
-function score(trace: PlainTrace, tracked: readonly number[], report: OracleReport): OracleWindow {
+function score(trace: PlainTrace, tracked: readonly number[], report: OracleReport, counts: OracleCounts): OracleWindow {
   const span = spanOf(trace, report);
-  return { ...report, span, truths: span < 0 ? [] : truthOf(trace, new Set(tracked), report) };
+  return { ...report, counts, span, truths: span < 0 ? [] : truthOf(trace, new Set(tracked), report) };
 }
 
 function spanOf({ spans }: PlainTrace, { claimT0Ns, claimT1Ns }: OracleWindowTimes): number {
