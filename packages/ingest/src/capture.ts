@@ -1,7 +1,7 @@
 /** Normalises a capture set (exact log, tracker outputs, maps) into one trace. */
 import { basename } from 'node:path';
 import { createHash } from 'node:crypto';
-import { NS_PER_MS, throwIfAborted, TraceFormatError, type Diagnostic, type SpaceId } from '@workset/model';
+import { NS_PER_MS, throwIfAborted, TraceFormatError, UnreadableInputError, type Diagnostic, type SpaceId } from '@workset/model';
 import { createTraceWriter, type TraceManifest } from '@workset/store';
 import type { OpenSource } from './byte-source.ts';
 import { Assembler } from './capture/assembler.ts';
@@ -91,7 +91,12 @@ async function readInput(assembler: Assembler, input: CaptureInput, options: Cap
     // Streams name their input before it has been read to its end, so its hash comes first; an exact log has no streams and is large.
     if (input.ingestor.descriptor.produces !== 'touches') log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
     const report = () => options.onProgress?.({ path: input.path, ...place, rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records: log.accepted });
-    for await (const batch of input.ingestor.ingest(watched(source, report), log.context)) take(batch);
+    try {
+      for await (const batch of input.ingestor.ingest(watched(source, report), log.context)) take(batch);
+    } catch (error) {
+      if (!(input.isOptional && error instanceof UnreadableInputError && log.accepted === 0)) throw error;
+      log.reasons.add('unusable-file', `${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`);
+    }
     end();
     const raw = await source.finish();
     log.finished(raw);

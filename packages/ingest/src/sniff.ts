@@ -13,7 +13,6 @@ const FOREIGN: readonly { readonly magic: string | readonly number[]; readonly a
   { magic: 'PAR1', what: 'a Parquet file, perhaps a table of workset results', hint: 'for results: workset info DIR, workset sql DIR' },
   { magic: 'DUCK', at: 8, what: 'a DuckDB database, perhaps exported results', hint: 'open it with duckdb, or ask the results directory: workset sql DIR' },
   { magic: 'ARROW1', what: 'an Arrow file, perhaps a column of a workset trace', hint: 'a trace is a directory and needs no ingest: workset info DIR' },
-  { magic: 'PERFFILE', what: 'a perf.data file of version 1 (2009-2010)', hint: 'convert it with the perf that recorded it: perf script -F comm,pid,tid,cpu,time,event,addr,ip > perf.txt' },
   { magic: [0x7f, 0x45, 0x4c, 0x46], what: 'an ELF program or core dump', hint: 'give the capture that was recorded from it' },
   { magic: [0x89, 0x50, 0x4e, 0x47], what: 'a PNG picture', hint: 'give the capture it was drawn from' },
   { magic: [0x50, 0x4b, 0x03, 0x04], what: 'a zip archive', hint: 'unpack it and give the files in it' },

@@ -16,6 +16,8 @@ export interface CaptureInput {
   readonly options: Readonly<Record<string, string>>;
   readonly clockOffsetNs: number;
   readonly arenaPage: number | undefined;
+  /** Found in a directory, not named: when it turns out to be of no use, the others still are. */
+  readonly isOptional: boolean;
   /** Opens it; stdin can be opened once. */
   readonly open: () => Promise<OpenSource>;
 }
@@ -44,14 +46,14 @@ export async function listInputs(paths: readonly string[], options: InputOptions
   const skipped: Diagnostic[] = [];
   for (const one of named) {
     if (!(await isDirectory(one.path))) {
-      inputs.set(one.path, await inputOf(one, options));
+      inputs.set(one.path, await inputOf(one, options, false));
       continue;
     }
     const names = (await readdir(one.path, { withFileTypes: true })).filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
     for (const name of names.sort()) {
       const path = join(one.path, name);
       try {
-        if (!inputs.has(path)) inputs.set(path, await inputOf({ ...one, path }, options));
+        if (!inputs.has(path)) inputs.set(path, await inputOf({ ...one, path }, options, true));
       } catch (error) {
         if (!(error instanceof UnreadableInputError)) throw error;
         skipped.push({ inputId: '', severity: 'info', code: 'skipped-file', line: null, byteOffset: null, count: 1, message: `${name}: ${error.message}` });
@@ -66,7 +68,7 @@ async function isDirectory(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
-async function inputOf(one: ManifestInput, options: InputOptions): Promise<CaptureInput> {
+async function inputOf(one: ManifestInput, options: InputOptions, isOptional: boolean): Promise<CaptureInput> {
   const { path } = one;
   const source = await openSource(path);
   let ingestor: Ingestor;
@@ -86,6 +88,7 @@ async function inputOf(one: ManifestInput, options: InputOptions): Promise<Captu
     // The accesses set the trace's time; what is said of all inputs moves the others against them.
     clockOffsetNs: one.clockOffsetNs ?? (isAccessFormat(ingestor) ? 0 : options.clockOffsetNs),
     arenaPage: one.arenaPage,
+    isOptional,
     open: reopens ? () => openSource(path) : () => Promise.resolve(source),
   };
 }
@@ -97,8 +100,9 @@ export async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Accesses first, the best grade first and then by time; then what places reports; then the reports. */
-export async function inReadingOrder(inputs: readonly CaptureInput[]): Promise<CaptureInput[]> {
+/** Accesses first, the best grade first and then by time; then what places reports; then the reports. Else by path, so that the order given does not matter. */
+export async function inReadingOrder(given: readonly CaptureInput[]): Promise<CaptureInput[]> {
+  const inputs = given.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const access = inputs.filter(({ ingestor }) => isAccessFormat(ingestor));
   const first = access.length > 1 ? await Promise.all(access.map(firstAccess)) : [{ grade: 0, tNs: 0 }];
   const order = access.map((input, i) => ({ input, ...first[i]! })).sort((a, b) => a.grade - b.grade || a.tNs - b.tNs);

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TraceFormatError, type IngestBatch } from '@workset/model';
+import { sourceOfBytes } from '@workset/ingest';
+import { vmgtIngestor } from '../src/formats/vmgt.ts';
+import { recorder, type Recorder } from './ingest-helpers.ts';
+import { ARENA_PAGE, KIT_SAMPLES, vmgtFile, type VmgtFrame, type VmgtHeader } from './kit-files.ts';
+
+type Touches = Extract<IngestBatch, { kind: 'touches' }>;
+
+async function read(bytes: Uint8Array, context: Recorder = recorder()): Promise<IngestBatch[]> {
+  const batches: IngestBatch[] = [];
+  for await (const batch of vmgtIngestor.ingest(sourceOfBytes('gt.vmgt', bytes), context)) {
+    batches.push(batch.kind === 'touches' ? { ...batch, page: Float64Array.from(batch.page.slice(0, batch.n)), cls: batch.cls.slice(0, batch.n) } : batch);
+  }
+  return batches;
+}
+
+/** Touches of a space as "quantum start in ms: page+class …", r w for user, R W for the kernel. */
+function touches(batches: readonly IngestBatch[], space: string): string[] {
+  return batches
+    .filter((batch): batch is Touches => batch.kind === 'touches' && batch.space === space)
+    .map(({ t0Ns, page, cls }) => `${t0Ns / 1e6}: ${[...page].map((p, i) => `${p}${'rwRW'[cls[i]!]}`).join(' ')}`);
+}
+
+test('a record becomes one touch per class in gpa, and user classes in gva', async () => {
+  const batches = await read(KIT_SAMPLES['vmgt']!);
+  assert.deepEqual(touches(batches, 'gpa'), ['2: 3r 4w 4W 600R', '2: 4r 4w', '9: 0r 70000r 70000w 70000R 70000W']);
+  assert.deepEqual(touches(batches, 'gva'), [`2: ${ARENA_PAGE}r ${ARENA_PAGE + 1}w`, `2: ${ARENA_PAGE + 1}r ${ARENA_PAGE + 1}w`, `9: 1r ${0x7fffffff123}r ${0x7fffffff123}w`]);
+});
+
+test('markers become sync points (tick = 2^shift ns), spans and named instants', async () => {
+  const batches = (await read(KIT_SAMPLES['vmgt']!)).filter(({ kind }) => kind !== 'touches');
+  assert.deepEqual(batches, [
+    { kind: 'sync', tNs: 2_000_000, clock: 'guest-monotonic', otherNs: 1_000_000_000 },
+    { kind: 'span', edge: 'begin', tNs: 2_000_000, label: '1' },
+    { kind: 'sync', tNs: 2_500_000, clock: 'guest-monotonic', otherNs: 1_000_500_000 },
+    { kind: 'marker', tNs: 2_500_000, code: 16, label: 'phase 0' },
+    { kind: 'sync', tNs: 20_000_000, clock: 'guest-monotonic', otherNs: 1_018_000_000 },
+    { kind: 'span', edge: 'end', tNs: 20_000_000, label: '1' },
+  ]);
+});
+
+const QUANTUM: VmgtFrame = { tag: 'Q', q: 1, records: [{ pfn: 200, flags: 1, vpn: 5000 }, { pfn: 90_000, flags: 34, vpn: 4000 }] };
+
+test('times and CPU masks are read over', async () => {
+  const header: VmgtHeader = { options: 1, ncpu: 4 };
+  assert.deepEqual(touches(await read(vmgtFile([QUANTUM, { tag: 'E', records: 2 }], header)), 'gpa'), ['1: 200r 90000w 90000R']);
+});
+
+test('a virtual page that two frames share in one quantum is one touch', async () => {
+  const records = [{ pfn: 1, flags: 1, vpn: 77 }, { pfn: 2, flags: 2, vpn: 77 }, { pfn: 3, flags: 1, vpn: 78 }];
+  assert.deepEqual(touches(await read(vmgtFile([{ tag: 'Q', q: 0, records }, { tag: 'E', records: 3 }])), 'gva'), ['0: 77r 77w 78r']);
+});
+
+test('a quantum of many pages is kept whole', async () => {
+  const records = Array.from({ length: 50_000 }, (_, i) => ({ pfn: 3 * i, flags: 1, vpn: 1_000_000 - i }));
+  const batches = await read(vmgtFile([{ tag: 'Q', q: 0, records }, { tag: 'E', records: records.length }]));
+  for (const space of ['gpa', 'gva'] as const) {
+    const [only] = batches.filter((batch): batch is Touches => batch.kind === 'touches' && batch.space === space);
+    assert.deepEqual([...only!.page], records.map(({ pfn, vpn }) => (space === 'gpa' ? pfn : vpn)));
+  }
+});
+
+test('totals that differ, and a file without totals, are counted', async () => {
+  const wrong = recorder();
+  await read(vmgtFile([QUANTUM, { tag: 'E', records: 3 }]), wrong);
+  assert.deepEqual(wrong.rejections.map(({ code, severity }) => [code, severity]), [['totals-differ', 'error']]);
+  const without = recorder();
+  await read(vmgtFile([QUANTUM]), without);
+  assert.deepEqual(without.rejections.map(({ code }) => code), ['no-totals']);
+});
+
+const damaged: [string, Uint8Array, RegExp][] = [
+  ['cut inside a quantum', vmgtFile([QUANTUM]).subarray(0, -1), /truncated/],
+  ['an unknown tag', Uint8Array.from([...vmgtFile([]), 0x5a]), /unknown frame tag 0x5a/],
+  ['a page twice', vmgtFile([{ tag: 'Q', q: 0, records: [{ pfn: 4, flags: 8 }, { pfn: 4, flags: 8 }] }]), /twice/],
+  ['a record without access', vmgtFile([{ tag: 'Q', q: 0, records: [{ pfn: 4, flags: 0 }] }]), /flags 0x0/],
+  ['time that goes back', vmgtFile([QUANTUM, { ...QUANTUM, q: 0 }]), /quantum 0 follows quantum 1/],
+  ['another page size', vmgtFile([], { pageShift: 14 }), /page shift 14/],
+  ['a count that no file can hold', Uint8Array.from([...vmgtFile([]), 0x51, 0, 0, 255, 255, 255, 255, 255, 255, 127, 1, 8]), /truncated/],
+];
+for (const [what, bytes, message] of damaged) {
+  test(`${what} is refused with its place`, async () => {
+    await assert.rejects(read(bytes), (error: unknown) => error instanceof TraceFormatError && message.test(error.message) && error.place.file === 'gt.vmgt' && error.place.byteOffset !== undefined);
+  });
+}
