@@ -1,11 +1,24 @@
 /** Every capture format that can be read. Adding one: a file in formats/ and a line here. */
 import { defineRegistry, type Ingestor } from '@workset/model';
 import { arenaPagemapIngestor } from './formats/arena-pagemap.ts';
+import { champsimIngestor } from './formats/champsim.ts';
+import { csvIngestor } from './formats/csv.ts';
+import { damoRecordIngestor } from './formats/damo-record.ts';
+import { damoIngestor } from './formats/damo.ts';
 import { damonTraceIngestor } from './formats/damon-trace.ts';
+import { drmemtraceViewIngestor } from './formats/drmemtrace-view.ts';
+import { gem5Ingestor } from './formats/gem5.ts';
 import { idleBitmapIngestor } from './formats/idle-bitmap.ts';
+import { lackeyIngestor } from './formats/lackey.ts';
+import { oracleGeneralIngestor } from './formats/oracle-general.ts';
 import { perfDataIngestor } from './formats/perf-data.ts';
+import { perfMemIngestor } from './formats/perf-mem.ts';
 import { perfScriptIngestor } from './formats/perf-script.ts';
+import { perfTraceIngestor } from './formats/perf-trace.ts';
 import { phasesLogIngestor } from './formats/phases-log.ts';
+import { pinatraceIngestor } from './formats/pinatrace.ts';
+import { qemuExeclogIngestor } from './formats/qemu-execlog.ts';
+import { reapIngestor } from './formats/reap.ts';
 import { softDirtyIngestor } from './formats/soft-dirty.ts';
 import { uffdSnapIngestor } from './formats/uffd-snap.ts';
 import { uffdwpScanIngestor } from './formats/uffdwp-scan.ts';
@@ -19,9 +32,22 @@ const all: readonly Ingestor[] = [
   arenaPagemapIngestor,
   uffdwpScanIngestor,
   phasesLogIngestor,
-  perfDataIngestor,
-  perfScriptIngestor,
+  champsimIngestor,
+  csvIngestor,
+  damoRecordIngestor,
+  damoIngestor,
   damonTraceIngestor,
+  drmemtraceViewIngestor,
+  gem5Ingestor,
+  lackeyIngestor,
+  oracleGeneralIngestor,
+  perfDataIngestor,
+  perfMemIngestor,
+  perfScriptIngestor,
+  perfTraceIngestor,
+  pinatraceIngestor,
+  qemuExeclogIngestor,
+  reapIngestor,
 ];
 
 export const ingestors = defineRegistry('format', all);

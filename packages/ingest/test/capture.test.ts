@@ -135,7 +135,7 @@ describe('an arena', () => {
 });
 
 test('accesses of a lower grade are counted and kept out of the touches', async () => {
-  const faults = 'prog    77/77    [001]     1.002000100: page-faults:     7f12345000     55d0c0de1234\n'.repeat(3);
+  const faults = '            prog-77      [001] d....     1.002000: page_fault_user: address=0x7f12345000 ip=0x55d0c0de1234 error_code=0x6\n'.repeat(3);
   const dir = capture({ 'gt.vmgt.gz': KIT['gt.vmgt.gz'], 'B.perf.txt': faults });
   const manifest = await ingestCapture([dir], options());
   const gva = manifest.spaces.find(({ id }) => id === 'gva')!;
