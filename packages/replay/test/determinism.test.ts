@@ -30,7 +30,14 @@ async function writeTrace({ frames, spans, nPages, quantumNs }: PlainTrace, out:
   const writer = await createTraceWriter({ out });
   writer.declareRange('gpa', 0, nPages);
   for (const { t0Ns, t1Ns, touches } of frames) {
-    writer.frame('gpa', t0Ns, t1Ns, touches.length, Float64Array.from(touches, ({ page }) => page), Uint8Array.from(touches, ({ cls }) => cls));
+    writer.frame(
+      'gpa',
+      t0Ns,
+      t1Ns,
+      touches.length,
+      Float64Array.from(touches, ({ page }) => page),
+      Uint8Array.from(touches, ({ cls }) => cls),
+    );
   }
   await writer.close({
     name: 'grid',
@@ -82,7 +89,10 @@ describe('a replay', () => {
   it('writes the same bytes with one worker and with two', async (t) => {
     const scratch = new Scratch(t);
     const one = await scratch.replay({ jobs: 1 });
-    assert.ok([...one.keys()].filter((path) => path.startsWith('/runs/')).length === SCHEMES.length + 1, 'four schemes, DAMON with two seeds');
+    assert.ok(
+      [...one.keys()].filter((path) => path.startsWith('/runs/')).length === SCHEMES.length + 1,
+      'four schemes, DAMON with two seeds',
+    );
     assert.deepEqual(await scratch.replay({ jobs: 2 }), one);
   });
 

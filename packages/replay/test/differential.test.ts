@@ -2,13 +2,25 @@
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { PageBitmap } from '@workset/model';
-import { arbitraryCycles, arbitraryTrace, observe, pagesOf, QUANTUM_NS, simulate, type OracleCycle, type PlainTrace } from '@workset/testkit';
+import {
+  arbitraryCycles,
+  arbitraryTrace,
+  observe,
+  pagesOf,
+  QUANTUM_NS,
+  simulate,
+  type OracleCycle,
+  type PlainTrace,
+} from '@workset/testkit';
 import { assertSame, countsOf, observeWithEngine, printEngine, printOracle, randomOf, runEngine, trackedPages } from './engine-harness.ts';
 
 /** More for a soak: WORKSET_PROPERTY_RUNS=5000. */
 const RUNS = { numRuns: Number(process.env['WORKSET_PROPERTY_RUNS'] ?? 150) };
 const MARK_AND_LOOK = ['uffd-rwp', 'uffd-wp', 'idle-page'] as const;
-const interval = fc.oneof(fc.integer({ min: 1, max: 8 }).map((n) => n * QUANTUM_NS), fc.integer({ min: QUANTUM_NS, max: 5 * QUANTUM_NS }));
+const interval = fc.oneof(
+  fc.integer({ min: 1, max: 8 }).map((n) => n * QUANTUM_NS),
+  fc.integer({ min: QUANTUM_NS, max: 5 * QUANTUM_NS }),
+);
 
 function arbitraryRange(trace: PlainTrace): fc.Arbitrary<{ from: number; to: number } | undefined> {
   const n = pagesOf(trace).length;
@@ -23,7 +35,11 @@ describe('engine and oracle agree', () => {
       await fc.assert(
         fc.asyncProperty(traceAndRange, interval, async ([trace, range], intervalNs) => {
           const [part] = await runEngine(trace, [{ scheme, params: { interval: intervalNs }, ...(range && { range }) }]);
-          assertSame(trace, printEngine(trace, part!), printOracle(simulate(trace, { scheme, interval: intervalNs }, trackedPages(trace, range))));
+          assertSame(
+            trace,
+            printEngine(trace, part!),
+            printOracle(simulate(trace, { scheme, interval: intervalNs }, trackedPages(trace, range))),
+          );
         }),
         RUNS,
       );
@@ -44,9 +60,19 @@ describe('engine and oracle agree', () => {
     await fc.assert(
       fc.asyncProperty(traceAndRange, interval, async ([trace, range], intervalNs) => {
         const [part] = await runEngine(trace, [{ scheme: 'uffd-rwp', params: { interval: intervalNs }, ...(range && { range }) }]);
-        const oracle = simulate(trace, { scheme: 'uffd-rwp', interval: intervalNs }, trackedPages(trace, range)).map(({ counts }) => counts);
-        assertSame(trace, countsOf(part!, 'rwp-fault'), oracle.map(({ rwpFault }) => rwpFault));
-        assertSame(trace, countsOf(part!, 'rwp-arm'), oracle.map(({ rwpArm }) => rwpArm));
+        const oracle = simulate(trace, { scheme: 'uffd-rwp', interval: intervalNs }, trackedPages(trace, range)).map(
+          ({ counts }) => counts,
+        );
+        assertSame(
+          trace,
+          countsOf(part!, 'rwp-fault'),
+          oracle.map(({ rwpFault }) => rwpFault),
+        );
+        assertSame(
+          trace,
+          countsOf(part!, 'rwp-arm'),
+          oracle.map(({ rwpArm }) => rwpArm),
+        );
       }),
       RUNS,
     );
@@ -54,12 +80,19 @@ describe('engine and oracle agree', () => {
 
   it('several trackers in one pass do not disturb one another', async () => {
     await fc.assert(
-      fc.asyncProperty(arbitraryTrace(), fc.array(fc.tuple(fc.constantFrom(...MARK_AND_LOOK), interval), { minLength: 2, maxLength: 5 }), async (trace, trackers) => {
-        const parts = await runEngine(trace, trackers.map(([scheme, intervalNs]) => ({ scheme, params: { interval: intervalNs } })));
-        trackers.forEach(([scheme, intervalNs], i) => {
-          assertSame(trace, printEngine(trace, parts[i]!), printOracle(simulate(trace, { scheme, interval: intervalNs })));
-        });
-      }),
+      fc.asyncProperty(
+        arbitraryTrace(),
+        fc.array(fc.tuple(fc.constantFrom(...MARK_AND_LOOK), interval), { minLength: 2, maxLength: 5 }),
+        async (trace, trackers) => {
+          const parts = await runEngine(
+            trace,
+            trackers.map(([scheme, intervalNs]) => ({ scheme, params: { interval: intervalNs } })),
+          );
+          trackers.forEach(([scheme, intervalNs], i) => {
+            assertSame(trace, printEngine(trace, parts[i]!), printOracle(simulate(trace, { scheme, interval: intervalNs })));
+          });
+        },
+      ),
       RUNS,
     );
   });
@@ -67,8 +100,20 @@ describe('engine and oracle agree', () => {
   it('truth of reports made by a real tracker', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryTrace(), arbitraryCycles(), async (trace, cycles) => {
-        const part = await observeWithEngine(trace, cycles.map((cycle) => ({ ...windowOf(cycle), reported: new PageBitmap(pagesOf(trace).length) })));
-        assertSame(trace, printEngine(trace, part), printOracle(observe(trace, cycles.map((cycle) => ({ ...windowOf(cycle), reported: new Set<number>() })))));
+        const part = await observeWithEngine(
+          trace,
+          cycles.map((cycle) => ({ ...windowOf(cycle), reported: new PageBitmap(pagesOf(trace).length) })),
+        );
+        assertSame(
+          trace,
+          printEngine(trace, part),
+          printOracle(
+            observe(
+              trace,
+              cycles.map((cycle) => ({ ...windowOf(cycle), reported: new Set<number>() })),
+            ),
+          ),
+        );
       }),
       RUNS,
     );
@@ -93,14 +138,22 @@ describe('engine and oracle agree on DAMON, region for region', () => {
   for (const kernel of ['6.1', '7.3']) {
     it(`with the rules of ${kernel}`, async () => {
       await fc.assert(
-        fc.asyncProperty(traceAndRange, damonParams, async ([trace, range], { sample, samples, min, extra, threshold, startPage, nPages }) => {
-          const config = { sample, aggr: sample * samples, min, max: min + extra, threshold, kernel };
-          const params = { ...config, start: startPage * 4096, end: (startPage + nPages) * 4096 };
-          const scheme = 'damon-paddr';
-          const [part] = await runEngine(trace, [{ scheme, params, ...(range && { range }) }]);
-          const oracle = simulate(trace, { scheme, config, monitored: { startPage, nPages }, random: randomOf(scheme) }, trackedPages(trace, range));
-          assertSame(trace, printEngine(trace, part!), printOracle(oracle));
-        }),
+        fc.asyncProperty(
+          traceAndRange,
+          damonParams,
+          async ([trace, range], { sample, samples, min, extra, threshold, startPage, nPages }) => {
+            const config = { sample, aggr: sample * samples, min, max: min + extra, threshold, kernel };
+            const params = { ...config, start: startPage * 4096, end: (startPage + nPages) * 4096 };
+            const scheme = 'damon-paddr';
+            const [part] = await runEngine(trace, [{ scheme, params, ...(range && { range }) }]);
+            const oracle = simulate(
+              trace,
+              { scheme, config, monitored: { startPage, nPages }, random: randomOf(scheme) },
+              trackedPages(trace, range),
+            );
+            assertSame(trace, printEngine(trace, part!), printOracle(oracle));
+          },
+        ),
         RUNS,
       );
     });

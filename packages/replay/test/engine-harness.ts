@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { BLOCK_PAGES, parseParams, Prng, type PageBitmap, type ParamValues } from '@workset/model';
 import type { RunPart, SpaceReader, WindowRow } from '@workset/store';
-import { blocksOf, pagesOf, printGrid, type DrawRandom, type OracleCycle, type OracleRegion, type OracleWindow, type PlainTrace } from '@workset/testkit';
+import {
+  blocksOf,
+  pagesOf,
+  printGrid,
+  type DrawRandom,
+  type OracleCycle,
+  type OracleRegion,
+  type OracleWindow,
+  type PlainTrace,
+} from '@workset/testkit';
 import { costProfiles, DEFAULT_PROFILE, runPass, schemes, type PageRange, type PassRun, type Report } from '@workset/replay';
 
 /** A batch size that cuts frames in odd places. */
@@ -21,7 +30,15 @@ export function spaceOf(trace: PlainTrace, batchRows: number = BATCH_ROWS): Spac
   const rowStart = [0];
   for (const n of counts) rowStart.push(rowStart.at(-1)! + n);
   return {
-    info: { id: 'gpa', classBits, nPages: blocks.length * BLOCK_PAGES, nTouches: rows.length, nAccesses: rows.length, nFrames: frames.length, truth: 'exact' },
+    info: {
+      id: 'gpa',
+      classBits,
+      nPages: blocks.length * BLOCK_PAGES,
+      nTouches: rows.length,
+      nAccesses: rows.length,
+      nFrames: frames.length,
+      truth: 'exact',
+    },
     blocks,
     frames: {
       n: frames.length,
@@ -102,7 +119,12 @@ export async function runEngine(trace: PlainTrace, runs: readonly EngineRun[]): 
 export async function observeWithEngine(trace: PlainTrace, reports: readonly Report[]): Promise<RecordingPart> {
   const space = spaceOf(trace);
   const part = new RecordingPart();
-  await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: [passRun(space, part, undefined, { kind: 'observed', reports }, 'observed')] });
+  await runPass({
+    space,
+    spans: trace.spans,
+    quantumNs: trace.quantumNs,
+    runs: [passRun(space, part, undefined, { kind: 'observed', reports }, 'observed')],
+  });
   return part;
 }
 
@@ -166,7 +188,9 @@ function ascending(set: ReadonlySet<number>): number[] {
 
 /** What the engine charged for one operation, window by window. */
 export function countsOf(part: RecordingPart, op: string): number[] {
-  return part.windows.map(({ w }) => part.costs.filter((cost) => cost.w === w && cost.op === op).reduce((sum, { count }) => sum + count, 0));
+  return part.windows.map(({ w }) =>
+    part.costs.filter((cost) => cost.w === w && cost.op === op).reduce((sum, { count }) => sum + count, 0),
+  );
 }
 
 /** Asserts equality; a failure shows the trace as a grid. */
@@ -174,6 +198,8 @@ export function assertSame(trace: PlainTrace, engine: readonly unknown[], oracle
   try {
     assert.deepEqual(engine, oracle);
   } catch (error) {
-    throw new Error(`engine (actual) and oracle (expected) disagree on\n${printGrid(trace)}\n${(error as Error).message}`, { cause: error });
+    throw new Error(`engine (actual) and oracle (expected) disagree on\n${printGrid(trace)}\n${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

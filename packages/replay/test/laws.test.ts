@@ -50,7 +50,9 @@ describe('laws', () => {
   it('with ticks on quanta, idle-page reports the mapped truth among eligible pages', async () => {
     await fc.assert(
       fc.asyncProperty(aligned, quanta, async (trace, n) => {
-        each(await runScheme(trace, 'idle-page', n), (set) => assertEqualSets(trace, set('reported'), set('truth', 'mapped').clone().and(set('eligible'))));
+        each(await runScheme(trace, 'idle-page', n), (set) =>
+          assertEqualSets(trace, set('reported'), set('truth', 'mapped').clone().and(set('eligible'))),
+        );
       }),
       RUNS,
     );

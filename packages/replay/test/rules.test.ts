@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PageBitmap } from '@workset/model';
 import { grid, QUANTUM_NS, type PlainTrace } from '@workset/testkit';
-import { observeWithEngine, runEngine, type RecordingPart } from './engine-harness.ts';
+import { countsOf, observeWithEngine, runEngine, type RecordingPart } from './engine-harness.ts';
 
 const ms = (n: number): number => Math.round(n * QUANTUM_NS);
 
@@ -51,7 +51,10 @@ describe('uffd-rwp', () => {
   });
   it('one async fault for each armed page touched, none for a page populated unarmed', async () => {
     const { costs } = await run(grid`p0: R.RR | p1: ..R.`, 'uffd-rwp', 2);
-    assert.deepEqual(costs.filter(({ op }) => op === 'rwp-fault'), [{ w: 1, op: 'rwp-fault', count: 1 }]);
+    assert.deepEqual(
+      costs.filter(({ op }) => op === 'rwp-fault'),
+      [{ w: 1, op: 'rwp-fault', count: 1 }],
+    );
   });
   it('an access between the scan and the next arming is erased by the arming', async () => {
     const sets = await runAt(grid`p0: R..R... | p1: R......`, 'uffd-rwp', [1, 1, 3, 3], [3, 4, 6, 6]);
@@ -68,6 +71,11 @@ describe('uffd-wp', () => {
   });
   it('a scan arms again what it reports', async () => {
     assert.deepEqual((await run(grid`p0: W.W...`, 'uffd-wp', 2)).of('reported'), [[0], [0], []]);
+  });
+  it('arms everything once; after that a scan arms only what it reports', async () => {
+    const part = await run(grid`p0: W.W... | p1: ..W...`, 'uffd-wp', 2);
+    assert.deepEqual(countsOf(part, 'wp-arm'), [512, 0, 0]);
+    assert.deepEqual(countsOf(part, 'scan-rearm'), [1, 2, 0]);
   });
   it('reads between two scans lose nothing: every write is in exactly one report', async () => {
     const sets = await runAt(grid`p0: .W.W.. | p1: ..W...`, 'uffd-wp', [0, 0, 2, 2], [2, 2, 4, 4]);
@@ -91,7 +99,10 @@ describe('idle-page', () => {
 describe('truth', () => {
   it('kernel touches are in scope any alone', async () => {
     const sets = await run(grid`p0: Rr | p1: .w | p2: R.`, 'uffd-rwp', 1);
-    assert.deepEqual(sets.of('truth', 'any'), [[0, 2], [0, 1]]);
+    assert.deepEqual(sets.of('truth', 'any'), [
+      [0, 2],
+      [0, 1],
+    ]);
     assert.deepEqual(sets.of('truth', 'mapped'), [[0, 2], []]);
     assert.deepEqual(sets.of('truth_writes', 'any'), [[], [1]]);
   });
@@ -104,6 +115,17 @@ describe('truth', () => {
     const sets = await runAt(grid`p0: R...... | p1: .R..... | p2: ...R... | p3: .....R. | p4: ......R`, 'uffd-rwp', [1, 2, 5, 6]);
     assert.deepEqual(sets.of('truth', 'mapped'), [[2]]);
     assert.deepEqual(sets.of('edge', 'mapped'), [[1, 3]]);
+  });
+  it('is not shared by windows that differ in their claim alone', async () => {
+    const claims = [1, 3].map((setEnd) => ({ setBeginNs: 0, setEndNs: ms(setEnd), readBeginNs: ms(4), readEndNs: ms(4) }));
+    const parts = await runEngine(
+      grid`p0: .R.. | p1: ...R`,
+      claims.map((cycle) => ({ scheme: 'uffd-rwp', cycles: [cycle] })),
+    );
+    assert.deepEqual(
+      parts.map((part) => setsOf(part).of('truth', 'mapped')),
+      [[[0, 1]], [[1]]],
+    );
   });
   it('a page both in truth and on the edge counts as truth', async () => {
     const sets = await runAt(grid`p0: .R.R.R.`, 'uffd-rwp', [1, 2, 5, 6]);
@@ -120,15 +142,28 @@ describe('spans', () => {
 
   it('a tracker starts again, with fresh marks, in every span', async () => {
     const sets = await run(gap, 'uffd-rwp', 1);
-    assert.deepEqual(sets.windows.map(({ claimT0Ns, span }) => [claimT0Ns / QUANTUM_NS, span]), [[0, 0], [1, 0], [4, 1], [5, 1]]);
+    assert.deepEqual(
+      sets.windows.map(({ claimT0Ns, span }) => [claimT0Ns / QUANTUM_NS, span]),
+      [
+        [0, 0],
+        [1, 0],
+        [4, 1],
+        [5, 1],
+      ],
+    );
     assert.deepEqual(sets.of('reported').slice(2), [[0], [0]]);
   });
   it('pages stay populated across the gap', async () => {
     assert.deepEqual((await run(gap, 'uffd-rwp', 1)).of('eligible'), [[], [0], [0, 1], [0, 1]]);
   });
   it('a report that claims time across a gap is kept but not scored', async () => {
-    const part = await observeWithEngine(gap, [{ outerT0Ns: ms(1), claimT0Ns: ms(1), claimT1Ns: ms(5), outerT1Ns: ms(5), reported: PageBitmap.of(512, [0]) }]);
-    assert.deepEqual(part.windows.map(({ span, scored }) => [span, scored]), [[-1, false]]);
+    const part = await observeWithEngine(gap, [
+      { outerT0Ns: ms(1), claimT0Ns: ms(1), claimT1Ns: ms(5), outerT1Ns: ms(5), reported: PageBitmap.of(512, [0]) },
+    ]);
+    assert.deepEqual(
+      part.windows.map(({ span, scored }) => [span, scored]),
+      [[-1, false]],
+    );
     assert.deepEqual([...part.sets.keys()], ['0 reported ']);
   });
   it('no window is reported when the interval is longer than the span', async () => {
@@ -144,7 +179,10 @@ function ticksOf({ windows }: RecordingPart): number[] {
 describe('time', () => {
   it('a tick that misses a frame edge by clock drift happens at the edge', async () => {
     const trace = grid`p0: RRRR`;
-    const drifted = { ...trace, frames: trace.frames.map((frame, i) => ({ ...frame, t0Ns: frame.t0Ns + 9000 * Math.sign(i), t1Ns: frame.t1Ns + 9000 })) };
+    const drifted = {
+      ...trace,
+      frames: trace.frames.map((frame, i) => ({ ...frame, t0Ns: frame.t0Ns + 9000 * Math.sign(i), t1Ns: frame.t1Ns + 9000 })),
+    };
     assert.deepEqual(ticksOf(await run(drifted, 'uffd-rwp', 1)), [1.009, 2.009, 3.009]);
   });
   it('a tick is never moved back to the one before it', async () => {
@@ -152,7 +190,13 @@ describe('time', () => {
   });
   it('a tracker starts at the first frame start of the span, not inside the quantum that the span cuts', async () => {
     const trace = { ...grid`p0: RRRRR`, spans: [{ t0Ns: ms(0.4), t1Ns: ms(5), label: 'cut' }] };
-    assert.deepEqual((await run(trace, 'uffd-rwp', 2)).windows.map(({ claimT0Ns, claimT1Ns }) => [claimT0Ns / ms(1), claimT1Ns / ms(1)]), [[1, 3], [3, 5]]);
+    assert.deepEqual(
+      (await run(trace, 'uffd-rwp', 2)).windows.map(({ claimT0Ns, claimT1Ns }) => [claimT0Ns / ms(1), claimT1Ns / ms(1)]),
+      [
+        [1, 3],
+        [3, 5],
+      ],
+    );
   });
 });
 
@@ -175,12 +219,18 @@ describe('damon-paddr', () => {
   });
   it('7.3 resets the age of a region that wakes or falls silent, however small the change', async () => {
     const trace = grid`p0: RRRRRRRRRRRRRRRRRRRR.......... | p1: R.............................`;
-    assert.deepEqual(await agesOf(trace, '7.3'), [[0, 0], [1, 0], [0, 1]]);
+    assert.deepEqual(await agesOf(trace, '7.3'), [
+      [0, 0],
+      [1, 0],
+      [0, 1],
+    ]);
   });
 });
 
 /** Ages of two one-page regions in aggregations of ten samples, so that a change of one is within the merge threshold. */
 async function agesOf(trace: PlainTrace, kernel: string): Promise<number[][]> {
-  const [part] = await runEngine(trace, [{ scheme: 'damon-paddr', params: { sample: ms(1), aggr: ms(10), min: 3, max: 9, end: 2 * 4096, kernel } }]);
+  const [part] = await runEngine(trace, [
+    { scheme: 'damon-paddr', params: { sample: ms(1), aggr: ms(10), min: 3, max: 9, end: 2 * 4096, kernel } },
+  ]);
   return part!.windows.map(({ w }) => part!.regions.get(w)!.map(({ ageNs }) => ageNs / ms(10)));
 }

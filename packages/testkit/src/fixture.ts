@@ -44,7 +44,8 @@ export function fixture(name: string, root: string = tracesDir()): Fixture {
       if (wanted === undefined) throw new Error(`${name}/provenance.json does not list ${file}`);
       const path = join(dir, file);
       const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
-      if (sha256 !== wanted.sha256) throw new Error(`${name}/${file} is not the file described: sha256 ${sha256}, provenance.json says ${wanted.sha256}`);
+      if (sha256 !== wanted.sha256)
+        throw new Error(`${name}/${file} is not the file described: sha256 ${sha256}, provenance.json says ${wanted.sha256}`);
       return path;
     },
   };

@@ -14,7 +14,12 @@ const SYMBOLS = '.RWBr567w9acbdef';
 /** Draws a trace. Throws Error on a symbol or row it does not know. */
 export function grid(text: TemplateStringsArray | string, ...values: readonly unknown[]): PlainTrace {
   const source = typeof text === 'string' ? text : String.raw({ raw: text }, ...values);
-  const rows = new Map(source.split(/[|\n]/).filter((row) => row.trim() !== '').map(parseRow));
+  const rows = new Map(
+    source
+      .split(/[|\n]/)
+      .filter((row) => row.trim() !== '')
+      .map(parseRow),
+  );
   const width = Math.max(0, ...[...rows.values()].map((cells) => cells.length));
   const labels = rows.get('span') ?? 'a'.repeat(width);
   const split = rows.get('split') ?? '';
@@ -62,4 +67,3 @@ function symbolOf(frame: PlainFrame, page: number): string {
   const classes = frame.touches.filter((touch) => touch.page === page).reduce((set, { cls }) => set | (1 << cls), 0);
   return SYMBOLS[classes]!;
 }
-

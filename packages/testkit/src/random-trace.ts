@@ -30,14 +30,22 @@ export function arbitraryTrace(options: RandomTraceOptions = {}): fc.Arbitrary<P
   const touch = fc.record({ page: fc.constantFrom(...PAGES), cls });
   const offset = options.aligned ? fc.constant(0) : fc.integer({ min: -QUANTUM_NS / 2, max: QUANTUM_NS / 2 });
   const column = fc.record({
-    step: fc.oneof({ weight: 6, arbitrary: fc.constant('next') }, { weight: 1, arbitrary: fc.constant('split') }, { weight: 1, arbitrary: fc.constant('gap') }),
+    step: fc.oneof(
+      { weight: 6, arbitrary: fc.constant('next') },
+      { weight: 1, arbitrary: fc.constant('split') },
+      { weight: 1, arbitrary: fc.constant('gap') },
+    ),
     driftNs: options.aligned ? fc.constant(0) : fc.integer({ min: -MAX_DRIFT_NS, max: MAX_DRIFT_NS }),
     spanBeginNs: offset,
     spanEndNs: offset,
     touches: fc.uniqueArray(touch, { maxLength: 6, selector: (item) => `${item.page} ${item.cls}` }),
   }) as fc.Arbitrary<Column>;
   return fc
-    .record({ nPages: fc.constantFrom(0, 1, 40, 1025), classBits, columns: fc.array(column, { minLength: 1, maxLength: options.maxFrames ?? 24, size: 'max' }) })
+    .record({
+      nPages: fc.constantFrom(0, 1, 40, 1025),
+      classBits,
+      columns: fc.array(column, { minLength: 1, maxLength: options.maxFrames ?? 24, size: 'max' }),
+    })
     .map(({ nPages, classBits: bits, columns }) => build(nPages, bits as 0 | 1 | 2, columns));
 }
 
@@ -76,7 +84,9 @@ function narrow(touches: readonly PlainTouch[], classBits: number): PlainTouch[]
 }
 
 /** Times of a real tracker's cycles, anywhere on the time line: each sets, then reads, before the next begins. */
-export function arbitraryCycles(): fc.Arbitrary<{ cycle: number; setBeginNs: number; setEndNs: number; readBeginNs: number; readEndNs: number }[]> {
+export function arbitraryCycles(): fc.Arbitrary<
+  { cycle: number; setBeginNs: number; setEndNs: number; readBeginNs: number; readEndNs: number }[]
+> {
   const wait = fc.oneof(fc.integer({ min: 1, max: 3 * QUANTUM_NS }), fc.constantFrom(QUANTUM_NS, 2 * QUANTUM_NS));
   const pause = fc.oneof(fc.constant(0), wait);
   return fc.array(fc.tuple(pause, pause, wait, pause), { maxLength: 6 }).map((cycles) => {

@@ -6,7 +6,9 @@ import { join, relative, sep } from 'node:path';
 import { describe, it } from 'node:test';
 import { fixture, tracesDir } from '@workset/testkit';
 
-const cases = readdirSync(tracesDir(), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const cases = readdirSync(tracesDir(), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 describe('traces/', () => {
   it('has cases', () => {
@@ -22,7 +24,10 @@ describe('traces/', () => {
       const entries = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
       const present = entries.map((entry) => relative(dir, join(entry.parentPath, entry.name)));
       const captured = present.filter((path) => path !== 'provenance.json' && !path.startsWith(`golden${sep}`));
-      assert.deepEqual(captured.filter((path) => !(path in provenance.files)), []);
+      assert.deepEqual(
+        captured.filter((path) => !(path in provenance.files)),
+        [],
+      );
     });
   }
 });
@@ -33,7 +38,10 @@ describe('fixture', () => {
     t.after(() => rmSync(root, { recursive: true, force: true }));
     mkdirSync(join(root, 'x'));
     writeFileSync(join(root, 'x', 'a.txt'), 'changed');
-    writeFileSync(join(root, 'x', 'provenance.json'), JSON.stringify({ case: 'x', files: { 'a.txt': { bytes: 7, sha256: '0'.repeat(64) } } }));
+    writeFileSync(
+      join(root, 'x', 'provenance.json'),
+      JSON.stringify({ case: 'x', files: { 'a.txt': { bytes: 7, sha256: '0'.repeat(64) } } }),
+    );
     assert.throws(() => fixture('x', root).file('a.txt'), /x\/a\.txt is not the file described/);
     assert.throws(() => fixture('x', root).file('b.txt'), /does not list b\.txt/);
   });

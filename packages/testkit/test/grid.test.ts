@@ -7,32 +7,68 @@ describe('grid', () => {
   it('one column is one quantum, one row is one page', () => {
     const { frames, nPages } = grid`p0: R.W | p3: .B.`;
     assert.equal(nPages, 4);
-    assert.deepEqual(frames.map(({ t0Ns, t1Ns }) => [t0Ns / QUANTUM_NS, t1Ns / QUANTUM_NS]), [[0, 1], [1, 2], [2, 3]]);
-    assert.deepEqual(frames.map(({ touches }) => touches), [[{ page: 0, cls: 0 }], [{ page: 3, cls: 0 }, { page: 3, cls: 1 }], [{ page: 0, cls: 1 }]]);
+    assert.deepEqual(
+      frames.map(({ t0Ns, t1Ns }) => [t0Ns / QUANTUM_NS, t1Ns / QUANTUM_NS]),
+      [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+      ],
+    );
+    assert.deepEqual(
+      frames.map(({ touches }) => touches),
+      [
+        [{ page: 0, cls: 0 }],
+        [
+          { page: 3, cls: 0 },
+          { page: 3, cls: 1 },
+        ],
+        [{ page: 0, cls: 1 }],
+      ],
+    );
   });
   it('small letters are kernel touches', () => {
-    assert.deepEqual(grid`p0: rwb`.frames.map(({ touches }) => touches.map(({ cls }) => cls)), [[2], [3], [2, 3]]);
+    assert.deepEqual(
+      grid`p0: rwb`.frames.map(({ touches }) => touches.map(({ cls }) => cls)),
+      [[2], [3], [2, 3]],
+    );
   });
   it('a gap in the row of spans has no frames', () => {
     const { frames, spans } = grid`span: aa.b | p0: R.RR`;
     assert.equal(frames.length, 3);
-    assert.deepEqual(spans.map(({ label, t0Ns, t1Ns }) => [label, t0Ns / QUANTUM_NS, t1Ns / QUANTUM_NS]), [['a', 0, 2], ['b', 3, 4]]);
+    assert.deepEqual(
+      spans.map(({ label, t0Ns, t1Ns }) => [label, t0Ns / QUANTUM_NS, t1Ns / QUANTUM_NS]),
+      [
+        ['a', 0, 2],
+        ['b', 3, 4],
+      ],
+    );
   });
   it('a split column shares the interval of the one before it', () => {
     const { frames } = grid`split: .+. | p0: RWR`;
-    assert.deepEqual(frames.map(({ t0Ns }) => t0Ns / QUANTUM_NS), [0, 0, 1]);
+    assert.deepEqual(
+      frames.map(({ t0Ns }) => t0Ns / QUANTUM_NS),
+      [0, 0, 1],
+    );
   });
   it('refuses rows and symbols it does not know', () => {
     assert.throws(() => grid`p0 R`, /not a grid row/);
     assert.throws(() => grid`p0: Rz`, /not a grid symbol: "z"/);
   });
   it('prints the rows it was drawn from', () => {
-    assert.deepEqual(printGrid(grid`p0: R.Wb | p3: .B.5`).split('\n').slice(0, 2), ['p0: R.Wb', 'p3: .B.5']);
+    assert.deepEqual(
+      printGrid(grid`p0: R.Wb | p3: .B.5`)
+        .split('\n')
+        .slice(0, 2),
+      ['p0: R.Wb', 'p3: .B.5'],
+    );
   });
   it('what it prints of a random trace draws the same touches again', () => {
     fc.assert(
       fc.property(arbitraryTrace(), ({ frames, ...rest }) => {
-        const rows = printGrid({ frames, ...rest }).split('\n').filter((row) => row.startsWith('p'));
+        const rows = printGrid({ frames, ...rest })
+          .split('\n')
+          .filter((row) => row.startsWith('p'));
         const sorted = (list: typeof frames) => list.map(({ touches }) => [...touches].sort((a, b) => a.page - b.page || a.cls - b.cls));
         if (rows.length > 0) assert.deepEqual(sorted(grid(rows.join('|')).frames), sorted(frames));
       }),

@@ -23,7 +23,10 @@ describe('oracle', () => {
   it('idle-page sees pages that were there when marked', () => assert.deepEqual(reportedBy(trace, 'idle-page', 2), [[], [0]]));
   it('truth by scope and target', () => {
     const windows = windowsOf(trace, 'uffd-rwp', 2);
-    assert.deepEqual(truth(windows, 'any', 'touched'), [[0, 2], [0, 1]]);
+    assert.deepEqual(truth(windows, 'any', 'touched'), [
+      [0, 2],
+      [0, 1],
+    ]);
     assert.deepEqual(truth(windows, 'mapped', 'touched'), [[0], [0, 1]]);
     assert.deepEqual(truth(windows, 'any', 'written'), [[], [0, 1]]);
     assert.deepEqual(truth(windows, 'mapped', 'written'), [[], [0]]);
@@ -35,6 +38,9 @@ describe('oracle', () => {
       monitored: { startPage: 0, nPages: 1 },
       random: () => () => 0,
     });
-    assert.deepEqual(windows.map(({ regions }) => regions!.map(({ score }) => score)), [[3], [0]]);
+    assert.deepEqual(
+      windows.map(({ regions }) => regions!.map(({ score }) => score)),
+      [[3], [0]],
+    );
   });
 });

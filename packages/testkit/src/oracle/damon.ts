@@ -22,7 +22,12 @@ interface Region {
 /** Uniform integer in [0, n). */
 export type DrawRandom = (n: number) => number;
 
-export function* damonPaddr(world: OracleWorld, config: OracleDamonConfig, initial: { startPage: number; nPages: number }, draw: DrawRandom): Coroutine {
+export function* damonPaddr(
+  world: OracleWorld,
+  config: OracleDamonConfig,
+  initial: { startPage: number; nPages: number },
+  draw: DrawRandom,
+): Coroutine {
   const isModern = config.kernel !== '6.1';
   const limit = Math.max(1, Math.floor(initial.nPages / config.min));
   const regions: Region[] = initial.nPages === 0 ? [] : [newRegion(initial.startPage, initial.startPage + initial.nPages)];
@@ -139,7 +144,7 @@ function cutAtRandom(regions: Region[], i: number, pieces: number, draw: DrawRan
 }
 
 function splitEach(regions: Region[], pieces: number, draw: DrawRandom): void {
-  for (let i = 0; i < regions.length; ) i += cutAtRandom(regions, i, pieces, draw);
+  for (let i = 0; i < regions.length;) i += cutAtRandom(regions, i, pieces, draw);
 }
 
 function splitter61(config: OracleDamonConfig, draw: DrawRandom): (regions: Region[]) => void {
@@ -172,7 +177,8 @@ function splitter73(config: OracleDamonConfig, draw: DrawRandom): (regions: Regi
 }
 
 function report(world: OracleWorld, config: OracleDamonConfig, regions: readonly Region[], since: number, now: number): void {
-  const inside = (chosen: readonly Region[]): Set<number> => new Set(world.tracked.filter((page) => chosen.some(({ start, end }) => page >= start && page < end)));
+  const inside = (chosen: readonly Region[]): Set<number> =>
+    new Set(world.tracked.filter((page) => chosen.some(({ start, end }) => page >= start && page < end)));
   world.report({
     outerT0Ns: since,
     claimT0Ns: since,
@@ -180,6 +186,11 @@ function report(world: OracleWorld, config: OracleDamonConfig, regions: readonly
     outerT1Ns: now,
     reported: inside(regions.filter(({ nrAccesses }) => nrAccesses >= config.threshold)),
     eligible: inside(regions),
-    regions: regions.map((region) => ({ startPage: region.start, nPages: sizeOf(region), score: region.nrAccesses, ageNs: region.age * config.aggr })),
+    regions: regions.map((region) => ({
+      startPage: region.start,
+      nPages: sizeOf(region),
+      score: region.nrAccesses,
+      ageNs: region.age * config.aggr,
+    })),
   });
 }

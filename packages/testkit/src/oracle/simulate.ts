@@ -42,7 +42,12 @@ export function simulate(trace: PlainTrace, tracker: OracleTracker, tracked: rea
     const startNs = trace.frames.find(({ t0Ns }) => t0Ns >= span.t0Ns && t0Ns < span.t1Ns)?.t0Ns ?? span.t0Ns;
     memory.runUntil(startNs);
     memory.forgetMarks();
-    const world: OracleWorld = { memory, tracked, startNs, report: (report) => windows.push(score(trace, tracked, report, memory.takeCounts())) };
+    const world: OracleWorld = {
+      memory,
+      tracked,
+      startNs,
+      report: (report) => windows.push(score(trace, tracked, report, memory.takeCounts())),
+    };
     const snap = 'cycles' in tracker ? (ns: number): number => ns : (ns: number): number => snapToEdge(trace, ns);
     run(start(tracker, world, s), memory, span.t1Ns, startNs, snap);
   });

@@ -22,7 +22,13 @@ export function truthOf(trace: PlainTrace, tracked: ReadonlySet<number>, window:
   return SCOPES.flatMap((scope) => TARGETS.map((target) => truthOfKind(trace, tracked, window, scope, target)));
 }
 
-function truthOfKind(trace: PlainTrace, tracked: ReadonlySet<number>, window: OracleWindowTimes, scope: Scope, target: Target): OracleTruth {
+function truthOfKind(
+  trace: PlainTrace,
+  tracked: ReadonlySet<number>,
+  window: OracleWindowTimes,
+  scope: Scope,
+  target: Target,
+): OracleTruth {
   const truth = new Set<number>();
   const maybe = new Set<number>();
   for (const { t0Ns, t1Ns, touches } of trace.frames) {
