@@ -59,7 +59,12 @@ export async function ingestBytes(
   const source = {
     path: more.path ?? 'x.txt',
     async *chunks(): AsyncGenerator<Uint8Array> {
-      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+      // a chunk's memory may be used again: what a reader keeps it must copy
+      for (let at = 0; at < bytes.length; at += size) {
+        const chunk = Buffer.from(Uint8Array.from(bytes.subarray(at, at + size)).buffer);
+        yield chunk;
+        chunk.fill(0xaa);
+      }
     },
   };
   try {

@@ -40,7 +40,7 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
   while (size < HEADER.length + 3) {
     const next = await chunks.next();
     if (next.done === true) break;
-    opening.push(next.value.slice());
+    opening.push(new Uint8Array(next.value));
     size += next.value.length;
   }
   const head = Buffer.concat(opening);

@@ -20,7 +20,7 @@ export async function* recordBlocks(source: ByteSource, ctx: IngestContext, size
     const n = Math.floor(bytes.length / size);
     if (n > 0) yield { view: new DataView(bytes.buffer, bytes.byteOffset, n * size), n, first };
     first += n;
-    rest = bytes.slice(n * size);
+    rest = new Uint8Array(bytes.subarray(n * size));
   }
   if (rest.length > 0) {
     ctx.reject('truncated-record', `the file ends inside a record of ${size} bytes`, { byteOffset: first * size, severity: 'warning' });

@@ -21,7 +21,7 @@ export class EventTable<Kind> {
       }
     }
     const kind = this.#classify(Buffer.from(bytes.subarray(from, to)).toString('latin1'));
-    if (entries.length < 64) entries.push({ bytes: bytes.slice(from, to), kind });
+    if (entries.length < 64) entries.push({ bytes: new Uint8Array(bytes.subarray(from, to)), kind });
     return kind;
   }
 }
