@@ -1,0 +1,88 @@
+/** Signals, broken pipes, colours: the process as a good citizen. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { exitOf, scratch, start, workset } from './run-cli.ts';
+
+/** Waits until the command is at work: its unfinished output exists. */
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 600 && !condition(); i++) await sleep(50);
+  assert.ok(condition(), 'the command did not begin in 30 s');
+}
+
+for (const [signal, launcher] of [['SIGINT', false], ['SIGTERM', false], ['SIGINT', true]] as const) {
+  test(`${signal}${launcher ? ' to the launcher' : ''} during a synth: exit 130, nothing left`, async (t) => {
+    const dir = scratch(t);
+    const out = join(dir, 'long.trace');
+    const child = start(['synth', 'zipf', '--seconds', '100000', '--rate', '1e7', '-o', out], launcher);
+    const exit = exitOf(child);
+    t.after(() => child.kill('SIGKILL'));
+    await until(() => existsSync(`${out}.part`));
+    child.kill(signal);
+    assert.deepEqual(await exit, { code: 130, signal: null });
+    assert.deepEqual(readdirSync(dir), []);
+  });
+}
+
+test('SIGINT during an ingest from a pipe that never ends: exit 130, nothing left', async (t) => {
+  const dir = scratch(t);
+  const out = join(dir, 'pipe.trace');
+  const child = start(['ingest', '-', '-o', out]);
+  const exit = exitOf(child);
+  t.after(() => child.kill('SIGKILL'));
+  let line = 0;
+  child.stdin!.on('error', () => {});
+  const feed = setInterval(() => {
+    for (let i = 0; i < 200; i++, line++) {
+      // perf script -F comm,pid,cpu,time,event,addr
+      child.stdin!.write(`     redis-server  1234 [000] ${(100 + line / 1e4).toFixed(6)}: page-faults:     7f${(0x10000000 + line * 4096).toString(16)}\n`);
+    }
+  }, 10);
+  t.after(() => clearInterval(feed));
+  await until(() => existsSync(`${out}.part`));
+  child.kill('SIGINT');
+  assert.deepEqual(await exit, { code: 130, signal: null });
+  assert.deepEqual(readdirSync(dir), []);
+});
+
+test('a second SIGINT does not wait for the cleanup', async (t) => {
+  const dir = scratch(t);
+  const child = start(['ingest', '-', '-o', join(dir, 'x.trace')]);
+  const exit = exitOf(child);
+  t.after(() => child.kill('SIGKILL'));
+  // nothing is ever written to stdin: the read cannot end by itself
+  await sleep(1500);
+  child.kill('SIGINT');
+  await sleep(600);
+  child.kill('SIGINT');
+  const { code, signal } = await exit;
+  assert.ok(code === 130 || signal === 'SIGINT', `code ${code}, signal ${signal}`);
+});
+
+test('a reader that goes away is no error', async () => {
+  const child = start(['list', 'schemes', '--json']);
+  const exit = exitOf(child);
+  let stderr = '';
+  child.stderr!.on('data', (data) => (stderr += String(data)));
+  child.stdout!.destroy();
+  assert.deepEqual(await exit, { code: 0, signal: null });
+  assert.equal(stderr, '');
+});
+
+test('no colours on a pipe, with NO_COLOR, or with --no-color; colours with --color', async () => {
+  const escape = '\u001b[';
+  const args = ['list', 'uffd-rwp'];
+  assert.ok(!(await workset(args)).stdout.includes(escape));
+  assert.ok((await workset([...args, '--color'])).stdout.includes(escape));
+  assert.ok(!(await workset([...args, '--no-color'])).stdout.includes(escape));
+  assert.ok(!(await workset(args, { env: { NO_COLOR: '1' } })).stdout.includes(escape));
+});
+
+test('--quiet leaves stderr empty', async () => {
+  const { stderr, stdout } = await workset(['list', '--quiet']);
+  assert.equal(stderr, '');
+  assert.match(stdout, /uffd-rwp/);
+});
