@@ -4,6 +4,7 @@
  * A touch counts as made at the end of its frame: at time t exactly the frames with t1 <= t have been applied. What a tick that
  * cuts a frame cannot know lands in the edge sets of its window, never in truth.
  */
+import assert from 'node:assert/strict';
 import { Prng, throwIfAborted, type CostProfile, type Nanos, type PageBitmap, type ParamValues, type TraceSpan } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
 import { Truth, type FrameClock, type Window } from './claims.ts';
@@ -64,7 +65,7 @@ export interface PassSummary {
 /** Share of a quantum by which clocks may drift before a tick is taken to cut a frame. */
 const SNAP = 0.01;
 
-export function runPass(options: PassOptions): PassSummary {
+export function runPass(options: PassOptions): Promise<PassSummary> {
   return new Pass(options).run();
 }
 
@@ -78,6 +79,7 @@ class Pass implements FrameClock {
   readonly #walkers: Walker[] = [];
   #worlds = new Map<string | PassRun, World>();
   #nextRemap = 0;
+  #wakes = 0;
   #batch = -1;
   #batchRows = 0;
   #touches = 0;
@@ -86,29 +88,30 @@ class Pass implements FrameClock {
   constructor(options: PassOptions) {
     this.#options = options;
     const { space } = options;
+    assert.equal(space.frames.rowStart.length, space.frames.n + 1);
     this.memory = new StampMemory(space.info.nPages, space.info.classBits);
     this.#buffer = new Int32Array(Math.min(space.batchRows, Math.max(1, space.info.nTouches)));
     this.#runs = options.runs.map((run) => new RunState(run, this));
   }
 
-  run(): PassSummary {
+  async run(): Promise<PassSummary> {
     const spans = this.#options.spans;
     for (let s = 0; s < spans.length; s++) {
-      this.#drain(spans[s]!.t0Ns);
+      await this.#drain(spans[s]!.t0Ns);
       const start = this.#startOf(spans[s]!);
       this.#advance(start);
       this.#worlds = new Map();
       this.#samplers.clear();
       for (const run of this.#runs) run.startSpan(start, this.#options.space);
-      this.#drain(spans[s]!.t1Ns);
+      await this.#drain(spans[s]!.t1Ns);
       for (const run of this.#runs) run.endSpan();
     }
-    this.#drain(Infinity);
+    await this.#drain(Infinity);
     return { touches: this.#touches, windows: this.#runs.map((run) => run.nWindows) };
   }
 
   /** Wakes everybody in time order up to and including `until`. */
-  #drain(until: number): void {
+  async #drain(until: number): Promise<void> {
     for (;;) {
       let next = Infinity;
       for (const run of this.#runs) next = Math.min(next, run.nextNs);
@@ -117,6 +120,7 @@ class Pass implements FrameClock {
       for (const run of this.#runs) run.finishDue(next);
       for (const run of this.#runs) run.wakeDue(next);
       if (this.#truths.size > MAX_SHARED_TRUTHS) this.#truths.clear();
+      if (++this.#wakes % DRAIN_WAKES === 0) for (const { part } of this.#options.runs) await part.drain();
     }
     this.#advance(until);
   }
@@ -369,6 +373,8 @@ class RunState {
 }
 
 const PROGRESS_TOUCHES = 1 << 22;
+/** Wakes between looks at how much the parts have buffered. */
+const DRAIN_WAKES = 16;
 /** Truths kept for sharing; more only cost memory, as equal windows are reported at the same instant. */
 const MAX_SHARED_TRUTHS = 8;
 

@@ -15,6 +15,9 @@ export interface Job {
   readonly time: PlanOptions['time'];
 }
 
+/** Results a worker may hold in memory before they go to disk. */
+const BUFFERED_BYTES = 256 << 20;
+
 /** Runs the job and writes its parts. All parts of a failed job are removed. */
 export async function runJob(job: Job, signal: AbortSignal | undefined, onProgress: (touches: number) => void): Promise<{ touches: number }> {
   const trace = await openTrace(job.trace);
@@ -23,12 +26,12 @@ export async function runJob(job: Job, signal: AbortSignal | undefined, onProgre
     const space = trace.space(job.runs[0]!.space);
     const runs: PassRun[] = [];
     for (const plan of job.runs) {
-      const part = await createRunPart({ dir: job.out, runId: plan.runId, blocks: space.blocks });
+      const part = await createRunPart({ dir: job.out, runId: plan.runId, blocks: space.blocks, flushBytes: BUFFERED_BYTES / job.runs.length });
       parts.push(part);
       runs.push(passRun(trace, plan, part));
     }
     const spans = spansOf(trace, job);
-    const summary = runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, signal, onProgress });
+    const summary = await runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, signal, onProgress });
     for (let i = 0; i < parts.length; i++) await parts[i]!.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
     return { touches: summary.touches };
   } catch (error) {

@@ -158,4 +158,30 @@ describe('engine and oracle agree on DAMON, region for region', () => {
       );
     });
   }
+
+  it('with as many regions as allowed, each of another heat', async () => {
+    const params = fc.record({
+      samples: fc.integer({ min: 3, max: 12 }),
+      max: fc.integer({ min: 3, max: 12 }),
+      kernel: fc.constantFrom('6.1', '7.3'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat({ max: 12 }), { minLength: 20, maxLength: 20 }), params, async (heats, { samples, max, kernel }) => {
+        const trace = heatTrace(heats, samples, 8);
+        const config = { sample: QUANTUM_NS, aggr: samples * QUANTUM_NS, min: 3, max, threshold: 1, kernel };
+        const scheme = 'damon-paddr';
+        const [part] = await runEngine(trace, [{ scheme, params: { ...config, end: heats.length * 4096 } }]);
+        const monitored = { startPage: 0, nPages: heats.length };
+        assertSame(trace, printEngine(trace, part!), printOracle(simulate(trace, { scheme, config, monitored, random: randomOf(scheme) })));
+      }),
+      RUNS,
+    );
+  });
 });
+
+/** Page i is read in the first heats[i] quanta of every aggregation. */
+function heatTrace(heats: readonly number[], samples: number, nAggregations: number): PlainTrace {
+  const rowOf = (heat: number): string =>
+    ('R'.repeat(Math.min(heat, samples)) + '.'.repeat(Math.max(0, samples - heat))).repeat(nAggregations);
+  return grid(heats.map((heat, page) => `p${page}: ${rowOf(heat)}`).join('|'));
+}

@@ -134,7 +134,7 @@ class ColumnSpaceReader implements SpaceReader {
       n: frames.rows,
       t0Ns: frames.numbers('t0_ns'),
       t1Ns: frames.numbers('t1_ns'),
-      rowStart: frames.numbers('row_start'),
+      rowStart: withEnd(frames.numbers('row_start'), info.nTouches),
       nAccesses: frames.numbers('n_accesses'),
       span: frames.int32('span'),
     };
@@ -184,4 +184,12 @@ class ColumnSpaceReader implements SpaceReader {
   #fail(message: string, byteOffset: number): never {
     throw new TraceFormatError(message, { file: this.#file, byteOffset }, INGEST_AGAIN);
   }
+}
+
+/** The starts of all frames and, last, the end of the last one. */
+function withEnd(starts: Float64Array, end: number): Float64Array {
+  const all = new Float64Array(starts.length + 1);
+  all.set(starts);
+  all[starts.length] = end;
+  return all;
 }

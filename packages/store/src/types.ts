@@ -74,7 +74,7 @@ export interface TraceWriter {
   abort(): Promise<void>;
 }
 
-/** Frames of one space as columns; frame f holds rows rowStart[f] .. rowStart[f+1]-1. */
+/** Frames of one space as columns; frame f holds rows rowStart[f] .. rowStart[f+1]-1, so rowStart has n + 1 entries. */
 export interface FrameColumns {
   readonly n: number;
   readonly t0Ns: Float64Array;

@@ -91,7 +91,7 @@ test('frames longer than a batch are split over full batches and renumbered acro
   const trace = await openTrace(out);
   const { info, nBatches, frames, batchRows } = trace.space('gpa');
   assert.deepEqual([nBatches, batchRows, info.nTouches, info.nAccesses], [2, 1 << 20, n + 3, n + 99]);
-  assert.deepEqual([...frames.rowStart], [0, n]);
+  assert.deepEqual([...frames.rowStart], [0, n, n + 3]);
   const [first, second] = framesOf(trace, 'gpa');
   assert.deepEqual(Uint32Array.from(first!.pages), pages);
   assert.ok(first!.classes.every((cls) => cls === 1));
