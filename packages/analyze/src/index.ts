@@ -9,3 +9,6 @@ export type { ViewColumn, ViewSpec } from './views/view.ts';
 export { LATE_MACROS, MACROS } from './views/macros.ts';
 export type { MacroSpec } from './views/macros.ts';
 export * from './format/format.ts';
+export { measure, METRICS } from './metrics/registry.ts';
+export type { MetricId } from './metrics/registry.ts';
+export type { Metric, MetricQuery } from './metrics/metric.ts';

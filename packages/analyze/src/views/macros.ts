@@ -35,6 +35,24 @@ export const MACROS: readonly MacroSpec[] = [
     `list_sort(list_where([chunk * 65536 + (i // 8) * 8 + 7 - i % 8 for i in range(65536)],
               [c = '1' for c in string_split(bits::BIT::VARCHAR, '')]))`,
   ),
+  scalar(
+    'pages_below',
+    'bits, n',
+    'pages of a page-set chunk with an index in the byte of n, below n (used by pages_in)',
+    `bit_count((bits[n // 8 + 1 : n // 8 + 1] || '\\x00'::BLOB)[1:1]::BIT::INTEGER & ((1 << (n % 8)::INTEGER) - 1))`,
+  ),
+  scalar(
+    'pages_in',
+    'bits, lo, hi',
+    'number of pages of a page-set chunk with an index in [lo, hi), 0 <= lo <= hi <= 65536',
+    `bit_count((bits[lo // 8 + 1 : hi // 8] || '\\x00'::BLOB)::BIT) + pages_below(bits, hi) - pages_below(bits, lo)`,
+  ),
+  scalar(
+    'discount_sum',
+    'k',
+    'sum of 1/log2(rank + 1) over the ranks 1..k',
+    `coalesce(list_sum([1 / log2(i + 1) for i in range(1, k::BIGINT + 1)]), 0)`,
+  ),
   table(
     'heatmap',
     `run, nt, na, set_kind := 'reported', set_scope := ''`,

@@ -4,6 +4,7 @@ import { agreement, agreementWindows, fidelity } from './agreement.ts';
 import { coldTail } from './cold-tail.ts';
 import { diag } from './diag.ts';
 import { idleSnapshots, uffdCycles } from './observed.ts';
+import { regionTruth } from './region-truth.ts';
 import { damonSnapshots, regionHeat } from './regions.ts';
 import { pareto, scoreAll, scoreBest, scoreSummary } from './score-all.ts';
 import { setSizes } from './set-sizes.ts';
@@ -23,6 +24,7 @@ export const VIEWS = defineRegistry('view', [
   agreement,
   fidelity,
   regionHeat,
+  regionTruth,
   damonSnapshots,
   idleSnapshots,
   uffdCycles,
