@@ -122,3 +122,12 @@ export function colorOf(family: string, theme: Theme): string {
   const { color } = styleOf(family);
   return theme === DARK ? (SERIES_DARK[color] ?? color) : color;
 }
+
+/** 1, 2, 5 times powers of ten within [low, high], for logarithmic axes. */
+export function durationTicks(low: number, high: number): number[] {
+  const decades = Math.log10(high / low);
+  const steps = decades < 2 ? [1, 2, 5] : [1];
+  const ticks: number[] = [];
+  for (let e = Math.floor(Math.log10(low)); 10 ** e <= high; e++) ticks.push(...steps.map((step) => step * 10 ** e));
+  return ticks.filter((tick) => tick >= low && tick <= high);
+}

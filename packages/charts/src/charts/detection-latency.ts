@@ -3,9 +3,8 @@ import type { Chart } from '../chart.ts';
 import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { labelsOf, seriesEncodings } from '../series.ts';
-import { DURATION_LABEL } from '../style.ts';
+import { DURATION_LABEL, durationTicks } from '../style.ts';
 import { num, quote, text } from '../values.ts';
-import { durationTicks } from './precision-recall-by-interval.ts';
 
 export const detectionLatency: Chart<'detection-latency'> = {
   descriptor: {

@@ -15,34 +15,39 @@ export const fidelityChart: Chart<'fidelity'> = {
     advice: 'workset replay TRACE -o DIR on a trace that carries a real report (workset info TRACE lists its streams)',
   },
 
-  /** Runs of one scheme that share a stream share its windows. */
+  /** A model that follows the schedule of the real report is preferred to one with a schedule of its own. Each window of a real report, with the window of its model that overlaps it most (at least half of both). */
   sql(ctx) {
     return `WITH pair AS (
-  SELECT o.run_id AS observed, s.run_id AS simulated, o.stream, s.scheme FROM runs o JOIN runs s ON s.trace_id = o.trace_id AND s.stream = o.stream AND 'observed:' || s.scheme = o.scheme
+  SELECT o.run_id AS observed, s.run_id AS simulated, o.stream, s.scheme, s.stream IS NOT NULL AS follows
+  FROM runs o JOIN runs s ON s.trace_id = o.trace_id AND s.space = o.space AND 'observed:' || s.scheme = o.scheme AND (s.stream = o.stream OR s.stream IS NULL)
   WHERE o.kind = 'observed' AND s.kind = 'simulated' AND ${runFilter(ctx, 'o.run_id')} AND ${runFilter(ctx, 's.run_id')}
+  QUALIFY follows OR NOT bool_or(follows) OVER (PARTITION BY o.run_id)
 ), both_w AS (
-  SELECT p.*, w.w, w.claim_t1_ns / 1e9 AS t_s FROM pair p JOIN windows w ON w.run_id = p.observed JOIN windows v ON v.run_id = p.simulated AND v.w = w.w AND abs(v.claim_t1_ns - w.claim_t1_ns) < 1000000 WHERE NOT w.warmup AND NOT v.warmup
-), a AS (SELECT b.observed, b.simulated, b.w, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN page_sets s ON s.run_id = b.observed AND s.w = b.w AND s.kind = 'reported'),
-m AS (SELECT b.observed, b.simulated, b.w, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN page_sets s ON s.run_id = b.simulated AND s.w = b.w AND s.kind = 'reported'),
+  SELECT p.*, x.w AS wo, y.w AS ws, x.claim_t1_ns / 1e9 AS t_s, least(x.claim_t1_ns, y.claim_t1_ns) - greatest(x.claim_t0_ns, y.claim_t0_ns) AS overlap_ns
+  FROM pair p JOIN windows x ON x.run_id = p.observed JOIN windows y ON y.run_id = p.simulated AND y.claim_t0_ns < x.claim_t1_ns AND y.claim_t1_ns > x.claim_t0_ns
+  WHERE NOT x.warmup AND NOT y.warmup AND 2 * overlap_ns >= x.claim_t1_ns - x.claim_t0_ns AND 2 * overlap_ns >= y.claim_t1_ns - y.claim_t0_ns
+  QUALIFY row_number() OVER (PARTITION BY p.observed, p.simulated, x.w ORDER BY overlap_ns DESC, y.w) = 1
+), a AS (SELECT b.observed, b.simulated, b.wo, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN page_sets s ON s.run_id = b.observed AND s.w = b.wo AND s.kind = 'reported'),
+m AS (SELECT b.observed, b.simulated, b.wo, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN page_sets s ON s.run_id = b.simulated AND s.w = b.ws AND s.kind = 'reported'),
 c AS (
-  SELECT observed, simulated, w, sum(CASE WHEN a.bits IS NULL OR m.bits IS NULL THEN 0 ELSE bit_count(a.bits & m.bits) END) AS both_n, sum(coalesce(bit_count(a.bits), 0)) AS kernel, sum(coalesce(bit_count(m.bits), 0)) AS model
-  FROM a FULL JOIN m USING (observed, simulated, w, chunk) GROUP BY observed, simulated, w
+  SELECT observed, simulated, wo, sum(CASE WHEN a.bits IS NULL OR m.bits IS NULL THEN 0 ELSE bit_count(a.bits & m.bits) END) AS both_n, sum(coalesce(bit_count(a.bits), 0)) AS kernel, sum(coalesce(bit_count(m.bits), 0)) AS model
+  FROM a FULL JOIN m USING (observed, simulated, wo, chunk) GROUP BY observed, simulated, wo
 )
-SELECT b.simulated AS run_id, b.stream, b.scheme, b.t_s, coalesce(c.both_n / nullif(kernel + model - both_n, 0), 1) AS jaccard, kernel AS kernel_pages, model AS model_pages
-FROM both_w b LEFT JOIN c USING (observed, simulated, w) ORDER BY b.scheme, b.stream, b.simulated, b.t_s`;
+SELECT b.simulated AS run_id, b.stream, b.scheme, b.follows, b.t_s, coalesce(both_n, 0) AS both_pages, coalesce(c.both_n / nullif(kernel + model - both_n, 0), 1) AS jaccard, coalesce(kernel, 0) AS kernel_pages, coalesce(model, 0) AS model_pages
+FROM both_w b LEFT JOIN c USING (observed, simulated, wo) ORDER BY b.scheme, b.stream, b.simulated, b.t_s`;
   },
 
   spec(rows, ctx) {
     const groups = [...groupBy(rows, (row) => `${text(row, 'scheme')} ${text(row, 'stream')}`)];
     const times = rows.map((row) => num(row, 't_s'));
-    const domain = [Math.min(...times), Math.max(...times, Math.min(...times) + 0.001)];
+    const domain = [0, Math.max(...times, 0.001)];
     return framed(fidelityChart, ctx, {
-      reading: 'Jaccard of the simulated and the real report, per window: 1 = the same pages. Same windows, same parameters; one panel per real report.',
+      reading: 'Jaccard of the simulated and the real report, per window: 1 = the same pages. Windows are matched by overlap; one panel per real report. A star marks a model that does not follow the schedule of the report.',
       without: ['cost', 'scope'],
     }, panels(groups.map(([title, list]) => {
       const color = colorOf(text(list[0]!, 'scheme'), ctx.theme);
       return {
-        title, color,
+        title: list[0]!['follows'] === true ? title : `${title} *`, color,
         data: list.map((row) => ({ t: num(row, 't_s'), j: num(row, 'jaccard'), r: text(row, 'run_id') })),
         view: {
           mark: { type: 'line', color, strokeDash: styleOf(text(list[0]!, 'scheme')).dash, point: { size: 14, color }, aria: false },

@@ -48,10 +48,12 @@ FROM point a ORDER BY run_id`;
     };
     const shape = { field: 'scheme', type: 'nominal', title: null, scale: { domain: runs.map((run) => run.label), range: runs.map((run) => styleOf(run.family).shape) } };
     const labels = new Map(runs.map((run) => [run.runId, run.label]));
+    const notes = new Map(runs.map((run) => [run.runId, run.variant.slice(run.family.length).trim().replaceAll(/[[\]]/g, '')]));
     const width = Math.floor((ctx.width - 300) / 2);
     const side = (field: string, best: string, title: string, first: boolean): Spec => {
-      const data = rows.map((row) => ({ x: num(row, field) * 100, y: num(row, 'f1'), scheme: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), best: row[best] === true }));
       const axis = costAxis(rows, field);
+      const noted = joinNotes(rows, notes, (row) => [axis.place(num(row, field) * 100) * width, num(row, 'f1') * 260]);
+      const data = rows.map((row) => ({ x: num(row, field) * 100, y: num(row, 'f1'), scheme: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), note: noted.get(text(row, 'run_id')) ?? '', best: row[best] === true }));
       const x = { field: 'x', type: 'quantitative', title, scale: axis.scale, axis: { values: axis.ticks, labelExpr: "format(datum.value, '.3~g') + '%'" } };
       const y = { field: 'y', type: 'quantitative', title: first ? 'F1 (0 to 1)' : null, scale: { domain: [0, 1.02], nice: false }, axis: { values: [0, 0.2, 0.4, 0.6, 0.8, 1] } };
       return {
@@ -59,6 +61,7 @@ FROM point a ORDER BY run_id`;
         layer: [
           { transform: [{ filter: 'datum.best' }], mark: { type: 'line', interpolate: 'step-after', color: ctx.theme.muted, strokeWidth: 1, strokeDash: [2, 2], aria: false }, encoding: { x, y, order: { field: 'x', type: 'quantitative' } } },
           { mark: { type: 'point', filled: true, size: 90, opacity: 0.9, stroke: ctx.theme.background, strokeWidth: 0.6 }, encoding: { x, y, color, shape } },
+          { transform: [{ filter: "datum.note !== ''" }], mark: { type: 'text', align: 'left', dx: 7, dy: 9, fontSize: 9, color: ctx.theme.muted, aria: false }, encoding: { x, y, text: { field: 'note' } } },
         ],
       };
     };
@@ -75,7 +78,7 @@ FROM point a ORDER BY run_id`;
 };
 
 /** Costs span decades and may be 0: symmetric log, linear below the smallest cost. */
-function costAxis(rows: readonly DataRow[], field: string): { scale: Spec; ticks: number[] } {
+function costAxis(rows: readonly DataRow[], field: string): { scale: Spec; ticks: number[]; place: (value: number) => number } {
   const values = rows.map((row) => num(row, field) * 100).filter((value) => Number.isFinite(value) && value > 0);
   const max = values.reduce((a, b) => Math.max(a, b), 1e-3);
   const min = values.reduce((a, b) => Math.min(a, b), max);
@@ -83,5 +86,25 @@ function costAxis(rows: readonly DataRow[], field: string): { scale: Spec; ticks
   const steps = Math.log10(max) - low < 2 ? [1, 2, 5] : [1];
   const ticks = [0];
   for (let e = low; 10 ** e <= max * 3; e++) ticks.push(...steps.map((step) => Number((step * 10 ** e).toPrecision(1))));
-  return { scale: { type: 'symlog', constant: 10 ** low, domain: [0, max * 1.4], nice: false }, ticks: ticks.filter((tick) => tick <= max * 1.4) };
+  return {
+    scale: { type: 'symlog', constant: 10 ** low, domain: [0, max * 1.4], nice: false },
+    ticks: ticks.filter((tick) => tick <= max * 1.4),
+    place: (value) => Math.log1p(value / 10 ** low) / Math.log1p((max * 1.4) / 10 ** low),
+  };
+}
+
+/** Points that lie together share one note, so that notes do not overprint. @param at px */
+function joinNotes(rows: readonly DataRow[], notes: ReadonlyMap<string, string>, at: (row: DataRow) => readonly [number, number]): ReadonlyMap<string, string> {
+  const joined = new Map<string, string>();
+  const placed: { id: string; x: number; y: number }[] = [];
+  for (const row of rows) {
+    const id = text(row, 'run_id');
+    const note = notes.get(id) ?? '';
+    const [x, y] = at(row);
+    const near = note === '' ? undefined : placed.find((other) => Math.abs(other.x - x) < 45 && Math.abs(other.y - y) < 11);
+    if (near === undefined) joined.set(id, note);
+    else joined.set(near.id, `${joined.get(near.id)}, ${note}`);
+    if (near === undefined && note !== '') placed.push({ id, x, y });
+  }
+  return joined;
 }

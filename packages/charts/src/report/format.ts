@@ -16,6 +16,13 @@ export function unknown(): Markup {
   return html`<span class="na" title="unknown or not applicable">n/a</span>`;
 }
 
+/** A path by its last two parts; the whole is the tooltip. */
+export const pathColumn = (key: string, title: string): Column => ({
+  key,
+  title,
+  cell: (row) => html`<code title="${text(row, key)}">${text(row, key).split('/').slice(-2).join('/')}</code>`,
+});
+
 export interface Column {
   readonly key: string;
   readonly title: string;

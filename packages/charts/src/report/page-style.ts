@@ -7,7 +7,7 @@ export const PAGE_STYLE = `
 :root[data-theme=dark]{color-scheme:dark;--bg:#14171a;--fg:#e7e9ec;--dim:#a2a9b2;--line:#343a41;--soft:#1d2125;--link:#7fbcf0;--warn:#f0a868;${colorVariables('dark')}}
 *{box-sizing:border-box}
 html{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,"Segoe UI","DejaVu Sans",Verdana,sans-serif;-webkit-text-size-adjust:100%}
-body{max-width:66rem;margin:0 auto;padding:1.25rem 1.25rem 4rem}
+body{max-width:70rem;margin:0 auto;padding:1.25rem 1.25rem 4rem}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .25rem;text-wrap:balance}
 h2{font-size:1.15rem;margin:2.4rem 0 .6rem;padding-top:.7rem;border-top:1px solid var(--line)}
 h3{font-size:1rem;margin:1.4rem 0 .4rem}
@@ -38,7 +38,8 @@ tbody tr{border-bottom:1px solid var(--line)}
 tbody th{white-space:nowrap}
 .wide{min-width:18rem}
 td{white-space:nowrap}td.wide{white-space:normal}
-.n{text-align:right;white-space:nowrap;padding-left:.4rem}
+.n{text-align:right;white-space:nowrap;padding-left:.2rem}
+thead th.n{white-space:normal;max-width:6.5rem}
 .unit{display:block;font-weight:400;font-size:.92em}
 abbr{text-decoration:underline dotted var(--dim);text-underline-offset:3px;cursor:help}
 .na{color:var(--dim)}
@@ -51,6 +52,7 @@ figcaption{margin-bottom:.4rem}
 figure.chart svg{display:block;height:auto}
 .chart svg text{font-family:system-ui,-apple-system,"Segoe UI","DejaVu Sans",Verdana,sans-serif;font-variant-numeric:tabular-nums}
 .figure{margin:.8rem 0 1.2rem}
+details{margin:.3rem 0}
 details.behind{font-size:.85rem;margin:.2rem 0}
 summary{cursor:pointer;color:var(--dim);width:max-content}
 pre{background:var(--soft);border:1px solid var(--line);border-radius:4px;padding:.5rem .7rem;overflow:auto;max-height:24rem;white-space:pre}
@@ -61,7 +63,7 @@ footer{margin-top:3rem;padding-top:.7rem;border-top:1px solid var(--line);color:
 @page{margin:14mm}
 :root,:root[data-theme=dark]{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--soft:#fff;--link:#000;--warn:#000;${colorVariables('light')}}
 html{font-size:10pt}body{max-width:none;padding:0}
-button,nav,.skip,details.behind{display:none}
+button,nav,.skip,details{display:none}
 h2{break-after:avoid}figure.chart,tr,.figure{break-inside:avoid}.scroll{overflow:visible}
 figure.chart svg{max-width:100%}a{text-decoration:none}
 }

@@ -17,16 +17,27 @@ export const cost: BuildSection = async (report) => {
     id: 'cost',
     title: 'At what cost',
     body: html`${await perTrace(report, (trace) => chartFigure(report, 'pareto', { trace }))}
-${await queryFigure(report, countsSql(report), (result) => table(
-      'Operations counted, and priced by the cost profile of the run. The counts are the model’s facts; the prices are an assumption that you can replace.',
-      columns(report, several),
-      result.rows,
-      several ? 3 : 2,
-    ))}`,
+${await queryFigure(report, totalsSql(report), (result) => table('What each run cost, priced by the cost profile. The prices are an assumption that you can replace; the counts below are not.', totals(report, several), result.rows))}
+<details><summary>Operations counted, per run</summary>
+${await queryFigure(report, countsSql(report), (result) => table('Operations counted by the model, and their price', operations(report, several), result.rows))}
+</details>`,
   };
 };
 
-function columns(report: ReportState, several: boolean): Column[] {
+function totals(report: ReportState, several: boolean): Column[] {
+  return [
+    { key: 'run_id', title: 'Tracking scheme', cell: (row) => runName(report, row) },
+    ...(several ? [textColumn('trace', 'Trace')] : []),
+    countColumn('n', 'Operations', 'count'),
+    durationColumn('vcpu_ns', 'vCPU stall', 'stall inflicted on the workload'),
+    percentColumn('overhead', 'of run time', 'vCPU stall over run time × vCPUs'),
+    durationColumn('tracker_ns', 'Tracker CPU', 'CPU time spent by the tracker'),
+    percentColumn('tracker', 'of one CPU', 'tracker CPU time over run time'),
+    textColumn('cost_profile', 'Cost profile'),
+  ];
+}
+
+function operations(report: ReportState, several: boolean): Column[] {
   return [
     { key: 'run_id', title: 'Tracking scheme', cell: (row) => runName(report, row) },
     ...(several ? [textColumn('trace', 'Trace')] : []),
@@ -43,6 +54,12 @@ function columns(report: ReportState, several: boolean): Column[] {
 function operation(op: string): ReturnType<typeof html> {
   const help = Object.hasOwn(COST_OPS, op) ? COST_OPS[op as keyof typeof COST_OPS] : undefined;
   return help === undefined ? html`<code>${op}</code>` : html`<abbr title="${help}"><code>${op}</code></abbr>`;
+}
+
+function totalsSql(report: ReportState): string {
+  return `SELECT c.run_id, r.trace, sum(c.count) AS n, sum(c.vcpu_ns) AS vcpu_ns, sum(c.vcpu_ns) / any_value(r.duration_ns * r.vcpus) AS overhead,
+  sum(c.tracker_ns) AS tracker_ns, sum(c.tracker_ns) / any_value(r.duration_ns) AS tracker, any_value(r.cost_profile) AS cost_profile
+FROM costs c JOIN runs r USING (run_id) WHERE ${allRunFilter(report.all, 'c.run_id')} GROUP BY c.run_id, r.trace, r.scheme, r.stream ORDER BY r.trace, r.scheme, r.stream NULLS FIRST, c.run_id`;
 }
 
 function countsSql(report: ReportState): string {

@@ -1,54 +1,72 @@
-/** Does the model predict the real kernel, and do real trackers agree? */
-import { chartFigure, queryFigure } from '../figure.ts';
-import { numberColumn, significant, textColumn } from '../format.ts';
-import type { Column } from '../format.ts';
+/** Does the model predict the real kernel, and, where nothing is the truth, do real trackers agree? */
 import type { QueryResult } from '../../chart.ts';
+import { fidelityChart } from '../../charts/fidelity.ts';
+import { chartFigure, queryFigure } from '../figure.ts';
+import { countColumn, numberColumn, ratioColumn, signedPercentColumn, significant, textColumn } from '../format.ts';
+import type { Column } from '../format.ts';
 import { html } from '../html.ts';
 import type { Child, Markup } from '../html.ts';
-import { perTrace } from '../section.ts';
+import { perTrace, runName } from '../section.ts';
 import type { BuildSection, ReportState } from '../section.ts';
 import { table } from '../table.ts';
 
-const VIEWS = [
-  ['fidelity', 'Simulated reports against the kernel’s own, over the same windows and with the same parameters'],
-  ['agreement', 'Agreement between trackers: how alike their reports are. This is not accuracy'],
-] as const;
+export const fidelity: BuildSection = async (report) => ({
+  id: 'fidelity',
+  title: 'Fidelity: model against kernel',
+  body: html`${await modelAgainstKernel(report)}${await agreement(report)}`,
+});
 
-export const fidelity: BuildSection = async (report) => {
-  const parts: Child[] = [];
-  await perTrace(report, async (trace) => {
+async function modelAgainstKernel(report: ReportState): Promise<Child> {
+  let empty = true;
+  const charts = await perTrace(report, async (trace) => {
     const figure = await chartFigure(report, 'fidelity', { trace }, true);
-    if (figure !== null) parts.push(figure);
+    if (figure !== null) empty = false;
     return figure;
   });
-  for (const [view, caption] of VIEWS) {
-    if (!report.tables.has(view) || (view === 'agreement' && parts.length > 0)) continue;
-    const figure = await viewFigure(report, view, caption);
-    if (figure !== null) parts.push(figure);
-  }
-  if (parts.length === 0) {
-    const nObserved = report.all.allRuns.filter((run) => run.kind === 'observed').length;
-    const why = nObserved === 0 ? 'no real report was captured' : 'no simulated run follows the schedule of a real report';
-    parts.push(html`<p>Not measured: ${why}, so these results cannot say how close the model is to the kernel.</p>`);
-  }
-  return { id: 'fidelity', title: 'Fidelity: model against kernel', body: html`${parts}` };
-};
-
-async function viewFigure(report: ReportState, view: string, caption: string): Promise<Markup | null> {
-  let empty = false;
-  const figure = await queryFigure(report, `SELECT * FROM ${view} LIMIT 200`, (result) => {
-    empty = result.rows.length === 0;
-    return empty ? null : plainTable(caption, result);
-  });
-  return empty ? null : figure;
+  if (!empty) return html`${charts}${await queryFigure(report, pairsSql(report), (result) => pairTable(report, result))}`;
+  const nObserved = report.all.allRuns.filter((run) => run.kind === 'observed').length;
+  const why = nObserved === 0 ? 'no real report was captured' : 'no simulated run can be laid beside a real report of the same scheme';
+  return html`<p>Not measured: ${why}, so these results cannot say how close the model is to the kernel.</p>`;
 }
 
-/** A table of whatever columns a view has. */
-function plainTable(caption: string, result: QueryResult): Child {
-  const columns: Column[] = result.columns.map(({ name }) => {
+function pairsSql(report: ReportState): string {
+  return `SELECT run_id, any_value(r.trace) AS trace, p.stream, CASE WHEN p.follows THEN 'as the report' ELSE 'its own' END AS schedule, count(*) AS n_windows, avg(jaccard) AS jaccard_mean, min(jaccard) AS jaccard_min,
+  coalesce(sum(both_pages) / nullif(sum(kernel_pages + model_pages - both_pages), 0), 1) AS jaccard_micro, sum(kernel_pages) / count(*) AS kernel_pages, sum(model_pages) / count(*) AS model_pages,
+  (sum(model_pages) - sum(kernel_pages)) / nullif(sum(kernel_pages), 0) AS size_error
+FROM (
+${fidelityChart.sql({ ...report.all, runs: report.all.allRuns })}
+) p JOIN runs r USING (run_id) GROUP BY run_id, p.stream, p.follows ORDER BY trace, p.stream, run_id`;
+}
+
+function pairTable(report: ReportState, result: QueryResult): Child {
+  const columns: Column[] = [
+    { key: 'run_id', title: 'Model', cell: (row) => runName(report, row) },
+    ...(report.all.traces.length > 1 ? [textColumn('trace', 'Trace')] : []),
+    textColumn('stream', 'Real report'),
+    textColumn('schedule', 'Schedule'),
+    countColumn('n_windows', 'Windows', 'count', 'windows of the report that a window of the model covers by half or more'),
+    ratioColumn('jaccard_mean', 'Jaccard, mean', 'over windows'),
+    ratioColumn('jaccard_min', 'Jaccard, worst'),
+    ratioColumn('jaccard_micro', 'Jaccard, micro', 'of the page sums'),
+    countColumn('kernel_pages', 'Kernel', 'pages per window'),
+    countColumn('model_pages', 'Model', 'pages per window'),
+    signedPercentColumn('size_error', 'Size, model − kernel', 'over the kernel’s'),
+  ];
+  return table('Simulated reports against the kernel’s own. Neither is the truth here: this says how far the model may be trusted, not who is right.', columns, result.rows);
+}
+
+/** Only where no accesses were recorded: elsewhere truth is the better judge. */
+async function agreement(report: ReportState): Promise<Markup | null> {
+  const observedOnly = report.all.allRuns.length > 0 && report.all.allRuns.every((run) => run.truth === 'observed');
+  if (!observedOnly || !report.tables.has('agreement')) return null;
+  return queryFigure(report, 'SELECT * FROM agreement LIMIT 200', (result) => result.rows.length > 0 && table('Agreement between trackers: how alike their reports are. This is not accuracy', columnsOf(result), result.rows));
+}
+
+/** Columns for whatever a view has. */
+function columnsOf(result: QueryResult): Column[] {
+  return result.columns.map(({ name }) => {
     const numeric = result.rows.some((row) => typeof row[name] === 'number' || typeof row[name] === 'bigint');
     const title = name.replaceAll('_', ' ');
     return numeric ? numberColumn(name, title, '', (n) => (Number.isInteger(n) ? String(n) : significant(n))) : textColumn(name, title);
   });
-  return table(caption, columns, result.rows);
 }

@@ -1,6 +1,6 @@
 /** Input files, losses, diagnostics, and every run with its parameters. */
 import { queryFigure } from '../figure.ts';
-import { bytesColumn, codeColumn, countColumn, textColumn, wideColumn } from '../format.ts';
+import { bytesColumn, codeColumn, countColumn, pathColumn, textColumn, wideColumn } from '../format.ts';
 import type { Column } from '../format.ts';
 import { html } from '../html.ts';
 import type { Child } from '../html.ts';
@@ -9,12 +9,12 @@ import { table } from '../table.ts';
 import { text } from '../../values.ts';
 
 const INPUT: readonly Column[] = [
-  codeColumn('path', 'File'), textColumn('format', 'Format'), textColumn('truth', 'Truth'), textColumn('space', 'Space'), textColumn('clock', 'Clock'),
+  pathColumn('path', 'File'), textColumn('format', 'Format'), textColumn('truth', 'Truth'), textColumn('space', 'Space'), textColumn('clock', 'Clock'),
   bytesColumn('size_bytes', 'Size'), countColumn('n_events', 'Kept', 'records'), countColumn('n_lost', 'Lost', 'records', 'what the capture tool says it lost; n/a = it does not say'),
   countColumn('n_rejected', 'Rejected', 'records', 'refused by the reader: see diagnostics'), bytesColumn('page_bytes', 'Page'), { key: 'sha256', title: 'sha256', cell: (row) => html`<code title="${text(row, 'sha256')}">${text(row, 'sha256').slice(0, 12)}…</code>` },
 ];
 const DIAGNOSTICS: readonly Column[] = [
-  textColumn('severity', 'Severity'), codeColumn('code', 'Code'), countColumn('n', 'Count', 'times'), codeColumn('path', 'File'),
+  textColumn('severity', 'Severity'), codeColumn('code', 'Code'), countColumn('n', 'Count', 'times'), pathColumn('path', 'File'),
   countColumn('line', 'First line', 'line'), countColumn('byte_offset', 'First offset', 'bytes'), wideColumn('message', 'Meaning'),
 ];
 const RUNS: readonly Column[] = [

@@ -24,7 +24,7 @@ ${await perTrace(report, (trace) => chartFigure(report, 'wss-distribution', { tr
 };
 
 function scoresSql(report: ReportState): string {
-  const one = (scope: 'any' | 'mapped'): string => `SELECT '${scope}' AS scope, m.*, r.trace, r.truth AS grade FROM (
+  const one = (scope: 'any' | 'mapped'): string => `SELECT '${scope}' AS scope, m.*, r.trace, r.space, r.truth AS grade FROM (
   ${microScoresSql({ ...report.all, scope }, true)}
 ) m JOIN runs r USING (run_id)`;
   return `${one('any')}\nUNION ALL\n${one('mapped')}\nORDER BY scope, trace, f1 DESC NULLS LAST, run_id`;
@@ -37,6 +37,7 @@ function scoreTable(report: ReportState, result: QueryResult): Child {
   const columns: Column[] = [
     { key: 'run_id', title: 'Tracking scheme', cell: (row) => runName(report, row) },
     ...(report.all.traces.length > 1 ? [textColumn('trace', 'Trace')] : []),
+    ...(new Set(report.all.allRuns.map((run) => run.space)).size > 1 ? [textColumn('space', 'Space')] : []),
     textColumn('grade', 'Truth'),
     textColumn('scope', 'Scope'),
     countColumn('n_windows', 'Windows', 'count'),
@@ -56,9 +57,10 @@ function scoreTable(report: ReportState, result: QueryResult): Child {
 /** Schemes in order of their best F1; the real report follows its model. */
 function modelBesideKernel<T extends Readonly<Record<string, unknown>>>(report: ReportState, rows: readonly (T & QueryResult['rows'][number])[]): T[] {
   const groups = groupBy(rows, (row) => `${text(row, 'scope')}\0${text(row, 'trace')}\0${runOf(report, row)?.family ?? ''}`);
+  const place = (row: QueryResult['rows'][number]): number => report.all.allRuns.findIndex((run) => run.runId === text(row, 'run_id'));
   const order = (row: QueryResult['rows'][number]): string => `${text(row, 'scope')}\0${text(row, 'trace')}`;
   const best = (group: readonly (T & QueryResult['rows'][number])[]): number => Math.max(...group.map((row) => num(row, 'f1') || 0));
   return [...groups.values()]
     .sort((a, b) => order(a[0]!).localeCompare(order(b[0]!), 'en') || best(b) - best(a))
-    .flatMap((group) => group.sort((a, b) => Number(runOf(report, a)?.kind === 'observed') - Number(runOf(report, b)?.kind === 'observed')));
+    .flatMap((group) => group.sort((a, b) => place(a) - place(b)));
 }
