@@ -12,3 +12,7 @@ export * from './format/format.ts';
 export { measure, METRICS } from './metrics/registry.ts';
 export type { MetricId } from './metrics/registry.ts';
 export type { Metric, MetricQuery } from './metrics/metric.ts';
+export { blockBootstrap } from './stats/block-bootstrap.ts';
+export type { BootstrapOptions, Interval } from './stats/block-bootstrap.ts';
+export { INTERVAL_METRICS, scoreIntervals } from './stats/score-intervals.ts';
+export type { IntervalMetric, ScoreInterval } from './stats/score-intervals.ts';
