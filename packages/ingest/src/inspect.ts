@@ -1,8 +1,10 @@
 /** Looks at one capture without writing anything: what it is, what is in it, and what it can be used for. */
+import { dirname, join } from 'node:path';
 import { type Diagnostic, type IngestBatch, type SpaceId, type TruthGrade } from '@workset/model';
 import { openSource, type Compression } from './byte-source.ts';
 import { Reasons } from './capture/reasons.ts';
 import { recognise } from './sniff.ts';
+import { segmentOf } from './stream-name.ts';
 
 export interface SpaceFootprint {
   readonly space: SpaceId;
@@ -95,7 +97,7 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
       rejected: reasons.rejected,
       diagnostics: reasons.rows(''),
       ...uses(truth, survey),
-      nextCommand: `workset ingest ${path}${survey.needsArena ? ' A.pagemap.bin' : ''} -o ${outName(path)}`,
+      nextCommand: `workset ingest ${path}${survey.needsArena ? ` ${arenaFile(path)}` : ''} -o ${outName(path)}`,
     };
   } finally {
     source.close();
@@ -265,6 +267,12 @@ function uses(truth: TruthGrade, survey: Survey): Pick<CaptureInfo, 'usableFor' 
     notUsableFor.push('a trace by itself: it holds sizes without pages');
   }
   return { usableFor, notUsableFor };
+}
+
+/** The file that usually tells where the arena of this one's segment lies. */
+function arenaFile(path: string): string {
+  const segment = segmentOf(path);
+  return join(dirname(path), segment === '' ? 'pagemap.bin' : `${segment}.pagemap.bin`);
 }
 
 function outName(path: string): string {

@@ -9,8 +9,11 @@ import { damonTraceIngestor } from './formats/damon-trace.ts';
 import { drmemtraceViewIngestor } from './formats/drmemtrace-view.ts';
 import { gem5Ingestor } from './formats/gem5.ts';
 import { idleBitmapIngestor } from './formats/idle-bitmap.ts';
+import { kvmDirtyIngestor } from './formats/kvm-dirty.ts';
 import { lackeyIngestor } from './formats/lackey.ts';
 import { oracleGeneralIngestor } from './formats/oracle-general.ts';
+import { pagemapScanIngestor } from './formats/pagemap-scan.ts';
+import { pagemapIngestor } from './formats/pagemap.ts';
 import { perfDataIngestor } from './formats/perf-data.ts';
 import { perfMemIngestor } from './formats/perf-mem.ts';
 import { perfScriptIngestor } from './formats/perf-script.ts';
@@ -20,6 +23,7 @@ import { pinatraceIngestor } from './formats/pinatrace.ts';
 import { qemuExeclogIngestor } from './formats/qemu-execlog.ts';
 import { reapIngestor } from './formats/reap.ts';
 import { softDirtyIngestor } from './formats/soft-dirty.ts';
+import { uffdLogIngestor } from './formats/uffd-log.ts';
 import { uffdSnapIngestor } from './formats/uffd-snap.ts';
 import { uffdwpScanIngestor } from './formats/uffdwp-scan.ts';
 import { vmgtIngestor } from './formats/vmgt.ts';
@@ -39,8 +43,11 @@ const all: readonly Ingestor[] = [
   damonTraceIngestor,
   drmemtraceViewIngestor,
   gem5Ingestor,
+  kvmDirtyIngestor,
   lackeyIngestor,
   oracleGeneralIngestor,
+  pagemapScanIngestor,
+  pagemapIngestor,
   perfDataIngestor,
   perfMemIngestor,
   perfScriptIngestor,
@@ -48,6 +55,7 @@ const all: readonly Ingestor[] = [
   pinatraceIngestor,
   qemuExeclogIngestor,
   reapIngestor,
+  uffdLogIngestor,
 ];
 
 export const ingestors = defineRegistry('format', all);

@@ -73,6 +73,9 @@ class Decoder {
   readonly #gpa = new TouchColumns((n) => new Uint32Array(n));
   readonly #gva = new TouchColumns((n) => new Float64Array(n));
   readonly #virtual = new TouchSet();
+  /** Virtual pages and user classes of the records of one quantum, before double ones are merged. */
+  #vpns = new Float64Array(4096);
+  #userMasks = new Uint8Array(4096);
 
   constructor(source: ByteSource, ctx: IngestContext) {
     this.#source = source;
@@ -221,16 +224,17 @@ class Decoder {
   #readRecords(n: number, header: Header): void {
     const bytes = this.#bytes;
     const end = this.#end;
-    const virtual = this.#virtual;
-    const wantsGva = this.#wantsGva;
     const skip = (header.times ? 2 : 0) + (header.ncpu > 1 ? 1 : 0);
     let at = this.#at;
     let pfn = -1;
     let vpn = 0;
     let k = 0;
+    let users = 0;
     let room = 0;
     let pages = this.#gpa.page;
     let classes = this.#gpa.cls;
+    let vpns = this.#vpns;
+    let userMasks = this.#userMasks;
     for (let i = 0; i < n; i++) {
       if (room-- === 0) {
         // n is not trusted: room is made as records are found.
@@ -238,6 +242,9 @@ class Decoder {
         this.#gpa.reserve(1024);
         pages = this.#gpa.page;
         classes = this.#gpa.cls;
+        this.#reserveUsers(users + 1024);
+        vpns = this.#vpns;
+        userMasks = this.#userMasks;
         room = 1023;
       }
       let delta = bytes[at++]!;
@@ -265,7 +272,8 @@ class Decoder {
           at = this.#at;
           vpn += wide % 2 === 0 ? wide / 2 : -(wide + 1) / 2;
         }
-        if (wantsGva) virtual.add(vpn, mask & 3);
+        vpns[users] = vpn;
+        userMasks[users++] = mask & 3;
       }
       at += skip;
       // Written whether the class is there or not, kept only if it is: no branch to mispredict.
@@ -288,6 +296,17 @@ class Decoder {
     }
     this.#at = at;
     this.#gpa.n = k;
+    if (this.#wantsGva) this.#virtual.addAll(vpns, userMasks, users);
+  }
+
+  #reserveUsers(n: number): void {
+    if (n <= this.#vpns.length) return;
+    const vpns = new Float64Array(2 * n);
+    vpns.set(this.#vpns);
+    this.#vpns = vpns;
+    const masks = new Uint8Array(2 * n);
+    masks.set(this.#userMasks);
+    this.#userMasks = masks;
   }
 
   #byte(): number {
