@@ -14,7 +14,7 @@ const begin = performance.now();
 
 await step('install', () => {
   if (whyInstall() === null) return 'up to date';
-  return `npm ci: ${installIfNeeded()}`;
+  return `because ${installIfNeeded()}`;
 });
 await step('build', build);
 

@@ -56,12 +56,21 @@ export function whyInstall() {
   return existsSync(join(ROOT, 'node_modules/node/bin/node')) ? null : 'the pinned node is not installed';
 }
 
+/**
+ * `npm ci`. A registry without the bindings of other platforms makes npm call the lock file incomplete; then `npm install --no-save`
+ * installs the same locked versions and leaves the lock file alone.
+ */
 export function installIfNeeded() {
   const why = whyInstall();
   if (why === null) return null;
-  const { status } = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error(`npm ci failed (${why})`);
+  const ci = npm('ci');
+  const done = ci.status === 0 ? ci : npm('install', '--no-save');
+  if (done.status !== 0) throw new Error(`npm cannot install (${why}):\n${ci.stderr}\n${done.stderr}`);
   return why;
+}
+
+function npm(...args) {
+  return spawnSync('npm', [...args, '--no-fund', '--no-audit', '--loglevel=error'], { cwd: ROOT, encoding: 'utf8' });
 }
 
 function readLock(path) {
