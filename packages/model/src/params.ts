@@ -3,7 +3,8 @@ import { UsageError } from './errors.ts';
 import { formatBytes, formatDuration, parseDuration, parseSize } from './quantity.ts';
 import { nearest } from './registry.ts';
 
-interface ParamBase {
+/** What every kind of parameter has. */
+export interface ParamBase {
   readonly help: string;
   /** Where the default comes from: a kernel file, a document, or `estimate`. */
   readonly source: string;

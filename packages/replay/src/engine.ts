@@ -167,8 +167,8 @@ class Pass implements FrameClock {
     return world;
   }
 
-  sample(period: number, out: PageBitmap): void {
-    this.#samplers.add(period, out);
+  sample(period: number, out: PageBitmap): number {
+    return this.#samplers.add(period, out);
   }
 
   /** Page walks behind a TLB, shared by all worlds with the same one. */

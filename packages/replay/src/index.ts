@@ -1,4 +1,5 @@
 export * from './engine.ts';
+export { DEFAULT_TLB, type TlbConfig } from './memory/tlb.ts';
 export * from './plan.ts';
 export * from './profiles.ts';
 export * from './registry.ts';

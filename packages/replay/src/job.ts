@@ -1,11 +1,13 @@
 /** One worker's share of a replay: one pass over one space for a group of runs. */
-import { formatParam, RunError, type Row, type TraceSpan } from '@workset/model';
-import { createRunPart, openTrace, type RunPart, type TraceReader } from '@workset/store';
-import { runPass, type PassRun } from './engine.ts';
+import { BLOCK_PAGES, formatParam, PageBitmap, RunError, type Row, type TraceSpan } from '@workset/model';
+import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
+import { runPass, type PassRun, type PassWorld } from './engine.ts';
+import { DEFAULT_WORLD } from './memory/world.ts';
 import { observedReports, recordedCycles } from './observed.ts';
 import type { PlanOptions, RunPlan } from './plan.ts';
 import { costProfiles } from './profiles.ts';
 import { schemes } from './registry.ts';
+import type { PageRange } from './scheme.ts';
 
 export interface Job {
   readonly trace: string;
@@ -43,11 +45,26 @@ export async function runJob(job: Job, signal: AbortSignal | undefined, onProgre
 }
 
 function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
-  const shared = { runId: plan.runId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
+  const world = passWorld(trace, plan);
+  const shared = { world, runId: plan.runId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
   const stream = trace.manifest.streams.find(({ stream: name }) => name === plan.stream);
   if (plan.kind === 'observed') return { ...shared, work: { kind: 'observed', reports: observedReports(trace, stream!, trace.space(plan.space), plan.range) } };
   const recorded = stream === undefined ? null : recordedCycles(trace.observations(stream.stream));
   return { ...shared, work: { kind: 'simulated', scheme: schemes.get(plan.scheme), params: plan.params, recorded } };
+}
+
+function passWorld(trace: TraceReader, { runId, world, space, range }: RunPlan): PassWorld {
+  const { mmu, backing, tlb, thp, shared } = world;
+  const config = { ...DEFAULT_WORLD, mmu, backing, hugeBlocks: hugeBlocks(trace.space(space), thp, range) };
+  return { name: shared ?? runId, config, tlb: tlb ?? undefined };
+}
+
+/** Whole 2 MiB blocks inside the range that are mapped by a PMD. */
+function hugeBlocks(space: SpaceReader, thp: RunPlan['world']['thp'], range: PageRange): PageBitmap | undefined {
+  if (thp !== 'all') return undefined;
+  const blocks = new PageBitmap(space.blocks.length);
+  blocks.addRange(Math.ceil(range.from / BLOCK_PAGES), Math.floor(range.to / BLOCK_PAGES));
+  return blocks;
 }
 
 /** The recorded spans inside the wanted time; logs without spans count as one. */
@@ -77,10 +94,10 @@ function runRow(trace: TraceReader, job: Job, plan: RunPlan, spans: readonly Tra
     stream: plan.stream,
     params: JSON.stringify(printable(plan)),
     seed: plan.seed,
-    world: null,
+    world: worldName(plan),
     space: plan.space,
     truth: info.truth,
-    scope: 'mapped',
+    scope: plan.world.mmu === 'host' ? 'any' : 'mapped',
     target: plan.target,
     cost_profile: plan.profile,
     status: 'ok',
@@ -91,6 +108,13 @@ function runRow(trace: TraceReader, job: Job, plan: RunPlan, spans: readonly Tra
     vcpus: manifest.vcpus ?? 1,
     version: job.version,
   };
+}
+
+/** What was assumed of the memory and the machine; NULL for a real tracker. */
+function worldName({ kind, world: { shared, mmu, backing, tlb, thp } }: RunPlan): string | null {
+  if (kind === 'observed') return null;
+  const tlbName = tlb === null ? 'off' : `${tlb.entries}/${tlb.ways}`;
+  return `${shared === null ? '' : `${shared}: `}mmu=${mmu} backing=${backing} tlb=${tlbName} thp=${thp}`;
 }
 
 function printable(plan: RunPlan): Record<string, string> {

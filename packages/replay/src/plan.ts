@@ -1,10 +1,11 @@
 /** What a replay will do: which runs, over which pages, under which identity. Pure; no file is written. */
 import { createHash } from 'node:crypto';
-import { parseParams, RunError, UsageError, type ObservationStream, type ParamValues, type SpaceId } from '@workset/model';
+import { PAGE_BYTES, parseParams, RunError, UsageError, type ObservationStream, type ParamValues, type SpaceId } from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
 import { rangeOf } from './observed.ts';
 import { DEFAULT_PROFILE } from './profiles.ts';
 import { schemes } from './registry.ts';
+import type { TlbConfig } from './memory/tlb.ts';
 import type { PageRange } from './scheme.ts';
 import { idsOf } from './memory/page-ranges.ts';
 
@@ -25,8 +26,28 @@ export interface PlanOptions {
   /** Replayed time [t0, t1] on the trace clock, ns. */
   readonly time?: readonly [number, number] | undefined;
   readonly profile?: string | undefined;
+  /** Whose page tables are tracked: a guest's own (default), or a VMM's under KVM. */
+  readonly mmu?: 'guest' | 'host' | undefined;
+  /** Backing of the tracked memory. Default shmem. */
+  readonly backing?: 'anon' | 'shmem' | undefined;
+  /** `off` (default), or the TLB in front of the page tables. */
+  readonly tlb?: TlbConfig | 'off' | undefined;
+  /** 2 MiB mappings: none (default), all tracked memory, or what the capture says. */
+  readonly thp?: 'off' | 'all' | 'trace' | undefined;
+  /** Groups of schemes that share one kernel, e.g. [['idle-page', 'mglru']]. */
+  readonly worlds?: readonly (readonly string[])[] | undefined;
   /** Score the real trackers' reports in the trace, and repeat their cycles in the model. Default true. */
   readonly observed?: boolean | undefined;
+}
+
+/** The world of a run, as data. */
+export interface WorldPlan {
+  /** Schemes that share it, joined by "+"; null = a world of its own. */
+  readonly shared: string | null;
+  readonly mmu: 'guest' | 'host';
+  readonly backing: 'anon' | 'shmem';
+  readonly tlb: TlbConfig | null;
+  readonly thp: 'off' | 'all' | 'trace';
 }
 
 export interface RunPlan {
@@ -42,6 +63,7 @@ export interface RunPlan {
   /** Stream whose reports are scored (observed) or whose cycles are repeated (simulated). */
   readonly stream: string | null;
   readonly target: 'touched' | 'written';
+  readonly world: WorldPlan;
 }
 
 /** Throws UsageError for unknown names, RunError when the trace has nothing to replay. */
@@ -76,6 +98,7 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
         profile: options.profile ?? DEFAULT_PROFILE,
         stream: null,
         target: scheme.descriptor.target,
+        world: { ...worldOf(options), shared: sharedWorld(scheme.descriptor.id, options) },
       }),
     );
   });
@@ -89,11 +112,12 @@ function observedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
     .flatMap((stream) => {
       const space = trace.space(stream.space);
       const range = rangeOf(stream, space);
+      const world = worldOf(options);
       const shared = { space: stream.space, range, seed: options.seed ?? 1, profile: options.profile ?? DEFAULT_PROFILE, stream: stream.stream };
-      const observed = identify(trace, options, { ...shared, scheme: `observed:${stream.tracker}`, kind: 'observed', params: {}, target: stream.target });
+      const observed = identify(trace, options, { ...shared, scheme: `observed:${stream.tracker}`, kind: 'observed', params: {}, target: stream.target, world });
       const model = modelOf(stream, trace, options);
       if (model === undefined) return [observed];
-      return [observed, identify(trace, options, { ...shared, scheme: model.id, kind: 'simulated', params: model.params, target: stream.target })];
+      return [observed, identify(trace, options, { ...shared, scheme: model.id, kind: 'simulated', params: model.params, target: stream.target, world: worldOfStream(stream, world) })];
     });
 }
 
@@ -104,6 +128,37 @@ function modelOf(stream: ObservationStream, trace: TraceReader, options: PlanOpt
   const scheme = schemes.get(stream.tracker);
   if (!('interval' in scheme.config)) return undefined;
   return { id: scheme.descriptor.id, params: parseParams(scheme.descriptor.id, scheme.config, {}) };
+}
+
+function worldOf(options: PlanOptions): WorldPlan {
+  return {
+    shared: null,
+    mmu: options.mmu ?? 'guest',
+    backing: options.backing ?? 'shmem',
+    tlb: options.tlb === undefined || options.tlb === 'off' ? null : options.tlb,
+    thp: options.thp ?? 'off',
+  };
+}
+
+/** What the capture says of the memory that a real tracker watched. */
+function worldOfStream(stream: ObservationStream, world: WorldPlan): WorldPlan {
+  return {
+    ...world,
+    mmu: stream.notes['side'] === 'host' ? 'host' : 'guest',
+    backing: stream.notes['memory'] === 'anon' ? 'anon' : 'shmem',
+    thp: (stream.granuleBytes ?? 0) > PAGE_BYTES ? 'all' : 'trace',
+  };
+}
+
+/** Throws UsageError when a world names a scheme twice or one that is not replayed. */
+function sharedWorld(id: string, options: PlanOptions): string | null {
+  const groups = (options.worlds ?? []).filter((group) => group.includes(id));
+  if (groups.length > 1) throw new UsageError(`${id} is in more than one world`, 'give each scheme one --world at most');
+  for (const name of groups[0] ?? []) {
+    const replayed = options.schemes === undefined ? schemes.has(name) : options.schemes.some((spec) => (typeof spec === 'string' ? spec : spec.id) === name);
+    if (!replayed) throw new UsageError(`world ${groups[0]!.join('+')} names ${name}, which is not replayed`, `add --scheme ${name}`);
+  }
+  return groups[0]?.join('+') ?? null;
 }
 
 function resolve(spec: SchemeSpec, windowNs: number | undefined) {
@@ -132,7 +187,7 @@ function trackedRange(space: SpaceReader, addr: readonly [number, number] | unde
 }
 
 function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId'>): RunPlan {
-  const identity = JSON.stringify([trace.manifest.traceId, run.scheme, run.params, run.seed, run.space, run.range, run.stream, run.profile, options.time ?? null]);
+  const identity = JSON.stringify([trace.manifest.traceId, run.scheme, run.params, run.seed, run.space, run.range, run.stream, run.profile, run.world, options.time ?? null]);
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 10);
   return { runId: `${run.scheme.replace(':', '-')}-${hash}`, ...run };
 }

@@ -150,10 +150,16 @@ export function shareOut(runs: readonly RunPlan[], jobs: number): RunPlan[][] {
   const spaces = [...new Set(runs.map(({ space }) => space))];
   return spaces.flatMap((space) => {
     const own = runs.filter((run) => run.space === space);
-    const groups: RunPlan[][] = Array.from({ length: Math.min(jobs, own.length) }, () => []);
-    own.forEach((run, i) => groups[i % groups.length]!.push(run));
+    const units = worldsOf(own);
+    const groups: RunPlan[][] = Array.from({ length: Math.min(jobs, units.length) }, () => []);
+    units.forEach((unit, i) => groups[i % groups.length]!.push(...unit));
     return groups;
   });
+}
+
+/** Runs that must stay in one pass: those of one shared world. */
+function worldsOf(runs: readonly RunPlan[]): RunPlan[][] {
+  return [...new Map(runs.map((run) => [run.world.shared ?? run.runId, runs.filter((other) => (other.world.shared ?? other.runId) === (run.world.shared ?? run.runId))])).values()];
 }
 
 async function writeInputs(out: string, trace: TraceReader): Promise<void> {

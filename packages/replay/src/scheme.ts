@@ -79,6 +79,8 @@ export interface TrackingKernel {
   readonly range: PageRange;
   /** Size of the dense id space, for bitmaps. */
   readonly nPages: number;
+  /** An empty set over the id space. */
+  emptySet(): PageBitmap;
   /** True when some of the memory is mapped by PMDs. */
   readonly huge: boolean;
   /** Times of the real tracker to follow, when the run repeats a capture's schedule. */
@@ -108,6 +110,9 @@ export interface TrackingKernel {
   /** PAGEMAP_SCAN(PAGE_IS_WRITTEN) with PM_SCAN_WP_MATCHING: adds written pages and re-protects them atomically. */
   pagemapScanWritten(range: PageRange, out: PageBitmap): void;
 
+  /** Adds the pages whose first write since they were protected sent a message, protects them again; returns how many. */
+  uffdWpMessages(range: PageRange, out: PageBitmap): number;
+
   /** clear_refs 4: W and the soft-dirty bit cleared in the whole process, one flush (4). */
   clearSoftDirty(range: PageRange): void;
   /** Adds pages with pagemap bit 55. */
@@ -123,8 +128,8 @@ export interface TrackingKernel {
 
   /** The proposed per-mm tracker's walk: test and clear primary and secondary A bits by virtual address, no rmap (thread C3). */
   testAndClearYoung(range: PageRange, out: PageBitmap, how: { flush: boolean }): void;
-  /** KVM's clear_young over guest memory: SPTE A bits only (10.3); the guest's own A bits when no secondary MMU is modelled. */
-  ageSptes(range: PageRange, out: PageBitmap): void;
+  /** KVM's clear_young over guest memory: SPTE A bits only (10.3); the guest's own A bits when no secondary MMU is modelled. `tracked`: RWX was taken away, so the TLB hides nothing. */
+  ageSptes(range: PageRange, out: PageBitmap, how?: { tracked: boolean }): void;
 
   /** Writes ones to page_idle/bitmap: rmap walk, A cleared, PG_idle set, LRU pages only (6). Adds the marked pages to `marked`. */
   pageIdleMark(range: PageRange, marked: PageBitmap): void;
@@ -148,8 +153,8 @@ export interface TrackingKernel {
   /** Adds the pages of `watched` that took a hint fault since they were protected. */
   numaFaulted(range: PageRange, watched: PageBitmap, out: PageBitmap): void;
 
-  /** Hardware event sampling: from now on every `period`-th touch is added to `out` (10.1). */
-  sampleTouches(period: number, out: PageBitmap): void;
+  /** Hardware event sampling: from now on every `period`-th touch is added to `out` (10.1). Returns the samples taken into `out` so far. */
+  sampleTouches(period: number, out: PageBitmap): number;
 
   /** Charges costs that are not part of an operation above (messages, exits). */
   charge(op: CostOp, count: number): void;

@@ -15,8 +15,8 @@ export interface KernelWiring {
   readonly random: Prng;
   charge(op: CostOp, count: number): void;
   report(report: Report): void;
-  /** Every n-th touch from now on goes into `out`. */
-  sample(period: number, out: PageBitmap): void;
+  /** Every n-th touch from now on goes into `out`; returns the samples taken so far. */
+  sample(period: number, out: PageBitmap): number;
 }
 
 /** A page_idle read or write of 4 KiB covers 4096 * 8 pages (the bitmap is a plain file of u64 words). */
@@ -43,6 +43,9 @@ export class SimKernel implements TrackingKernel {
     this.recorded = wiring.recorded;
   }
 
+  emptySet(): PageBitmap {
+    return new PageBitmap(this.nPages);
+  }
   get huge(): boolean {
     return this.#world.config.hugeBlocks !== undefined;
   }
@@ -122,6 +125,13 @@ export class SimKernel implements TrackingKernel {
     this.#charge('wp-fault', rearmed);
   }
 
+  uffdWpMessages(range: PageRange, out: PageBitmap): number {
+    const world = this.#world;
+    const written = world.writtenSmall();
+    addNewerThanMarks(written, world.mark('wp'), range, out);
+    return markNewer(written, world.mark('wp'), range, world.now);
+  }
+
   clearSoftDirty(range: PageRange): void {
     const world = this.#world;
     world.mark('soft-dirty').fill(world.now, range.from, range.to);
@@ -180,10 +190,11 @@ export class SimKernel implements TrackingKernel {
     if (world.config.mmu === 'host') this.#charge('spte-age', this.#entries(range));
   }
 
-  ageSptes(range: PageRange, out: PageBitmap): void {
+  ageSptes(range: PageRange, out: PageBitmap, { tracked } = { tracked: false }): void {
     const world = this.#world;
     const which = world.config.mmu === 'host' ? SECONDARY : PRIMARY;
-    world.addYoung(range, out, which);
+    if (tracked) addNewerThanMarks(world.touched(), world.mark(world.config.mmu === 'host' ? 'secondary-a' : 'primary-a'), range, out);
+    else world.addYoung(range, out, which);
     world.clearYoung(range, which);
     this.#charge('spte-age', this.#entries(range));
   }
@@ -269,8 +280,8 @@ export class SimKernel implements TrackingKernel {
     this.#charge('numa-fault', this.#entriesOf(found));
   }
 
-  sampleTouches(period: number, out: PageBitmap): void {
-    this.#wiring.sample(period, out);
+  sampleTouches(period: number, out: PageBitmap): number {
+    return this.#wiring.sample(period, out);
   }
 
   charge(op: CostOp, count: number): void {

@@ -6,6 +6,7 @@ interface Sampler {
   readonly out: PageBitmap;
   /** Touches still to pass before the next sample. */
   wait: number;
+  taken: number;
 }
 
 export class Samplers {
@@ -14,10 +15,12 @@ export class Samplers {
   get active(): boolean {
     return this.#samplers.length > 0;
   }
-  /** Replaces the sampler that fills the same set. */
-  add(period: number, out: PageBitmap): void {
-    this.#samplers = this.#samplers.filter((sampler) => sampler.out !== out);
-    this.#samplers.push({ period, out, wait: period - 1 });
+  /** Starts filling `out`, unless it is being filled; returns the samples taken into it so far. */
+  add(period: number, out: PageBitmap): number {
+    const known = this.#samplers.find((sampler) => sampler.out === out);
+    if (known !== undefined) return known.taken;
+    this.#samplers.push({ period, out, wait: period - 1, taken: 0 });
+    return 0;
   }
   clear(): void {
     this.#samplers = [];
@@ -25,7 +28,10 @@ export class Samplers {
   apply(touches: Int32Array, from: number, to: number, classBits: number): void {
     for (const sampler of this.#samplers) {
       let at = from + sampler.wait;
-      for (; at < to; at += sampler.period) sampler.out.add(touches[at]! >>> classBits);
+      for (; at < to; at += sampler.period) {
+        sampler.out.add(touches[at]! >>> classBits);
+        sampler.taken++;
+      }
       sampler.wait = at - to;
     }
   }

@@ -1,7 +1,8 @@
 /** Idle page tracking through page_idle/bitmap (kernel-semantics 6). */
-import { NS_PER_MS, NS_PER_S, PageBitmap } from '@workset/model';
+import { PageBitmap } from '@workset/model';
 import { defineScheme } from '../scheme.ts';
 import { cycleTracker } from './cycle.ts';
+import { interval } from './shared.ts';
 
 export const idlePage = defineScheme({
   descriptor: {
@@ -21,12 +22,10 @@ export const idlePage = defineScheme({
     ],
     target: 'touched',
   },
-  config: {
-    interval: { kind: 'duration', default: NS_PER_S, min: NS_PER_MS, unit: 'ns', help: 'sleep between marking and reading', source: 'user space decides; replay --window' },
-  },
-  attach(kernel, { interval }) {
+  config: { interval },
+  attach(kernel, config) {
     let marked = new PageBitmap(kernel.nPages);
-    return cycleTracker(kernel, interval, {
+    return cycleTracker(kernel, config.interval, {
       set() {
         marked = new PageBitmap(kernel.nPages);
         kernel.pageIdleMark(kernel.range, marked);

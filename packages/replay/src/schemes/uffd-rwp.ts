@@ -1,7 +1,8 @@
 /** userfaultfd RW-protection, async: arm, sleep, SET_MODE(sync), hot scan (kernel-semantics 2). */
-import { NS_PER_MS, NS_PER_S, PageBitmap } from '@workset/model';
+import { PageBitmap } from '@workset/model';
 import { defineScheme } from '../scheme.ts';
 import { cycleTracker } from './cycle.ts';
+import { interval } from './shared.ts';
 
 export const uffdRwp = defineScheme({
   descriptor: {
@@ -20,11 +21,9 @@ export const uffdRwp = defineScheme({
     ],
     target: 'touched',
   },
-  config: {
-    interval: { kind: 'duration', default: NS_PER_S, min: NS_PER_MS, unit: 'ns', help: 'sleep between arming and scanning', source: 'user space decides; replay --window' },
-  },
-  attach(kernel, { interval }) {
-    return cycleTracker(kernel, interval, {
+  config: { interval },
+  attach(kernel, config) {
+    return cycleTracker(kernel, config.interval, {
       set() {
         kernel.uffdRwProtect(kernel.range);
         const armed = new PageBitmap(kernel.nPages);

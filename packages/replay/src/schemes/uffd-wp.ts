@@ -1,7 +1,7 @@
 /** userfaultfd write-protection, async, with PAGEMAP_SCAN(WP_MATCHING): the write working set (kernel-semantics 3). */
-import { NS_PER_MS, NS_PER_S } from '@workset/model';
 import { defineScheme } from '../scheme.ts';
 import { cycleTracker } from './cycle.ts';
+import { interval } from './shared.ts';
 
 export const uffdWp = defineScheme({
   descriptor: {
@@ -15,11 +15,9 @@ export const uffdWp = defineScheme({
     blindSpots: ['every read', 'writes through any other mapping, pinned DMA, the kernel direct map'],
     target: 'written',
   },
-  config: {
-    interval: { kind: 'duration', default: NS_PER_S, min: NS_PER_MS, unit: 'ns', help: 'time between scans', source: 'user space decides; replay --window' },
-  },
-  attach(kernel, { interval }) {
-    return cycleTracker(kernel, interval, {
+  config: { interval },
+  attach(kernel, config) {
+    return cycleTracker(kernel, config.interval, {
       readSets: true,
       set: () => {
         kernel.uffdWriteProtect(kernel.range);
