@@ -51,7 +51,6 @@ export class Assembler {
   #quantumNs: number | null = null;
   #frames = 0;
   #reports = 0;
-  #sizes = 0;
 
   constructor(writer: TraceWriter, options: AssemblerOptions) {
     this.#writer = writer;
@@ -67,8 +66,9 @@ export class Assembler {
     return { log, take: (batch) => this.#take(reading, batch), end: () => this.#end(reading) };
   }
 
+  /** True when there is nothing to replay and nothing to compare with. */
   get isEmpty(): boolean {
-    return this.#frames + this.#reports + this.#sizes === 0;
+    return this.#frames + this.#reports === 0;
   }
 
   /** What close() of the writer needs, but for what only the caller knows. */
@@ -125,7 +125,6 @@ export class Assembler {
       case 'report':
         return this.#report(reading, batch.report);
       case 'sizes':
-        this.#sizes++;
         if (batch.tNs !== null) reading.log.at(batch.tNs);
         reading.log.reasons.add('sizes-only', 'rows that hold sizes without pages: nothing in a trace can be compared with them (workset info shows them)', { severity: 'info' });
         return;

@@ -67,7 +67,7 @@ export class CaptureClocks {
 
   /** True when times of this input are only supposed to be on the trace's clock. */
   isAssumed(clock: InputClock): boolean {
-    return clock.id !== 'none' && clock.id !== this.traceClock && !clock.maps.has(this.traceClock);
+    return this.traceClock !== 'none' && clock.id !== 'none' && clock.id !== this.traceClock && !clock.maps.has(this.traceClock);
   }
 
   #mapOf(clock: InputClock): ClockMap | undefined {

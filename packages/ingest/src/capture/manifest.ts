@@ -85,5 +85,5 @@ function record(value: unknown, file: string, what: string): Record<string, unkn
 }
 
 function wrong(file: string, message: string): UsageError {
-  return new UsageError(`${file}: ${message}`, 'see docs/capture-manifest.md');
+  return new UsageError(`${file}: ${message}`, 'for example: inputs: [{path: A.rwp.bin, format: uffd-snap, segment: A, arena: 0x200000000000, clock-offset: 2ms}]');
 }

@@ -16,7 +16,7 @@ export const phasesLogIngestor: Ingestor<'phases-log'> = {
   descriptor: {
     id: 'phases-log',
     title: 'phases of the workload, and the address of its arena (text)',
-    source: 'docs/formats/phases-log.md',
+    source: 'capture kit: workload phases',
     produces: 'mapping',
     space: 'gva',
     clock: 'guest-monotonic',

@@ -1,4 +1,11 @@
-/** RWPSNAP0 and WPSNAP00: cycles of a userfaultfd RWP or uffd-wp tracker inside the workload (arm, wait, PAGEMAP_SCAN). */
+/**
+ * RWPSNAP0 and WPSNAP00: cycles of a userfaultfd RWP or uffd-wp tracker inside the workload (arm, wait, PAGEMAP_SCAN).
+ * Little-endian u64, times in ns of the guest's CLOCK_MONOTONIC:
+ *
+ *     magic, cycle, flags (1 shmem, 2 sync mode during scan, 4 uffd-wp, 8 MADV_HUGEPAGE), arm_begin, arm_end, sync_begin, sync_end,
+ *     scan_begin, scan_end, async_begin, async_end, npages, regions returned, scan calls, minor faults, nmsg
+ *     bitmap of ceil(npages / 64) words (1 = accessed or written), nmsg * { address, flags }
+ */
 import { throwIfAborted, type IngestBatch, type IngestContext, type Ingestor, type Observation } from '@workset/model';
 import { ByteReader, u64 } from '../binary.ts';
 import { startsWith } from '../byte-source.ts';
@@ -16,7 +23,7 @@ export const uffdSnapIngestor: Ingestor<'uffd-snap'> = {
   descriptor: {
     id: 'uffd-snap',
     title: 'userfaultfd RWP / uffd-wp tracker cycles (PAGEMAP_SCAN bitmaps over an arena)',
-    source: 'docs/formats/uffd-snap.md',
+    source: 'Documentation/admin-guide/mm/userfaultfd.rst; capture kit: rwptrack',
     produces: 'reports',
     space: 'gva',
     clock: 'guest-monotonic',

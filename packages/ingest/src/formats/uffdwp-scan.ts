@@ -17,7 +17,7 @@ export const uffdwpScanIngestor: Ingestor<'uffdwp-scan'> = {
   descriptor: {
     id: 'uffdwp-scan',
     title: 'uffd-wp scans of guest RAM by the host (text)',
-    source: 'docs/formats/uffdwp-scan.md',
+    source: 'Documentation/admin-guide/mm/pagemap.rst (PAGEMAP_SCAN); capture kit: host scanner',
     produces: 'reports',
     space: 'gpa',
     clock: 'vmgt',

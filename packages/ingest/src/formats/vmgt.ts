@@ -1,10 +1,22 @@
-/** VMGT1: every page touched per quantum of guest time, from a TCG plugin. The exact log of a capture. */
+/**
+ * VMGT1: every page touched per quantum of guest time, from a TCG plugin. The exact log of a capture.
+ * Little endian; uv = LEB128 unsigned, zv = zigzag of it:
+ *
+ *     "VMGT1\n" uv page_shift uv icount_shift uv quantum_ns uv ncpu u8 options (1 times, 2 fetches included), then frames:
+ *     'H' uv host_ns                        recording (re)starts
+ *     'M' uv code uv tick uv host_ns uv n n*uv   marker; values: guest TSC, guest CLOCK_MONOTONIC ns, extra
+ *     'Q' uv q uv host_ns_delta uv n        quantum q begins at q * quantum_ns of tick time; n records by ascending frame:
+ *          uv pfn_delta u8 flags [zv user_vpn_delta when flags & 7] [u8 first u8 last when times] [u8 cpumask when ncpu > 1]
+ *     'E' uv insns uv accesses uv user uv kernel uv records
+ *
+ * flags: 1 read, 2 write, 4 fetch through a user address; 8, 16, 32 the same through a kernel one. One tick is 2^icount_shift ns.
+ */
 import { TraceFormatError, throwIfAborted, type ByteSource, type IngestBatch, type IngestContext, type Ingestor } from '@workset/model';
 import { startsWith } from '../byte-source.ts';
 import { TouchColumns, TouchSet } from '../touch-set.ts';
 
 const MAGIC = 'VMGT1\n';
-/** Marker codes (see `source`): 1 and 2 bound a recording, 16.. are workload phases. */
+/** Marker codes: 1 and 2 bound a recording, 16.. are workload phases. */
 const RECORDING_STARTS = 1;
 const RECORDING_STOPS = 2;
 const FIRST_PHASE = 16;
@@ -22,7 +34,7 @@ export const vmgtIngestor: Ingestor<'vmgt'> = {
   descriptor: {
     id: 'vmgt',
     title: 'VMGT1 ground truth: pages touched per quantum of guest time (QEMU TCG plugin)',
-    source: 'docs/formats/vmgt.md',
+    source: 'capture kit: TCG plugin gtrace, format VMGT1 (header of formats/vmgt.ts)',
     produces: 'touches',
     space: 'gpa',
     clock: 'vmgt',

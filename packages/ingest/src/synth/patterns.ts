@@ -25,7 +25,7 @@ export interface Pattern<Id extends string = string> {
 }
 
 const STEPS = 8;
-const SOURCE = 'docs/synthetic-workloads.md';
+const SOURCE = 'workset';
 
 function thirdOf(nPages: number): number {
   return Math.max(1, Math.floor(nPages / 3));
