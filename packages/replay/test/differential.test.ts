@@ -5,6 +5,7 @@ import { PageBitmap } from '@workset/model';
 import {
   arbitraryCycles,
   arbitraryTrace,
+  grid,
   observe,
   pagesOf,
   QUANTUM_NS,

@@ -1,3 +1,4 @@
+export * from './eviction-oracle-references.ts';
 export * from './fixture.ts';
 export * from './grid.ts';
 export * from './oracle/damon.ts';
