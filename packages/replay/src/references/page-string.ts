@@ -1,0 +1,68 @@
+/** The page reference string of a trace: which page each stored touch is about, in stored order. */
+import { throwIfAborted } from '@workset/model';
+import type { SpaceReader } from '@workset/store';
+import type { PageRange } from '../scheme.ts';
+
+export interface PageString {
+  /** Dense page ids, one per touch. */
+  readonly pages: Int32Array;
+  /** Pages that occur: the footprint. */
+  readonly nDistinct: number;
+  /** Size of the dense id space. */
+  readonly nPages: number;
+}
+
+export interface StringOptions {
+  /** Half-open frame numbers; default: all. */
+  readonly frames?: readonly [number, number] | undefined;
+  /** Touches outside are left out; default: all pages. */
+  readonly range?: PageRange | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads the touches of a space into memory: 4 bytes each. Throws TraceFormatError, InterruptedError. */
+export function pageString(space: SpaceReader, options: StringOptions = {}): PageString {
+  const { classBits, nPages } = space.info;
+  const { rowStart, n } = space.frames;
+  const [firstFrame, endFrame] = options.frames ?? [0, n];
+  const from = rowStart[firstFrame]!;
+  const to = rowStart[endFrame]!;
+  const range = options.range ?? { from: 0, to: nPages };
+  const pages = new Int32Array(to - from);
+  const buffer = new Int32Array(space.batchRows);
+  let length = 0;
+  for (let batch = Math.floor(from / space.batchRows); batch * space.batchRows < to; batch++) {
+    throwIfAborted(options.signal);
+    space.readBatch(batch, buffer);
+    const base = batch * space.batchRows;
+    length = append(buffer, Math.max(0, from - base), Math.min(space.batchRows, to - base), classBits, range, pages, length);
+  }
+  return stringOf(pages.subarray(0, length), nPages);
+}
+
+/** A reference string from page ids below `nPages`. */
+export function stringOf(pages: Int32Array, nPages: number): PageString {
+  return { pages, nPages, nDistinct: countDistinct(pages, nPages) };
+}
+
+function append(touches: Int32Array, from: number, to: number, classBits: number, range: PageRange, pages: Int32Array, length: number): number {
+  const low = range.from | 0;
+  const high = range.to | 0;
+  let n = length | 0;
+  for (let i = from | 0; i < to; i = (i + 1) | 0) {
+    const id = touches[i]! >>> classBits;
+    pages[n] = id;
+    n = (n + (id >= low && id < high ? 1 : 0)) | 0;
+  }
+  return n;
+}
+
+function countDistinct(pages: Int32Array, nPages: number): number {
+  const seen = new Uint8Array(nPages);
+  let n = 0;
+  for (let i = 0; i < pages.length; i = (i + 1) | 0) {
+    n = (n + 1 - seen[pages[i]!]!) | 0;
+    seen[pages[i]!] = 1;
+  }
+  return n;
+}
