@@ -48,6 +48,12 @@ export class LineCursor {
     return true;
   }
 
+  /** Counts the line that ends at the line feed `feed` as read, for callers that found it themselves. */
+  skipTo(feed: number): void {
+    this.pos = feed + 1;
+    this.line++;
+  }
+
   rejectLong(line: number): void {
     this.#ctx.reject('line-too-long', `a line is longer than ${MAX_LINE_BYTES} bytes`, { line, severity: 'warning' });
   }

@@ -1,13 +1,17 @@
 /** DAMON tracepoint text: tracefs trace and trace_pipe, trace-cmd report, perf script, damo's perf_script. */
 import { UnreadableInputError } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext, Ingestor } from '@workset/model';
-import { lineBlocks } from '../lines.ts';
+import { lineBlocks, MAX_LINE_BYTES } from '../lines.ts';
 import type { LineCursor } from '../lines.ts';
 import { damonKind, DamonText, NOT_DAMON } from '../text/damon-text.ts';
 import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from '../text/head.ts';
+import { LayoutCache } from '../text/layout-cache.ts';
 import { EventTable } from '../text/names.ts';
 import { countSideBand, NoiseReader } from '../text/noise.ts';
 import { surveyText } from '../text/survey.ts';
+
+const LF = 10;
+const CR = 13;
 
 export const damonTraceIngestor: Ingestor<'damon-trace'> = {
   descriptor: {
@@ -42,6 +46,7 @@ class DamonTraceReader {
   readonly #ctx: IngestContext;
   readonly #head = new HeadReader();
   readonly #kinds = new EventTable(damonKind);
+  readonly #layouts = new LayoutCache();
   readonly #noise: NoiseReader;
   readonly #damon: DamonText;
   readonly #out: IngestBatch[] = [];
@@ -54,8 +59,26 @@ class DamonTraceReader {
 
   block(lines: LineCursor): void {
     const before = this.#damon.records;
-    while (lines.next()) this.#line(lines.bytes, lines.from, lines.to, lines.line);
+    this.#layouts.bind(lines.bytes);
+    for (;;) {
+      while (this.#fast(lines));
+      if (!lines.next()) break;
+      this.#line(lines.bytes, lines.from, lines.to, lines.line);
+    }
     this.#ctx.accept(this.#damon.records - before);
+  }
+
+  /** Takes the next line when it begins like one of the last few; otherwise leaves it to `#line`. */
+  #fast(lines: LineCursor): boolean {
+    const { bytes, pos } = lines;
+    const layouts = this.#layouts;
+    const body = layouts.match(bytes, pos, lines.end);
+    if (body < 0) return false;
+    const feed = bytes.indexOf(LF, body);
+    if (feed - pos > MAX_LINE_BYTES) return false;
+    lines.skipTo(feed);
+    this.#use(layouts.kind, layouts.timeNs, bytes, body, bytes[feed - 1] === CR ? feed - 1 : feed, lines.line);
+    return true;
   }
 
   #line(bytes: Uint8Array, from: number, to: number, line: number): void {
@@ -70,8 +93,13 @@ class DamonTraceReader {
       return;
     }
     const kind = this.#kinds.kindOf(bytes, head.eventFrom, head.eventTo);
+    this.#layouts.learn(head, bytes, from, kind);
+    this.#use(kind, head.timeNs, bytes, head.body, to, line);
+  }
+
+  #use(kind: number, timeNs: number, bytes: Uint8Array, body: number, to: number, line: number): void {
     if (kind === NOT_DAMON) this.#ctx.reject('other-event', 'an event that carries no accesses for this reader', { line, severity: 'info' });
-    else this.#damon.line(kind, head.timeNs, bytes, head.body, to, line);
+    else this.#damon.line(kind, timeNs, bytes, body, to, line);
   }
 
   #odd(verdict: number, bytes: Uint8Array, from: number, to: number, line: number): void {

@@ -9,6 +9,8 @@ const KEYS = {
   end: ascii('end='),
   age: ascii('age='),
 };
+/** Longest `key=value` start that is remembered. */
+const MAX_START = 96;
 const NONE = ascii('None');
 
 export const RECORD_OK = 0;
@@ -36,6 +38,35 @@ export class DamonRecord {
   #endLow = 0;
 
   read(bytes: Uint8Array, from: number, to: number): number {
+    const region = this.#sameStart(bytes, from, to);
+    if (region > 0) {
+      this.age = -1;
+      return this.#verdict(this.#readRegion(bytes, region, to));
+    }
+    return this.#readAll(bytes, from, to);
+  }
+
+  /** `target_id=0 nr_regions=1931 ` of the last record, which its whole burst repeats. */
+  readonly #start = new Uint8Array(MAX_START);
+  #startLength = 0;
+
+  /** Where the region begins when the line starts like the last one; 0 otherwise. */
+  #sameStart(bytes: Uint8Array, from: number, to: number): number {
+    const length = this.#startLength;
+    if (length === 0 || from + length >= to) return 0;
+    const start = this.#start;
+    for (let i = length - 1; i >= 0; i--) if (bytes[from + i] !== start[i]) return 0;
+    return from + length;
+  }
+
+  #keepStart(bytes: Uint8Array, from: number, region: number): void {
+    this.#startLength = 0;
+    if (region - from > MAX_START || this.target < 0 || this.nrRegions < 0) return;
+    this.#start.set(bytes.subarray(from, region));
+    this.#startLength = region - from;
+  }
+
+  #readAll(bytes: Uint8Array, from: number, to: number): number {
     this.target = this.nrRegions = this.startPage = this.endPage = this.nrAccesses = this.age = -1;
     this.#startLow = this.#endLow = 0;
     let pos = from;
@@ -43,7 +74,10 @@ export class DamonRecord {
       pos = skipBlanks(bytes, pos, to);
       if (pos >= to) break;
       const first = bytes[pos]!;
-      if (first >= 48 && first <= 57) return this.#verdict(this.#readRegion(bytes, pos, to));
+      if (first >= 48 && first <= 57) {
+        this.#keepStart(bytes, from, pos);
+        return this.#verdict(this.#readRegion(bytes, pos, to));
+      }
       this.#readPair(bytes, pos, to);
       pos = tokenEnd(bytes, pos, to);
     }
@@ -52,6 +86,7 @@ export class DamonRecord {
 
   /** `4294967296-4300476416: 0 12` */
   #readRegion(bytes: Uint8Array, from: number, to: number): boolean {
+    this.nrAccesses = -1;
     this.startPage = decimalPage(bytes, from, to);
     this.#startLow = num.low;
     if (num.end >= to || bytes[num.end] !== 45) return false;

@@ -132,12 +132,7 @@ class TargetAssembler {
 
   close(): void {
     if (this.#n === 0) return;
-    const regions: RegionColumns = {
-      startPage: this.#start.slice(0, this.#n),
-      nPages: this.#pages.slice(0, this.#n),
-      nrAccesses: this.#accesses.slice(0, this.#n),
-      age: this.#age.slice(0, this.#n),
-    };
+    const regions = this.#columns();
     if (!this.#declared) this.#declare(regions);
     const complete = !this.#countsRegions || this.#n === this.#expected;
     if (!complete) this.#ctx.reject('short-snapshot', 'a DAMON snapshot has fewer lines than its nr_regions: kept as incomplete', { severity: 'warning' });
@@ -162,6 +157,17 @@ class TargetAssembler {
     this.#lastSnapshotNs = this.#firstNs;
     this.snapshots++;
     this.#n = 0;
+  }
+
+  /** Copies of the four columns, side by side in one allocation. */
+  #columns(): RegionColumns {
+    const n = this.#n;
+    const cells = new Float64Array(4 * n);
+    cells.set(this.#start.subarray(0, n), 0);
+    cells.set(this.#pages.subarray(0, n), n);
+    cells.set(this.#accesses.subarray(0, n), 2 * n);
+    cells.set(this.#age.subarray(0, n), 3 * n);
+    return { startPage: cells.subarray(0, n), nPages: cells.subarray(n, 2 * n), nrAccesses: cells.subarray(2 * n, 3 * n), age: cells.subarray(3 * n) };
   }
 
   #declare(regions: RegionColumns): void {

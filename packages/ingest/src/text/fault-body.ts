@@ -64,8 +64,9 @@ const NEW_SPTE = ascii('new_spte ');
 const OP = ascii('|OP ');
 const WRITE_BIT = 2;
 /** vm.mmap_min_addr: no user page lies below. */
-const LOWEST_PAGE = 16;
-const COLUMN = 16;
+export const LOWEST_PAGE = 16;
+/** Width of perf's addr column. */
+export const COLUMN = 16;
 
 /** How the addr column is recognised. */
 export interface ColumnRule {
@@ -166,8 +167,8 @@ export class BodyReader {
     const page = hexPage(bytes, digits, to);
     if (page === -1 || (num.end < to && bytes[num.end] !== 32)) return page === -1 && !bareHex ? BODY_SYMBOLIC : BODY_DAMAGED;
     if (page < 0) return BODY_BEYOND_64_BIT;
-    const code = find(bytes, num.end, to, ERROR_CODE) + ERROR_CODE.length;
-    if (code < ERROR_CODE.length) return BODY_DAMAGED;
+    const code = errorCodeEnd(bytes, num.end, to);
+    if (code < 0) return BODY_DAMAGED;
     const codeDigits = skip0x(bytes, code + 1);
     const value = hexLow32(bytes, codeDigits, to);
     if (num.end === codeDigits || (num.end < to && bytes[num.end] !== 32)) return BODY_DAMAGED;
@@ -215,6 +216,17 @@ export class BodyReader {
     for (; pos < to && bytes[pos] !== 32; pos++) if (bytes[pos] === 87) this.write = 1;
     return BODY_OK;
   }
+}
+
+/** Offset behind the word `error_code`, or -1. It is the last field, so it is looked for from the end first. */
+function errorCodeEnd(bytes: Uint8Array, from: number, to: number): number {
+  let pos = to;
+  while (pos > from && isHexDigit(bytes[pos - 1]!)) pos--;
+  if (bytes[pos - 1] === 120) pos -= 2;
+  const start = pos - 1 - ERROR_CODE.length;
+  if (start > from && startsWith(bytes, start, to, ERROR_CODE)) return start + ERROR_CODE.length;
+  const at = find(bytes, from, to, ERROR_CODE);
+  return at < 0 ? -1 : at + ERROR_CODE.length;
 }
 
 /** mem_op (bits 0-4 of data_src): 2 = load, 4 = store. */

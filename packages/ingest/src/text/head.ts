@@ -42,6 +42,9 @@ export class HeadReader {
   eventTo = 0;
   /** Just behind `event: ` (or `time: `), the column where an addr field of 16 columns begins. */
   body = 0;
+  /** The time [timeFrom, timeColon). */
+  timeFrom = 0;
+  timeColon = 0;
   #colonHint = 0;
   #sawPid = false;
 
@@ -58,13 +61,12 @@ export class HeadReader {
       }
       this.#colonHint = colon - from;
     }
+    this.timeColon = colon;
     if (this.timeNs < 0) return HEAD_BAD_TIME;
-    const failure = this.#readTask(bytes, from, this.#timeFrom);
+    const failure = this.#readTask(bytes, from, this.timeFrom);
     if (failure !== HEAD_OK) return failure;
     return this.#readEvent(bytes, colon + 1, to);
   }
-
-  #timeFrom = 0;
 
   /** `seconds.ffffff:` or `seconds.fffffffff:` ending at `colon`; negative timeNs = absurd. */
   #readTime(bytes: Uint8Array, from: number, colon: number, to: number): boolean {
@@ -93,7 +95,7 @@ export class HeadReader {
       pos--;
     }
     if (pos === dot || (pos > from && isWord(bytes[pos - 1]!))) return false;
-    this.#timeFrom = pos;
+    this.timeFrom = pos;
     this.timeNs = seconds > MAX_SECONDS ? -1 : seconds * 1e9 + (decimals === 6 ? fraction * 1000 : fraction);
     return true;
   }

@@ -60,17 +60,46 @@ export function hexLow32(bytes: Uint8Array, from: number, to: number): number {
   return low;
 }
 
+/** Digits that fit a signed 32-bit number. */
+const SMALL = 9;
+
 /** A decimal number, exact up to 2^53; NOT_A_NUMBER without digits. */
 export function decimal(bytes: Uint8Array, from: number, to: number): number {
+  const stop = to - from > SMALL ? from + SMALL : to;
   let pos = from;
-  let value = 0;
+  let small = 0;
+  while (pos < stop) {
+    const digit = bytes[pos]! - 48;
+    if (digit >>> 0 > 9) break;
+    small = (Math.imul(small, 10) + digit) | 0;
+    pos++;
+  }
+  num.end = pos;
+  if (pos < stop || pos === to) return pos === from ? NOT_A_NUMBER : small;
+  return longDecimal(bytes, pos, to, small);
+}
+
+/** Goes on behind the first nine digits. */
+function longDecimal(bytes: Uint8Array, from: number, to: number, head: number): number {
+  const stop = to - from > SMALL ? from + SMALL : to;
+  let pos = from;
+  let small = 0;
+  let scale = 1;
+  while (pos < stop) {
+    const digit = bytes[pos]! - 48;
+    if (digit >>> 0 > 9) break;
+    small = (Math.imul(small, 10) + digit) | 0;
+    scale *= 10;
+    pos++;
+  }
+  let value = head * scale + small;
   for (; pos < to; pos++) {
     const digit = bytes[pos]! - 48;
-    if (digit < 0 || digit > 9) break;
+    if (digit >>> 0 > 9) break;
     value = value * 10 + digit;
   }
   num.end = pos;
-  return pos === from ? NOT_A_NUMBER : value;
+  return value;
 }
 
 /** A 64-bit decimal number as page number, the rest in num.low. Exact: carried in two parts when a double would round. */

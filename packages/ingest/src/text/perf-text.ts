@@ -1,19 +1,24 @@
 /** The line loop behind perf-script and perf-mem: heads, bodies, DAMON lines, noise, and the refusal when no data address is there. */
-import { UnreadableInputError, UsageError, SPACES } from '@workset/model';
+import { READ, UnreadableInputError, UsageError, SPACES } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext, SpaceId } from '@workset/model';
-import { lineBlocks } from '../lines.ts';
+import { lineBlocks, MAX_LINE_BYTES } from '../lines.ts';
 import type { LineCursor } from '../lines.ts';
 import { AccessBatches } from './access-batches.ts';
 import { damonKind, DamonText, NOT_DAMON } from './damon-text.ts';
-import { BODY_COLUMN, BODY_DAMAGED, BODY_EXCEPTION, BODY_NO_ADDRESS, BODY_OK, BODY_REASONS, BODY_TOO_LOW, BODY_UNUSABLE, bodyKind, BodyReader } from './fault-body.ts';
+import { BODY_COLUMN, BODY_DAMAGED, BODY_EXCEPTION, BODY_NO_ADDRESS, BODY_OK, BODY_REASONS, BODY_TOO_LOW, BODY_UNUSABLE, bodyKind, BodyReader, COLUMN, LOWEST_PAGE } from './fault-body.ts';
 import type { ColumnRule } from './fault-body.ts';
 import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from './head.ts';
+import { LayoutCache, lineFeedFrom } from './layout-cache.ts';
 import { EventTable } from './names.ts';
 import { countSideBand, NoiseReader } from './noise.ts';
+import { hexPage, num } from './numbers.ts';
 
 export const RERUN_HINT = 'rerun: perf script -F comm,pid,tid,cpu,time,event,addr,ip,sym --ns';
 /** So many samples without an address, and none with one: the rest will be no better. */
 const PATIENCE = 1000;
+
+const LF = 10;
+const CR = 13;
 
 /** Kinds of fault-body.ts, then those of damon-text.ts from here. */
 const DAMON_BASE = 16;
@@ -34,6 +39,7 @@ class PerfTextReader {
   readonly #head = new HeadReader();
   readonly #body: BodyReader;
   readonly #kinds = new EventTable(kindOf);
+  readonly #layouts = new LayoutCache();
   readonly #noise: NoiseReader;
   readonly #damon: DamonText;
   readonly #out: IngestBatch[] = [];
@@ -67,9 +73,50 @@ class PerfTextReader {
 
   block(lines: LineCursor): void {
     const damonBefore = this.#damon.records;
-    while (lines.next()) this.#line(lines.bytes, lines.from, lines.to, lines.line);
+    this.#layouts.bind(lines.bytes);
+    for (;;) {
+      while (this.#fast(lines));
+      if (!lines.next()) break;
+      this.#line(lines.bytes, lines.from, lines.to, lines.line);
+    }
     this.#ctx.accept(this.#damon.records - damonBefore);
     if (this.#accepted === 0 && this.#withoutAddress + this.#tooLow > PATIENCE) this.#refuse();
+  }
+
+  /** Takes the next line when it begins like one of the last few; otherwise leaves it to `#line`. */
+  #fast(lines: LineCursor): boolean {
+    const { bytes, pos } = lines;
+    const layouts = this.#layouts;
+    const body = layouts.match(bytes, pos, lines.end);
+    if (body < 0) return false;
+    const { kind } = layouts;
+    if (kind === BODY_COLUMN && !this.#trusted) return this.#fastColumn(lines, body);
+    const feed = bytes.indexOf(LF, body);
+    if (feed - pos > MAX_LINE_BYTES) return false;
+    lines.skipTo(feed);
+    this.#use(kind, layouts.timeNs, layouts.tid, layouts.cpu, bytes, body, bytes[feed - 1] === CR ? feed - 1 : feed, lines.line, false);
+    return true;
+  }
+
+  /** An addr column of 16 and its blank or line end. */
+  #fastColumn(lines: LineCursor, body: number): boolean {
+    const { bytes, pos } = lines;
+    const columnEnd = body + COLUMN;
+    if (columnEnd >= lines.end) return false;
+    let digits = body;
+    while (digits < columnEnd && bytes[digits] === 32) digits++;
+    const page = hexPage(bytes, digits, columnEnd);
+    const after = bytes[columnEnd];
+    if (page < LOWEST_PAGE || num.end !== columnEnd || (after !== 32 && after !== LF)) return false;
+    const feed = lineFeedFrom(bytes, columnEnd);
+    if (feed - pos > MAX_LINE_BYTES) return false;
+    const { timeNs, tid, cpu } = this.#layouts;
+    lines.skipTo(feed);
+    this.#accepted++;
+    this.#columns++;
+    this.#blindColumns++;
+    this.#virtual.add(timeNs, page, READ, tid, cpu, lines.line);
+    return true;
   }
 
   #line(bytes: Uint8Array, from: number, to: number, line: number): void {
@@ -84,14 +131,19 @@ class PerfTextReader {
       return;
     }
     const kind = this.#kinds.kindOf(bytes, head.eventFrom, head.eventTo);
+    this.#use(kind, head.timeNs, head.tid, head.cpu, bytes, head.body, to, line, head.eventFrom === head.eventTo);
+    // the fast way does not look for a data source
+    if (kind !== BODY_COLUMN || !this.#body.hasSource) this.#layouts.learn(head, bytes, from, kind);
+  }
+
+  #use(kind: number, timeNs: number, tid: number, cpu: number, bytes: Uint8Array, body: number, to: number, line: number, nameless: boolean): void {
     if (kind >= DAMON_BASE) {
-      this.#damon.line(kind - DAMON_BASE, head.timeNs, bytes, head.body, to, line);
+      this.#damon.line(kind - DAMON_BASE, timeNs, bytes, body, to, line);
       return;
     }
-    const outcome = this.#body.read(kind, bytes, head.body, to);
+    const outcome = this.#body.read(kind, bytes, body, to);
     if (outcome !== BODY_OK) {
-      const nameless = outcome === BODY_UNUSABLE && head.eventFrom === head.eventTo;
-      this.#drop(nameless ? BODY_DAMAGED : outcome, line);
+      this.#drop(nameless && outcome === BODY_UNUSABLE ? BODY_DAMAGED : outcome, line);
       return;
     }
     this.#accepted++;
@@ -100,7 +152,7 @@ class PerfTextReader {
       if (!this.#body.hasSource) this.#blindColumns++;
     }
     const batches = kind <= BODY_EXCEPTION ? this.#virtual : this.#guest;
-    batches.add(head.timeNs, this.#body.page, this.#body.write, head.tid, head.cpu, line);
+    batches.add(timeNs, this.#body.page, this.#body.write, tid, cpu, line);
   }
 
   #odd(verdict: number, bytes: Uint8Array, from: number, to: number, line: number): void {

@@ -1,0 +1,145 @@
+/**
+ * The fast way through a trace text: most lines begin like one of the last few, apart from the digits of the time.
+ *
+ *          toucher  3332 [001]   751.584279: exceptions:page_fault_user: address=0x7f12..
+ *   [------- before -----------]  digits   [------- between -----------]^ body
+ */
+import type { HeadReader } from './head.ts';
+
+const SLOTS = 4;
+const MAX_BEFORE = 96;
+const MAX_BETWEEN = 96;
+
+interface Layout {
+  readonly before: DataView;
+  beforeLength: number;
+  secondDigits: number;
+  decimals: number;
+  readonly between: DataView;
+  betweenLength: number;
+  kind: number;
+  tid: number;
+  cpu: number;
+}
+
+/** Remembers the layouts of the last lines that `HeadReader` could read. */
+export class LayoutCache {
+  /** Time of the last match. */
+  timeNs = 0;
+  /** Event kind, thread and CPU of the last match: those of the line it was learned from. */
+  kind = -1;
+  tid = -1;
+  cpu = -1;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  readonly #slots: Layout[] = [];
+  #current = 0;
+  #oldest = 0;
+
+  /** Names the bytes of the following matches. */
+  bind(bytes: Uint8Array): void {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** @returns where the body begins, or -1; bytes[end - 1] must be a line feed */
+  match(bytes: Uint8Array, from: number, end: number): number {
+    const slots = this.#slots;
+    let at = this.#current;
+    for (let tries = slots.length; tries > 0; tries--) {
+      const body = this.#try(slots[at]!, bytes, from, end);
+      if (body >= 0) {
+        this.#current = at;
+        return body;
+      }
+      at = at + 1 === slots.length ? 0 : at + 1;
+    }
+    return -1;
+  }
+
+  /** Compares four bytes at a time, from the end, where names and pids differ. */
+  #same(known: DataView, length: number, from: number): boolean {
+    const view = this.#view;
+    let i = length;
+    while (i >= 4) {
+      i -= 4;
+      if (view.getInt32(from + i, true) !== known.getInt32(i, true)) return false;
+    }
+    while (i > 0) {
+      i--;
+      if (view.getUint8(from + i) !== known.getUint8(i)) return false;
+    }
+    return true;
+  }
+
+  #try(layout: Layout, bytes: Uint8Array, from: number, end: number): number {
+    const { beforeLength, secondDigits, decimals, betweenLength } = layout;
+    const dot = from + beforeLength + secondDigits;
+    const colon = dot + decimals + 1;
+    if (colon + betweenLength >= end || bytes[dot] !== 46 || bytes[colon] !== 58) return -1;
+    if (!this.#same(layout.before, beforeLength, from)) return -1;
+    let seconds = 0;
+    for (let pos = dot - secondDigits; pos < dot; pos++) {
+      const digit = bytes[pos]! - 48;
+      if (digit < 0 || digit > 9) return -1;
+      seconds = (Math.imul(seconds, 10) + digit) | 0;
+    }
+    let fraction = 0;
+    for (let pos = dot + 1; pos < colon; pos++) {
+      const digit = bytes[pos]! - 48;
+      if (digit < 0 || digit > 9) return -1;
+      fraction = (Math.imul(fraction, 10) + digit) | 0;
+    }
+    if (!this.#same(layout.between, betweenLength, colon + 1)) return -1;
+    this.timeNs = seconds * 1e9 + (decimals === 6 ? fraction * 1000 : fraction);
+    this.kind = layout.kind;
+    this.tid = layout.tid;
+    this.cpu = layout.cpu;
+    return colon + 1 + betweenLength;
+  }
+
+  /** Keeps the layout of the line `head` has just read. */
+  learn(head: HeadReader, bytes: Uint8Array, from: number, kind: number): void {
+    const { timeFrom, timeColon, body } = head;
+    let dot = timeFrom;
+    while (bytes[dot] !== 46) dot++;
+    const beforeLength = timeFrom - from;
+    const betweenLength = body - timeColon - 1;
+    const secondDigits = dot - timeFrom;
+    // nine digits of seconds are the most a signed 32-bit number holds
+    if (beforeLength > MAX_BEFORE || betweenLength > MAX_BETWEEN || betweenLength < 1 || secondDigits > 9) return;
+    const slot = this.#freeSlot();
+    copyTo(slot.before, bytes, from, timeFrom);
+    slot.beforeLength = beforeLength;
+    slot.secondDigits = secondDigits;
+    slot.decimals = timeColon - dot - 1;
+    copyTo(slot.between, bytes, timeColon + 1, body);
+    slot.betweenLength = betweenLength;
+    slot.kind = kind;
+    slot.tid = head.tid;
+    slot.cpu = head.cpu;
+  }
+
+  #freeSlot(): Layout {
+    if (this.#slots.length < SLOTS) {
+      const fresh = { before: new DataView(new ArrayBuffer(MAX_BEFORE)), beforeLength: 0, secondDigits: 0, decimals: 0, between: new DataView(new ArrayBuffer(MAX_BETWEEN)), betweenLength: 0, kind: -1, tid: -1, cpu: -1 };
+      this.#slots.push(fresh);
+      return fresh;
+    }
+    this.#oldest = (this.#oldest + 1) % SLOTS;
+    return this.#slots[this.#oldest]!;
+  }
+}
+
+function copyTo(target: DataView, bytes: Uint8Array, from: number, to: number): void {
+  for (let pos = from; pos < to; pos++) target.setUint8(pos - from, bytes[pos]!);
+}
+
+/** Offset of the next line feed, which is expected near. bytes[end - 1] must be one. */
+export function lineFeedFrom(bytes: Buffer, from: number): number {
+  const near = from + 24;
+  let pos = from;
+  while (pos < near) {
+    if (bytes[pos] === 10) return pos;
+    pos++;
+  }
+  return bytes.indexOf(10, pos);
+}
