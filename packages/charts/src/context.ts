@@ -1,7 +1,7 @@
 /** Which runs a chart shows, and what they are called. */
 import type { ChartContext, ChartParams, DataRow, QuerySource, RunInfo } from './chart.ts';
 import type { Theme } from './style.ts';
-import { groupBy, inList, num, text } from './values.ts';
+import { groupBy, inList, num, printable, text } from './values.ts';
 
 export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, space, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
 FROM runs WHERE status <> 'failed' AND scheme <> 'truth' ORDER BY trace, replace(scheme, 'observed:', ''), stream NULLS FIRST, kind DESC, run_id`;
@@ -23,7 +23,7 @@ export async function loadContext(
   const wanted = params.runs;
   const allRuns = wanted === undefined ? found : found.filter((run) => matches(run, wanted));
   const traces = [...new Set(allRuns.map((run) => run.trace))];
-  const trace = params.trace ?? mostFrequent(allRuns.map((run) => run.trace)) ?? '';
+  const trace = (params.trace === undefined ? undefined : printable(params.trace)) ?? mostFrequent(allRuns.map((run) => run.trace)) ?? '';
   const inTrace = allRuns.filter((run) => run.trace === trace);
   const space = params.space ?? (look.oneSpace === true ? mostFrequent(inTrace.map((run) => run.space)) : undefined);
   const ofTrace = space === undefined ? inTrace : inTrace.filter((run) => run.space === space);
@@ -57,7 +57,7 @@ function unique(names: readonly string[]): string {
 
 /** Labels runs so that no two of a trace look alike: parameters are named only where siblings differ. */
 function nameRuns(rows: readonly DataRow[]): RunInfo[] {
-  const family = (row: DataRow): string => text(row, 'scheme').replace(/^observed:/, '');
+  const family = (row: DataRow): string => printable(text(row, 'scheme')).replace(/^observed:/, '');
   const groups = groupBy(rows, (row) => `${text(row, 'trace')}\0${family(row)}`);
   return [...groups.values()].flatMap((siblings) => {
     const differing = differingParams(siblings.filter((row) => streamOf(row) === null));
@@ -72,7 +72,7 @@ function nameRun(row: DataRow, family: string, differing: readonly string[]): Ru
   const extra = stream !== null ? [`[${stream}]`] : differing.map((name) => `${name}=${paramText(name === 'seed' ? num(row, 'seed') : params[name])}`);
   const variant = [family, ...(kind === 'observed' && stream === null ? [] : extra)].join(' ');
   return {
-    runId: text(row, 'run_id'), trace: text(row, 'trace'), family, kind, stream, variant,
+    runId: text(row, 'run_id'), trace: printable(text(row, 'trace')), family, kind, stream, variant,
     label: kind === 'observed' ? `${variant} observed` : variant,
     params: text(row, 'params'), space: text(row, 'space'), truth: text(row, 'truth'), target: text(row, 'target'), costProfile: text(row, 'cost_profile'),
     nPages: num(row, 'n_pages'), nWindows: num(row, 'n_windows'), durationNs: num(row, 'duration_ns'), vcpus: num(row, 'vcpus'),
@@ -80,7 +80,7 @@ function nameRun(row: DataRow, family: string, differing: readonly string[]): Ru
 }
 
 function streamOf(row: DataRow): string | null {
-  return row['stream'] === null || row['stream'] === undefined ? null : text(row, 'stream');
+  return row['stream'] === null || row['stream'] === undefined ? null : printable(text(row, 'stream'));
 }
 
 function differingParams(rows: readonly DataRow[]): string[] {
@@ -101,7 +101,7 @@ function parseObject(json: string): Record<string, unknown> {
 }
 
 function paramText(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value ?? null);
+  return printable(typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value ?? null));
 }
 
 /** `run_id IN (…)` for the runs drawn. */

@@ -76,7 +76,7 @@ export async function specToSvg(spec: Spec, onWarning: (message: string) => void
   const compiled = vegaLite.compile(spec as never, { logger });
   const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', logger });
   try {
-    return await view.toSVG();
+    return renumberIds(await view.toSVG());
   } finally {
     view.finalize();
   }
@@ -86,6 +86,17 @@ export async function specToSvg(spec: Spec, onWarning: (message: string) => void
 function measureWithBundledFont(metrics: { width: unknown }): void {
   metrics.width = (item: { fontSize?: number; fontWeight?: string | number }, line: unknown): number =>
     textWidth(line === null || line === undefined ? '' : String(line).trim(), item.fontSize ?? 11, item.fontWeight === 'bold' || Number(item.fontWeight) >= 600);
+}
+
+/** Vega numbers clip paths and gradients through the life of the process; the same chart should be the same text. */
+function renumberIds(svg: string): string {
+  const numbers = new Map<string, number>();
+  return svg.replace(/( id="|url\(#)(clip|gradient_)(\d+)/g, (_, before: string, kind: string, id: string) => {
+    const key = kind + id;
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return `${before}${kind}${number}`;
+  });
 }
 
 interface Logger {

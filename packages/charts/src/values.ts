@@ -26,6 +26,11 @@ export function cellText(value: Cell): string {
   return String(value);
 }
 
+/** A name from a trace as charts print it: control characters and line separators become visible. */
+export function printable(name: string): string {
+  return name.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** A text literal. */
 export function quote(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;

@@ -56,16 +56,26 @@ export interface FixtureNames {
 const S = 1e9;
 const ARENA = 0x40000;
 const N_PAGES = 6144;
-const SCHEMES = [
+interface Made {
+  readonly id: string;
+  readonly kind: string;
+  readonly stream?: string;
+  readonly miss: number;
+  readonly extra: number;
+  readonly lag: number;
+  readonly vcpuNs: number;
+}
+const SCHEMES: readonly Made[] = [
   { id: 'uffd-rwp', kind: 'simulated', miss: 0, extra: 0, lag: 0, vcpuNs: 1500 },
-  { id: 'uffd-rwp', kind: 'observed', miss: 0.004, extra: 0.01, lag: 0, vcpuNs: 0 },
+  { id: 'uffd-rwp', kind: 'observed', stream: 'A.rwp', miss: 0.004, extra: 0.01, lag: 0, vcpuNs: 0 },
+  { id: 'uffd-rwp', kind: 'simulated', stream: 'A.rwp', miss: 0, extra: 0, lag: 0, vcpuNs: 1500 },
   { id: 'mm-young', kind: 'simulated', miss: 0.03, extra: 0, lag: 0, vcpuNs: 0 },
   { id: 'idle-page', kind: 'simulated', miss: 0.08, extra: 0.02, lag: 0, vcpuNs: 0 },
   { id: 'damon-paddr', kind: 'simulated', miss: 0.3, extra: 0.25, lag: 2, vcpuNs: 0 },
   { id: 'uffd-wp', kind: 'simulated', miss: 0.55, extra: 0, lag: 0, vcpuNs: 900 },
-] as const;
+];
 
-/** One trace, six runs, two phases and a gap between two capture segments. */
+/** One trace, seven runs, two phases and a gap between two capture segments. */
 export async function sampleResults(names: FixtureNames = {}, nWindows = 24): Promise<Fixture> {
   const db = await emptyResults();
   await addTrace(db, { ...names, seed: 1 }, nWindows);
@@ -86,12 +96,11 @@ export async function addTrace(db: Fixture, names: FixtureNames & { seed?: numbe
   }
 }
 
-type Made = Omit<(typeof SCHEMES)[number], 'id'> & { id: string };
 
 async function addRun(db: Fixture, trace: string, scheme: Made, runId: string, nWindows: number, seed: number): Promise<void> {
   const observed = scheme.kind === 'observed';
   await db.insert('runs', [{
-    run_id: runId, trace_id: `t-${trace}`, trace, scheme: observed ? `observed:${scheme.id}` : scheme.id, kind: scheme.kind, stream: observed ? 'A.rwp' : null,
+    run_id: runId, trace_id: `t-${trace}`, trace, scheme: observed ? `observed:${scheme.id}` : scheme.id, kind: scheme.kind, stream: scheme.stream ?? null,
     params: observed ? '{}' : '{"interval":"1s"}', seed: 1, world: runId, space: 'gpa', truth: 'exact', scope: 'mapped', target: scheme.id === 'uffd-wp' ? 'written' : 'touched',
     cost_profile: 'kvm-estimate', status: 'ok', error: null, n_windows: nWindows, n_pages: N_PAGES, duration_ns: nWindows * S, vcpus: 1, version: '0.1.0',
   }]);
@@ -99,6 +108,7 @@ async function addRun(db: Fixture, trace: string, scheme: Made, runId: string, n
   const sets: Row[] = [];
   const scores: Row[] = [];
   const costs: Row[] = [];
+  const regions: Row[] = [];
   for (let w = 0; w < nWindows; w++) {
     const span = w < nWindows * 0.6 ? 0 : 1;
     const t0 = (w + span * 2) * S;
@@ -109,12 +119,15 @@ async function addRun(db: Fixture, trace: string, scheme: Made, runId: string, n
     for (let page = 0; page < N_PAGES; page++) if (noise(page, w, seed + 7) < scheme.extra * 0.1) reported.add(page);
     sets.push(...chunks(runId, w, 'truth', 'any', truth), ...chunks(runId, w, 'truth', 'mapped', truth), ...chunks(runId, w, 'reported', '', reported));
     for (const scope of ['any', 'mapped']) scores.push(score(runId, w, scope, truth, reported));
+    if (scheme.id === 'damon-paddr') {
+      for (const [i, score] of [18, 5, 0].entries()) regions.push({ run_id: runId, w, start_page: ARENA + i * 1365 + 3, n_pages: 1365, score, age_ns: i * S });
+    }
     if (!observed) {
       costs.push({ run_id: runId, w, op: scheme.vcpuNs > 0 ? 'rwp-fault' : 'rmap-walk', count: reported.size, vcpu_ns: reported.size * scheme.vcpuNs, tracker_ns: reported.size * 300 });
       costs.push({ run_id: runId, w, op: 'syscall', count: 2, vcpu_ns: 0, tracker_ns: 1000 });
     }
   }
-  for (const [table, rows] of [['windows', windows], ['page_sets', sets], ['scores', scores], ['costs', costs]] as const) {
+  for (const [table, rows] of [['windows', windows], ['page_sets', sets], ['scores', scores], ['costs', costs], ['regions', regions]] as const) {
     const names = Object.keys(rows[0] ?? {});
     if (rows.length > 0) await db.exec(`INSERT INTO ${table} (${names.join(', ')}) VALUES ${rows.map((row) => `(${names.map((name) => literal(row[name]!)).join(', ')})`).join(', ')}`);
   }

@@ -3,7 +3,7 @@ import type { Chart } from '../chart.ts';
 import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { labelsOf } from '../series.ts';
-import { num, text } from '../values.ts';
+import { num, printable, text } from '../values.ts';
 
 const HUES = ['#0072b2', '#e69f00', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#8a6d3b', '#6f7f8c'];
 
@@ -22,7 +22,7 @@ export const evictionOutcomes: Chart<'eviction-outcomes'> = {
 
   spec(rows, ctx) {
     const labels = labelsOf(ctx.runs);
-    const data = rows.map((row) => ({ how: `${labels.get(text(row, 'run_id')) ?? text(row, 'run_id')}: ${text(row, 'policy')}, ${text(row, 'primitive')}`, outcome: text(row, 'outcome'), n: num(row, 'n') }));
+    const data = rows.map((row) => ({ how: `${labels.get(text(row, 'run_id')) ?? text(row, 'run_id')}: ${text(row, 'policy')}, ${text(row, 'primitive')}`, outcome: printable(text(row, 'outcome')), n: num(row, 'n') }));
     const outcomes = [...new Set(data.map((row) => row.outcome))].sort();
     return framed(evictionOutcomes, ctx, { reading: 'Evictions tried, by outcome. A primitive is safe only if none of its interleavings can lose a write, not because none did here.', without: ['cost', 'scope'] }, {
       width: ctx.width - 460, height: { step: 22 }, data: { values: data },

@@ -4,7 +4,7 @@ import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import { colorOf, styleOf } from '../style.ts';
-import { groupBy, num, text } from '../values.ts';
+import { groupBy, num, printable, text } from '../values.ts';
 
 export const fidelityChart: Chart<'fidelity'> = {
   descriptor: {
@@ -38,7 +38,7 @@ FROM both_w b LEFT JOIN c USING (observed, simulated, wo) ORDER BY b.scheme, b.s
   },
 
   spec(rows, ctx) {
-    const groups = [...groupBy(rows, (row) => `${text(row, 'scheme')} ${text(row, 'stream')}`)];
+    const groups = [...groupBy(rows, (row) => printable(`${text(row, 'scheme')} ${text(row, 'stream')}`))];
     const times = rows.map((row) => num(row, 't_s'));
     const domain = [0, Math.max(...times, 0.001)];
     return framed(fidelityChart, ctx, {

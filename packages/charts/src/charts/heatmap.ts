@@ -46,12 +46,12 @@ export const heatmap: Chart<'heatmap'> = {
   },
 };
 
-/** Binning: time = groups of neighbouring windows; address = used granules of 8·2^k pages, numbered without gaps. */
+/** Truth comes, span by span, from the run whose windows cover most of it. Binning: time = groups of neighbouring windows; address = used granules of 8·2^k pages, numbered without gaps. */
 export function heatmapSql(ctx: ChartContext, nt: number, na: number): string {
   return `WITH pick AS (
-  SELECT run_id FROM windows WHERE ${runFilter(ctx)} AND scored AND NOT warmup
+  SELECT run_id, span FROM windows WHERE ${runFilter(ctx)} AND scored AND NOT warmup
     AND run_id IN (SELECT run_id FROM page_sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)})
-  GROUP BY run_id ORDER BY sum(claim_t1_ns - claim_t0_ns) DESC, count(*) DESC, run_id LIMIT 1
+  GROUP BY run_id, span QUALIFY row_number() OVER (PARTITION BY span ORDER BY round(sum(claim_t1_ns - claim_t0_ns) / 1e8) DESC, count(*) DESC, run_id) = 1
 ), slot AS (
   SELECT run_id, w, claim_t0_ns, claim_t1_ns, span, w * ${nt} // greatest(max(w) OVER (PARTITION BY run_id) + 1, ${nt}) AS bin
   FROM windows WHERE ${runFilter(ctx)} AND NOT warmup
@@ -59,7 +59,8 @@ export function heatmapSql(ctx: ChartContext, nt: number, na: number): string {
   SELECT run_id, span, bin, min(claim_t0_ns) / 1e9 AS t0_s, max(claim_t1_ns) / 1e9 AS t1_s, count(*) AS n FROM slot GROUP BY ALL
 ), part AS (
   SELECT p.run_id, p.w, CASE p.kind WHEN 'truth' THEN 'truth' ELSE 'reported' END AS what, p.chunk, p.bits FROM page_sets p
-  WHERE (p.kind = 'reported' AND ${runFilter(ctx, 'p.run_id')}) OR (p.kind = 'truth' AND p.scope = ${quote(ctx.scope)} AND p.run_id IN (FROM pick))
+  JOIN slot USING (run_id, w)
+  WHERE p.kind = 'reported' OR (p.kind = 'truth' AND p.scope = ${quote(ctx.scope)} AND (p.run_id, slot.span) IN (SELECT (run_id, span) FROM pick))
 ), used AS (
   SELECT u.chunk * 8192 + i.i AS byte8 FROM (SELECT chunk, bit_or(bits::BIT)::BLOB AS b FROM part GROUP BY chunk) u, range(8192) i(i)
   WHERE u.b[i.i + 1 : i.i + 1] <> '\\x00'::BLOB

@@ -1,7 +1,7 @@
 /** Schemes × traces: F1 and rank. */
 import type { Chart } from '../chart.ts';
 import { framed } from '../frame.ts';
-import { groupBy, num, text } from '../values.ts';
+import { groupBy, num, printable, text } from '../values.ts';
 import { microScoresSql } from './pareto.ts';
 
 export const ranking: Chart<'ranking'> = {
@@ -24,7 +24,7 @@ FROM (${microScoresSql(ctx, true)}) q JOIN runs r USING (run_id) WHERE q.f1 IS N
     const ramp = ctx.theme.ramp;
     const data = rows.map((row) => {
       const level = Math.min(ramp.length - 1, Math.floor(num(row, 'f1') * ramp.length));
-      return { scheme: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), trace: text(row, 'trace'), f1: num(row, 'f1'), rank: num(row, 'rank'), level, cell: `${num(row, 'f1').toFixed(3)}  (${num(row, 'rank')})`, dark: level >= 5 };
+      return { scheme: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), trace: printable(text(row, 'trace')), f1: num(row, 'f1'), rank: num(row, 'rank'), level, cell: `${num(row, 'f1').toFixed(3)}  (${num(row, 'rank')})`, dark: level >= 5 };
     });
     const order = [...groupBy(data, (row) => row.scheme)].map(([scheme, list]) => ({ scheme, mean: list.reduce((sum, row) => sum + row.rank, 0) / list.length })).sort((a, b) => a.mean - b.mean);
     return framed(ranking, ctx, {

@@ -3,7 +3,7 @@ import type { Chart } from '../chart.ts';
 import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { seriesEncodings, labelsOf } from '../series.ts';
-import { num, text } from '../values.ts';
+import { num, printable, text } from '../values.ts';
 
 export const refaults: Chart<'refaults'> = {
   descriptor: {
@@ -22,7 +22,7 @@ SELECT run_id, policy, primitive, evictions, coalesce(refaults, 0) AS refaults, 
 
   spec(rows, ctx) {
     const labels = labelsOf(ctx.runs);
-    const data = rows.map((row) => ({ series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), how: `${text(row, 'policy')}, ${text(row, 'primitive')}`, ratio: num(row, 'ratio'), evictions: num(row, 'evictions') }));
+    const data = rows.map((row) => ({ series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), how: printable(`${text(row, 'policy')}, ${text(row, 'primitive')}`), ratio: num(row, 'ratio'), evictions: num(row, 'evictions') }));
     const present = new Set(data.map((row) => row.series));
     const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx);
     return framed(refaults, ctx, { reading: 'Refaults over evictions of the same run; fewer is better, and so is more memory freed: read it beside eviction-outcomes.', without: ['cost', 'scope'] }, {
