@@ -12,10 +12,17 @@ import { globEscape, ident, literal } from './sql-text.ts';
 
 /** Creates everything `workset sql` offers over `dir`, in the memory of this connection's database. */
 export async function createCatalog(connection: DuckDBConnection, dir: string): Promise<void> {
-  for (const table of Object.values(TABLES)) await createTable(connection, dir, table);
-  for (const macro of MACROS) await createMacro(connection, macro);
-  for (const view of VIEWS.all) await createView(connection, view);
-  for (const macro of LATE_MACROS) await createMacro(connection, macro);
+  for (const statement of catalogSql(dir)) await connection.run(statement);
+}
+
+/** The statements, in order. Views and macros use only those before them. */
+export function catalogSql(dir: string): string[] {
+  return [
+    ...Object.values(TABLES).flatMap((table) => tableSql(dir, table)),
+    ...MACROS.flatMap(macroSql),
+    ...VIEWS.all.flatMap(viewSql),
+    ...LATE_MACROS.flatMap(macroSql),
+  ];
 }
 
 /** Text of the comment on a column: its unit in front, so that it shows first. */
@@ -23,16 +30,16 @@ export function columnComment(column: Pick<ColumnSpec, 'unit' | 'comment'>): str
   return column.unit === '' ? column.comment : `[${column.unit}] ${column.comment}`;
 }
 
-async function createMacro(connection: DuckDBConnection, macro: MacroSpec): Promise<void> {
+function macroSql(macro: MacroSpec): string[] {
   const table = macro.table === true ? 'TABLE ' : '';
-  await connection.run(`CREATE OR REPLACE MACRO ${macro.signature} AS ${table}${macro.body}`);
-  await connection.run(`COMMENT ON MACRO ${table}${ident(macro.id)} IS ${literal(macro.comment)}`);
+  return [
+    `CREATE MACRO ${macro.signature} AS ${table}${macro.body}`,
+    `COMMENT ON MACRO ${table}${ident(macro.id)} IS ${literal(macro.comment)}`,
+  ];
 }
 
-async function createTable(connection: DuckDBConnection, dir: string, table: TableSpec): Promise<void> {
-  await connection.run(`CREATE OR REPLACE VIEW ${ident(table.id)} AS ${tableSelect(dir, table)}`);
-  await connection.run(`COMMENT ON VIEW ${ident(table.id)} IS ${literal(table.comment)}`);
-  await commentColumns(connection, table.id, table.columns);
+function tableSql(dir: string, table: TableSpec): string[] {
+  return [`CREATE VIEW ${ident(table.id)} AS ${tableSelect(dir, table)}`, ...commentsSql(table.id, table.comment, table.columns)];
 }
 
 /** SELECT over the parts of a table, or an empty one with the same columns. */
@@ -45,15 +52,13 @@ export function tableSelect(dir: string, table: TableSpec): string {
   return `SELECT ${columns} FROM read_parquet(${literal(`${globEscape(folder)}/*.parquet`)}, hive_partitioning = false)`;
 }
 
-async function createView(connection: DuckDBConnection, view: ViewSpec): Promise<void> {
-  const { id, comment, sql } = view.descriptor;
-  await connection.run(`CREATE OR REPLACE VIEW ${ident(id)} AS ${sql}`);
-  await connection.run(`COMMENT ON VIEW ${ident(id)} IS ${literal(comment)}`);
-  await commentColumns(connection, id, view.descriptor.columns);
+function viewSql({ descriptor: { id, comment, columns, sql } }: ViewSpec): string[] {
+  return [`CREATE VIEW ${ident(id)} AS ${sql}`, ...commentsSql(id, comment, columns)];
 }
 
-async function commentColumns(connection: DuckDBConnection, view: string, columns: readonly Pick<ColumnSpec, 'name' | 'unit' | 'comment'>[]): Promise<void> {
-  for (const column of columns) {
-    await connection.run(`COMMENT ON COLUMN ${ident(view)}.${ident(column.name)} IS ${literal(columnComment(column))}`);
-  }
+function commentsSql(view: string, comment: string, columns: readonly Pick<ColumnSpec, 'name' | 'unit' | 'comment'>[]): string[] {
+  return [
+    `COMMENT ON VIEW ${ident(view)} IS ${literal(comment)}`,
+    ...columns.map((column) => `COMMENT ON COLUMN ${ident(view)}.${ident(column.name)} IS ${literal(columnComment(column))}`),
+  ];
 }

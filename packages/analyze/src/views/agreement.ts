@@ -33,19 +33,21 @@ export const agreementWindows = {
       column('b_run', '', 'run b'),
     ],
     sql: `
-WITH pairs AS (
+WITH pairs AS NOT MATERIALIZED (
   SELECT a.trace, a.space, a.run_id AS a_run, b.run_id AS b_run, a.scheme AS a_scheme, b.scheme AS b_scheme, a.kind <> b.kind AS simulated_vs_observed
   FROM runs a JOIN runs b ON a.trace_id = b.trace_id AND a.space = b.space AND a."target" = b."target" AND a.run_id <> b.run_id
   WHERE CASE WHEN a.kind = b.kind THEN a.run_id < b.run_id ELSE a.kind = 'simulated' END),
-matched AS (
+matched AS NOT MATERIALIZED (
   SELECT p.*, x.w AS a_w, y.w AS b_w, x.claim_t1_ns / 1e9 AS t_s, greatest(x.n_pages, y.n_pages) AS n_pages,
          least(x.claim_t1_ns, y.claim_t1_ns) - greatest(x.claim_t0_ns, y.claim_t0_ns) AS overlap_ns
   FROM pairs p JOIN windows x ON x.run_id = p.a_run
   JOIN windows y ON y.run_id = p.b_run AND y.claim_t0_ns < x.claim_t1_ns AND y.claim_t1_ns > x.claim_t0_ns
   WHERE NOT x.warmup AND NOT y.warmup AND 2 * overlap_ns >= x.claim_t1_ns - x.claim_t0_ns AND 2 * overlap_ns >= y.claim_t1_ns - y.claim_t0_ns
   QUALIFY row_number() OVER (PARTITION BY p.a_run, p.b_run, x.w ORDER BY overlap_ns DESC, y.w) = 1),
-reported AS (SELECT run_id, w, chunk, bits FROM page_sets WHERE kind = 'reported'),
-sizes AS (SELECT run_id, w, pages FROM set_sizes WHERE kind = 'reported'),
+reported AS NOT MATERIALIZED (SELECT run_id, w, chunk, bits FROM page_sets WHERE kind = 'reported'),
+sizes AS NOT MATERIALIZED (
+  SELECT run_id, w, any_value(reported) AS pages FROM scores GROUP BY run_id, w
+  UNION ALL SELECT p.run_id, p.w, sum(bit_count(p.bits::BIT))::BIGINT FROM reported p ANTI JOIN scores s ON s.run_id = p.run_id AND s.w = p.w GROUP BY p.run_id, p.w),
 common AS (
   SELECT m.a_run, m.b_run, m.a_w, sum(bit_count(x.bits::BIT & y.bits::BIT))::BIGINT AS pages
   FROM matched m JOIN reported x ON x.run_id = m.a_run AND x.w = m.a_w JOIN reported y ON y.run_id = m.b_run AND y.w = m.b_w AND y.chunk = x.chunk
