@@ -16,6 +16,7 @@ const TITLES: Readonly<Record<ListKind, string>> = {
   ingestors: 'Capture formats',
   patterns: 'Synthetic patterns',
   schemes: 'Tracking schemes',
+  metrics: 'Metrics',
   views: 'SQL views',
   charts: 'Charts',
   profiles: 'Cost profiles',

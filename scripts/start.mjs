@@ -11,6 +11,7 @@ const CAPTURES = ['rwp-shmem', 'redis-pti'];
 const OUT = join(ROOT, 'out');
 const CLI = join(ROOT, 'packages/cli/bin/workset.js');
 const begin = performance.now();
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 await step('install', () => {
   if (whyInstall() === null) return 'up to date';

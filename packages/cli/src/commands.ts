@@ -30,7 +30,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'list',
     usage: '[kind] [NAME]',
-    summary: 'ingestors, schemes, metrics, charts, cost profiles: parameters, defaults, blind spots',
+    summary: 'ingestors, schemes, metrics, views, charts, cost profiles: parameters, defaults, blind spots',
     load: async () => (await import('./commands/list.ts')).list,
   },
   {

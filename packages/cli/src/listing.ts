@@ -12,7 +12,7 @@ export interface ListItem {
   readonly blindSpots: readonly string[];
 }
 
-export const LIST_KINDS = ['ingestors', 'schemes', 'views', 'charts', 'profiles', 'patterns'] as const;
+export const LIST_KINDS = ['ingestors', 'schemes', 'metrics', 'views', 'charts', 'profiles', 'patterns'] as const;
 export type ListKind = (typeof LIST_KINDS)[number];
 
 export function isListKind(text: string): text is ListKind {
@@ -29,6 +29,8 @@ export async function listItems(kind: ListKind): Promise<readonly ListItem[]> {
       return (await import('@workset/replay')).schemes.all.map((item) => itemOf(item.descriptor, item.config));
     case 'profiles':
       return (await import('@workset/replay')).costProfiles.all.map((item) => itemOf(item.descriptor, {}, { prices: item.prices }));
+    case 'metrics':
+      return (await import('@workset/analyze')).METRICS.all.map((item) => itemOf(item.descriptor, item.params));
     case 'views':
       return (await import('@workset/analyze')).VIEWS.all.map(({ descriptor: { sql: _sql, ...rest } }) => itemOf(rest));
     case 'charts':

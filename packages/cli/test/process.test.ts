@@ -37,8 +37,8 @@ test('SIGINT during an ingest from a pipe that never ends: exit 130, nothing lef
   child.stdin!.on('error', () => {});
   const feed = setInterval(() => {
     for (let i = 0; i < 200; i++, line++) {
-      // perf script -F comm,pid,cpu,time,event,addr
-      child.stdin!.write(`     redis-server  1234 [000] ${(100 + line / 1e4).toFixed(6)}: page-faults:     7f${(0x10000000 + line * 4096).toString(16)}\n`);
+      // perf script -F comm,pid,tid,cpu,time,event,addr,ip, as in traces/redis-pti/B.perf.txt.gz
+      child.stdin!.write(`       perf-exec   121/121   [000]    ${(100 + line / 1e4).toFixed(9)}: page-faults:     7f${(0x1000000000 + line * 4096).toString(16)}     7f1e93106e5e\n`);
     }
   }, 10);
   t.after(() => clearInterval(feed));

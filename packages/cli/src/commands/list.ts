@@ -8,7 +8,7 @@ import { sanitise } from '../sanitise.ts';
 
 export const list: CommandSpec = {
   name: 'list',
-  summary: 'ingestors, schemes, metrics, charts, cost profiles: parameters, defaults, blind spots',
+  summary: 'ingestors, schemes, metrics, views, charts, cost profiles: parameters, defaults, blind spots',
   about: [`kinds: ${LIST_KINDS.join(', ')}. With a NAME everything about that one is printed.`],
   positionals: { usage: '[kind] [NAME]', min: 0, max: 2 },
   options: [],
@@ -54,11 +54,18 @@ function printItem(item: ListItem, ctx: CommandContext): void {
 }
 
 function factText(value: unknown): string {
-  if (Array.isArray(value)) return value.map((each) => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ');
+  if (Array.isArray(value)) return value.map(entryText).join(value.some((each) => typeof each === 'object') ? '\n' : ', ');
   if (typeof value !== 'object' || value === null) return String(value);
   return Object.entries(value)
     .map(([name, each]) => `${name} ${typeof each === 'object' ? priceText(each as Record<string, unknown>) : each === true ? 'yes' : each === false ? 'no' : String(each)}`)
     .join(Object.values(value).some((each) => typeof each === 'object') ? '\n' : ', ');
+}
+
+/** A column of a metric or view as `name [unit]: comment`; anything else as it is. */
+function entryText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { name, unit, comment } = value as Readonly<Record<string, unknown>>;
+  return typeof name === 'string' ? `${name}${unit ? ` [${String(unit)}]` : ''}: ${String(comment)}` : JSON.stringify(value);
 }
 
 function priceText(value: Readonly<Record<string, unknown>>): string {

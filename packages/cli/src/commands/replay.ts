@@ -1,6 +1,6 @@
 /** `workset replay <trace> -o DIR`: run tracking schemes over a trace. */
-import { formatBytes, formatParam, parseAddressRange, SPACES } from '@workset/model';
-import type { Registry, SpaceId } from '@workset/model';
+import { formatBytes, formatParam, parseAddressRange, parseParams, SPACES, UsageError } from '@workset/model';
+import type { Param, Registry, SpaceId } from '@workset/model';
 import type { ReplayOptions, RunPlan, SchemeSpec, TrackingScheme } from '@workset/replay';
 
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
@@ -26,6 +26,11 @@ export const replay: CommandSpec = {
     { name: 'addr', value: 'A-B', help: 'tracked addresses, 0xSTART-0xEND or 0xSTART+SIZE; default: all memory of the trace' },
     { name: 'time', value: 'A:B', help: 'replay this stretch only' },
     { name: 'cost-profile', value: 'ID', help: 'prices of operations; default x86-vm', completes: 'profiles' },
+    { name: 'world', alias: 'w', value: 'A+B', many: true, help: 'these schemes share one kernel and disturb each other; default: each has its own' },
+    { name: 'mmu', value: 'SIDE', help: "whose page tables are tracked: a guest's own (default), or a VMM's under KVM", choices: ['guest', 'host'] },
+    { name: 'backing', value: 'KIND', help: 'what backs the tracked memory; default shmem', choices: ['anon', 'shmem'] },
+    { name: 'thp', value: 'WHICH', help: '2 MiB mappings: off (default), all, or what the capture says', choices: ['off', 'all', 'trace'] },
+    { name: 'tlb', value: 'SPEC', help: 'off (default), on, or entries=N,huge=N,ways=N,flush=FRAMES: a TLB in front of the page tables' },
     { name: 'no-observed', help: 'leave out the reports of real trackers' },
     { name: 'seed', value: 'N', help: 'seed of schemes with randomness; default 1' },
     { name: 'seeds', value: 'N', help: 'so many seeds per scheme with randomness; default 1' },
@@ -39,7 +44,7 @@ export const replay: CommandSpec = {
   ],
   async run(args, ctx) {
     const trace = tracePath(args.positionals[0]!);
-    const options = replayOptions(args);
+    const options = { ...replayOptions(args), tlb: await tlbOption(args.text('tlb')) };
     if (args.flag('dry-run')) return dryRun(trace, options, ctx);
     const out = requireText(args, 'out', `workset replay ${trace} -o results`);
     const engine = await import('@workset/replay');
@@ -76,11 +81,33 @@ function replayOptions(args: Args): Chosen {
     addr: named('addr', args.text('addr'), parseAddressRange),
     time: timeRangeOption(args, 'time'),
     profile: args.text('cost-profile'),
+    worlds: args.list('world').map((text) => text.split('+')),
+    mmu: args.text('mmu') as ReplayOptions['mmu'],
+    backing: args.text('backing') as ReplayOptions['backing'],
+    thp: args.text('thp') as ReplayOptions['thp'],
     observed: args.off('observed') ? false : undefined,
     seed: countOption(args, 'seed', 0) ?? 1,
     seeds: countOption(args, 'seeds', 1),
     jobs: countOption(args, 'jobs', 1),
   };
+}
+
+/** What is not named keeps its default. */
+async function tlbOption(text: string | undefined): Promise<ReplayOptions['tlb']> {
+  if (text === undefined || text === 'off') return undefined;
+  const { DEFAULT_TLB } = await import('@workset/replay');
+  if (text === 'on') return DEFAULT_TLB;
+  const entries = (help: string, value: number): Param => ({ kind: 'count', default: value, min: 0, unit: 'entries', help, source: 'replay' });
+  const spec = {
+    entries: entries('entries for 4 KiB pages', DEFAULT_TLB.entries),
+    huge: entries('entries for 2 MiB pages', DEFAULT_TLB.hugeEntries),
+    ways: entries('ways', DEFAULT_TLB.ways),
+    flush: entries('frames between flushes by context switches, 0 = never', DEFAULT_TLB.flushFrames),
+  };
+  const [choice, ...more] = parseSchemeFlag(`--tlb:${text}`);
+  if (more.length > 0) throw new UsageError(`--tlb ${text} has several values for one parameter`);
+  const values = parseParams('--tlb', spec, choice!.params) as Readonly<Record<keyof typeof spec, number>>;
+  return { entries: values.entries, hugeEntries: values.huge, ways: values.ways, flushFrames: values.flush };
 }
 
 /** undefined = every scheme, which `--scheme all` says too. */

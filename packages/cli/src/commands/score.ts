@@ -4,6 +4,8 @@ import type { QueryRow } from '@workset/analyze';
 
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
 import { count } from '../describe/trace.ts';
+import { parseSchemeFlag } from '../sweep-syntax.ts';
+import type { SchemeChoice } from '../sweep-syntax.ts';
 import { withResults } from '../with-results.ts';
 
 /** Columns of score_summary that are figures, and how each is printed. */
@@ -37,7 +39,7 @@ export const score: CommandSpec = {
   ],
   positionals: { usage: 'DIR', min: 1, max: 1 },
   options: [
-    { name: 'metric', alias: 'm', value: 'NAME', many: true, help: `figures to print: ${Object.keys(FIGURES).join(', ')}` },
+    { name: 'metric', alias: 'm', value: 'NAME', many: true, help: `figures to print: ${Object.keys(FIGURES).join(', ')}; or a metric with parameters (workset list metrics)` },
     { name: 'fail-under', value: 'METRIC=X', many: true, help: 'exit code 4 when a printed row is below X, or unknown' },
     { name: 'fail-over', value: 'METRIC=X', many: true, help: 'exit code 4 when a printed row is above X, or unknown' },
     { name: 'scope', value: 'SCOPE', help: 'rows of this scope only', choices: SCOPES },
@@ -48,6 +50,8 @@ export const score: CommandSpec = {
   ],
   examples: ['workset score results', 'workset score results --scope mapped --fail-under recall=0.9', 'workset score results --metric recall --metric overhead --json'],
   async run(args, ctx) {
+    const asked = args.list('metric').map((text) => parseSchemeFlag(text)).flat();
+    if (asked.length > 0 && asked.every(({ id }) => !(id in FIGURES))) return measureAll(args.positionals[0]!, asked, ctx);
     const figures = chosenFigures(args.list('metric'));
     const limits = [...args.list('fail-under').map((text) => limitOf(text, 'under')), ...args.list('fail-over').map((text) => limitOf(text, 'over'))];
     const rows = await withResults(args.positionals[0]!, ctx, async (results) => (await results.query(`FROM ${viewFor(args)}`)).rows.filter((row) => wanted(row, args)));
@@ -56,6 +60,21 @@ export const score: CommandSpec = {
     checkLimits(rows, limits);
   },
 };
+
+/** `--metric ranking:k=100`: a metric of its own (workset list metrics), row by row. */
+async function measureAll(dir: string, asked: readonly SchemeChoice[], ctx: CommandContext): Promise<void> {
+  const { METRICS, measure, formatResult } = await import('@workset/analyze');
+  for (const { id } of asked) if (!METRICS.has(id)) checkMetric(id, METRICS.ids);
+  await withResults(dir, ctx, async (results) => {
+    const measured = [];
+    for (const { id, params } of asked) measured.push({ metric: id, params, ...(await measure(results, id, params)) });
+    if (ctx.json) return ctx.out.json(measured.map(({ metric, params, rows }) => ({ metric, params, rows })));
+    for (const { metric, ...result } of measured) {
+      ctx.out.line(ctx.out.paint('bold', metric));
+      ctx.out.raw(formatResult(result, 'table'));
+    }
+  });
+}
 
 /** score_summary compares each run with what it claims; --target asks for another comparison. */
 function viewFor(args: Args): string {
@@ -74,9 +93,9 @@ function chosenFigures(names: readonly string[]): readonly string[] {
   return names.length === 0 ? DEFAULT_FIGURES : ['windows', ...names.filter((name) => name !== 'windows')];
 }
 
-function checkMetric(name: string): void {
+function checkMetric(name: string, more: readonly string[] = []): void {
   if (name in FIGURES) return;
-  const near = nearest(name, Object.keys(FIGURES));
+  const near = nearest(name, [...Object.keys(FIGURES), ...more]);
   throw new UsageError(`no metric ${JSON.stringify(name)}`, (near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '') + `known: ${Object.keys(FIGURES).join(', ')}`);
 }
 
