@@ -66,19 +66,24 @@ function optionRow({ name, alias, value, help, choices, many }: OptionSpec): str
 
 function kindSection(kind: ListKind, items: readonly ListItem[]): string {
   const detailed = items.some(({ params, blindSpots }) => Object.keys(params).length > 0 || blindSpots.length > 0);
-  const overview = table(['id', 'what', 'source'], items.map(({ id, title, source }) => [`\`${id}\``, title, source]));
+  const overview = table(
+    ['id', 'what', 'source'],
+    items.map(({ id, title, source }) => [`\`${id}\``, title, source]),
+  );
   return [`## ${TITLES[kind]}\n\n${overview}\n`, ...(detailed ? items.map(itemSection) : [])].join('\n');
 }
 
 function itemSection({ id, title, params, blindSpots, facts }: ListItem): string {
   const mechanism = facts['mechanism'];
   const parts = [`### ${id}\n\n${title}.${typeof mechanism === 'string' ? ` ${mechanism}.` : ''}\n`];
-  if (Object.keys(params).length > 0) parts.push(`${table(['parameter', 'default', 'unit', 'meaning', 'default from'], paramRows(params))}\n`);
+  if (Object.keys(params).length > 0)
+    parts.push(`${table(['parameter', 'default', 'unit', 'meaning', 'default from'], paramRows(params))}\n`);
   if (blindSpots.length > 0) parts.push(`Blind spots:\n\n${blindSpots.map((spot) => `- ${spot}`).join('\n')}\n`);
   return parts.join('\n');
 }
 
 function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
   return [line(headers), `|${headers.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
 }

@@ -31,7 +31,9 @@ for (const name of found) {
   const inputHash = hashOf([join(ROOT, dir), tools]);
   await step(`ingest ${name}`, () => fresh(trace, inputHash, () => workset(['ingest', dir, '-o', trace, '--quiet'])));
   await step(`replay ${name}`, () =>
-    fresh(results, hashOf([inputHash, models]), () => workset(['replay', trace, '-o', results, '--jobs', String(availableParallelism()), '--quiet'])),
+    fresh(results, hashOf([inputHash, models]), () =>
+      workset(['replay', trace, '-o', results, '--jobs', String(availableParallelism()), '--quiet']),
+    ),
   );
 }
 for (const name of found) {
@@ -42,7 +44,9 @@ for (const name of found) {
 console.log();
 const reports = found.map((name) => ({ name, results: join(OUT, name), html: join(OUT, `${name}.html`) }));
 for (const { name, results, html } of reports) {
-  await step(`report out/${name}.html`, () => fresh(html, hashOf([join(OUT, '.stamps', `${name}.sha256`), charts]), () => workset(['report', results, '-o', html, '--quiet'])));
+  await step(`report out/${name}.html`, () =>
+    fresh(html, hashOf([join(OUT, '.stamps', `${name}.sha256`), charts]), () => workset(['report', results, '-o', html, '--quiet'])),
+  );
 }
 console.log(`\ndone in ${seconds(begin)}; open: ${reports.map(({ html }) => `file://${html}`).join('  ')}`);
 console.log(`ask your own question: node packages/cli/bin/workset.js sql ${reports[0].results}`);

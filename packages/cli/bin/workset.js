@@ -46,7 +46,9 @@ function pinnedNode() {
 
 function reexec(binary) {
   const flags = fromSource ? [sourceFlag, '--disable-warning=ExperimentalWarning'] : [];
-  const child = spawn(binary, [...process.execArgv, ...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(binary, [...process.execArgv, ...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  });
   // a terminal sends Ctrl-C to both processes, kill(1) to this one only: pass it on and let the child count repeats as one
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {

@@ -41,7 +41,8 @@ async function fill(dir: string, part: string, { sets, signal }: ExportOptions):
       throwIfAborted(signal);
       rows[table.id] = await copyTable(connection, dir, table, sets || table.id !== 'page_sets');
     }
-    for (const statement of [...MACROS.flatMap(macroStatements), ...viewStatements(), ...LATE_MACROS.flatMap(macroStatements)]) await connection.run(statement);
+    for (const statement of [...MACROS.flatMap(macroStatements), ...viewStatements(), ...LATE_MACROS.flatMap(macroStatements)])
+      await connection.run(statement);
     await connection.run('CHECKPOINT');
     return rows;
   } finally {
@@ -54,7 +55,8 @@ async function copyTable(connection: DuckDBConnection, dir: string, table: Table
   const name = ident(table.id);
   await connection.run(`CREATE TABLE ${name} (${table.columns.map((column) => `${ident(column.name)} ${column.type}`).join(', ')})`);
   await connection.run(`COMMENT ON TABLE ${name} IS ${literal(table.comment)}`);
-  for (const column of table.columns) await connection.run(`COMMENT ON COLUMN ${name}.${ident(column.name)} IS ${literal(columnComment(column))}`);
+  for (const column of table.columns)
+    await connection.run(`COMMENT ON COLUMN ${name}.${ident(column.name)} IS ${literal(columnComment(column))}`);
   const folder = join(resolve(dir), table.id);
   if (!filled || !existsSync(folder) || !readdirSync(folder).some((file) => file.endsWith('.parquet'))) return 0;
   const columns = table.columns.map((column) => ident(column.name)).join(', ');

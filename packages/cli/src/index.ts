@@ -17,4 +17,12 @@ export type { QueryColumn, QueryResult, QueryRow, QueryStream } from '@workset/a
 export { buildReport, CHARTS as charts, renderChart } from '@workset/charts';
 export { isResults, isTrace, openTrace, readManifest } from '@workset/store';
 export type { TraceManifest, TraceReader } from '@workset/store';
-export { InterruptedError, RunError, ThresholdError, TraceFormatError, UnreadableInputError, UsageError, WorksetError } from '@workset/model';
+export {
+  InterruptedError,
+  RunError,
+  ThresholdError,
+  TraceFormatError,
+  UnreadableInputError,
+  UsageError,
+  WorksetError,
+} from '@workset/model';

@@ -19,7 +19,9 @@ export function kindOf(path: string): InputKind {
 }
 
 function directoryHint(path: string): string {
-  const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name);
+  const files = readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
   if (files.length === 0) return 'a trace holds trace.json, results hold workset.json; this one holds no files';
   return `to make a trace of the captures in it, name the files: workset ingest ${join(path, '*')} -o vm.trace`;
 }
@@ -36,8 +38,12 @@ export function tracePath(path: string): string {
 export function resultsPath(path: string): string {
   const kind = kindOf(path);
   if (kind === 'results') return path;
-  if (kind === 'trace') throw new UsageError(`${path} is a trace, results are needed`, `make them first: workset replay ${path} -o results`);
-  throw new UsageError(`${path} is a capture, results are needed`, `first: workset ingest ${path} -o vm.trace && workset replay vm.trace -o results`);
+  if (kind === 'trace')
+    throw new UsageError(`${path} is a trace, results are needed`, `make them first: workset replay ${path} -o results`);
+  throw new UsageError(
+    `${path} is a capture, results are needed`,
+    `first: workset ingest ${path} -o vm.trace && workset replay vm.trace -o results`,
+  );
 }
 
 /** An output that would overwrite one of its own inputs is refused. */

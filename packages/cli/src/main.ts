@@ -49,7 +49,13 @@ async function dispatch(argv: readonly string[], streams: Streams, signal: Abort
   else await run(command, words, argv, streams, signal);
 }
 
-async function run(command: CommandSpec, words: readonly string[], argv: readonly string[], streams: Streams, signal: AbortSignal): Promise<void> {
+async function run(
+  command: CommandSpec,
+  words: readonly string[],
+  argv: readonly string[],
+  streams: Streams,
+  signal: AbortSignal,
+): Promise<void> {
   const { parseArgs } = await import('./parse-args.ts');
   const args = await parseArgs(command, words);
   const quiet = args.flag('quiet');

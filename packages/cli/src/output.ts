@@ -60,7 +60,10 @@ export class Output {
     const cells = rows.map((row) => row.map(sanitiseCell));
     const widths = headers.map((header, i) => Math.max(displayWidth(header), ...cells.map((row) => displayWidth(row[i] ?? ''))));
     const render = (row: readonly string[]): string =>
-      row.map((cell, i) => pad(cell, widths[i] ?? 0, align[i] ?? 'left', i === row.length - 1)).join('  ').trimEnd();
+      row
+        .map((cell, i) => pad(cell, widths[i] ?? 0, align[i] ?? 'left', i === row.length - 1))
+        .join('  ')
+        .trimEnd();
     if (headers.some((header) => header !== '')) this.line(this.paint('bold', render(headers)));
     for (const row of cells) this.line(render(row));
   }
@@ -84,6 +87,7 @@ function pad(cell: string, width: number, align: Align, last: boolean): string {
 /** Columns a text takes on a terminal; wide East Asian characters count double. */
 function displayWidth(text: string): number {
   let width = 0;
-  for (const char of text) width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(char) ? 2 : 1;
+  for (const char of text)
+    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(char) ? 2 : 1;
   return width;
 }

@@ -58,7 +58,10 @@ function checkUnknown(command: CommandSpec, options: readonly OptionSpec[], word
   const name = given.find((key) => !known.has(key));
   if (name === undefined) return;
   const word = words.find((each) => each === `--${name}` || each.startsWith(`--${name}=`) || each === `--no-${name}`);
-  const near = nearest(name, options.map((option) => option.name));
+  const near = nearest(
+    name,
+    options.map((option) => option.name),
+  );
   const suggestion = near.length > 0 ? `did you mean --${near.join(' or --')}? ` : '';
   const shown = word?.replace(/=.*/s, '') ?? (name.length === 1 ? `-${name}` : `--${name}`);
   throw new UsageError(`${command.name} has no option ${shown}`, suggestion + helpHint(command));
@@ -68,7 +71,10 @@ function checkPositionals(command: CommandSpec, given: readonly string[]): void 
   const { min, max, usage } = command.positionals;
   if (given.length < min) throw new UsageError(`${command.name} needs ${usage}`, helpHint(command));
   if (given.length > max) {
-    throw new UsageError(`${command.name} takes ${max === 0 ? 'no arguments' : usage}, so ${JSON.stringify(given[max])} is too many`, helpHint(command));
+    throw new UsageError(
+      `${command.name} takes ${max === 0 ? 'no arguments' : usage}, so ${JSON.stringify(given[max])} is too many`,
+      helpHint(command),
+    );
   }
 }
 

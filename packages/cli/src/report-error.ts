@@ -28,7 +28,10 @@ export function reportOf(error: unknown): { report: ErrorReport; exit: number } 
   const nothing = { file: null, line: null, offset: null, hint: null };
   if (error instanceof WorksetError) {
     const { file = null, line = null, byteOffset = null } = error.place;
-    return { report: { code: error.code, message: error.message, file, line, offset: byteOffset, hint: error.hint ?? null }, exit: error.exitCode };
+    return {
+      report: { code: error.code, message: error.message, file, line, offset: byteOffset, hint: error.hint ?? null },
+      exit: error.exitCode,
+    };
   }
   const system = error as NodeJS.ErrnoException;
   const known = SYSTEM[system?.code ?? ''];
@@ -46,7 +49,11 @@ export function reportOf(error: unknown): { report: ErrorReport; exit: number } 
 /** `workset: gt.gz: line 12: message`, then the hint on a line of its own; or one JSON object. */
 export function errorText(report: ErrorReport, json: boolean): string {
   if (json) return `${safeJson({ error: report })}\n`;
-  const place = [report.file, report.line === null ? null : `line ${report.line}`, report.offset === null ? null : `offset ${report.offset}`];
+  const place = [
+    report.file,
+    report.line === null ? null : `line ${report.line}`,
+    report.offset === null ? null : `offset ${report.offset}`,
+  ];
   const named = place.filter((part) => part !== null && !(part === report.file && report.message.includes(part)));
   const head = ['workset', ...named, report.message].join(': ');
   return sanitise(`${head}\n${report.hint === null ? '' : `  hint: ${report.hint.replaceAll('\n', '\n        ')}\n`}`);

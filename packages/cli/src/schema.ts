@@ -51,12 +51,18 @@ export function printSchema(schema: Schema, out: Output): void {
     out.line();
   }
   if (schema.macros.length > 0) out.line(out.paint('bold', 'macros'));
-  out.table(['', ''], schema.macros.map(({ name, parameters, comment }) => [`  ${name}(${parameters.join(', ')})`, comment]));
+  out.table(
+    ['', ''],
+    schema.macros.map(({ name, parameters, comment }) => [`  ${name}(${parameters.join(', ')})`, comment]),
+  );
 }
 
 export function printTable(table: SchemaTable, out: Output): void {
   out.line(`${out.paint('bold', table.name)}  ${sanitise(table.comment)}`);
-  out.table(['', '', ''], table.columns.map(({ name, type, comment }) => [`  ${name}`, type, comment]));
+  out.table(
+    ['', '', ''],
+    table.columns.map(({ name, type, comment }) => [`  ${name}`, type, comment]),
+  );
 }
 
 /** A list value comes as an array or, depending on the reader, as JSON text. */

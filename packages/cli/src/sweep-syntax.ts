@@ -18,7 +18,10 @@ export function parseSchemeFlag(text: string): SchemeChoice[] {
   const axes = colon === -1 ? [] : parseAxes(text.slice(colon + 1), text);
   const combinations = axes.reduce((n, [, values]) => n * values.length, 1);
   if (combinations > MAX_COMBINATIONS) {
-    throw new UsageError(`${JSON.stringify(text)} means ${combinations} runs, more than ${MAX_COMBINATIONS}`, 'use a larger step or fewer values');
+    throw new UsageError(
+      `${JSON.stringify(text)} means ${combinations} runs, more than ${MAX_COMBINATIONS}`,
+      'use a larger step or fewer values',
+    );
   }
   return combine(axes).map((params) => ({ id, params }));
 }
@@ -59,7 +62,8 @@ export function expandRange(text: string): string[] {
   // from : to : x factor | + step     100ms:10s:x2
   const match = /^([^:]+):([^:]+):([x+])([^:]+)$/.exec(text);
   if (match === null) {
-    if (text.includes(':')) throw new UsageError(`not a range: ${JSON.stringify(text)}`, 'write FROM:TO:xFACTOR or FROM:TO:+STEP, e.g. 100ms:10s:x2');
+    if (text.includes(':'))
+      throw new UsageError(`not a range: ${JSON.stringify(text)}`, 'write FROM:TO:xFACTOR or FROM:TO:+STEP, e.g. 100ms:10s:x2');
     return [text];
   }
   const [, from = '', to = '', kind, by = ''] = match;
@@ -69,7 +73,10 @@ export function expandRange(text: string): string[] {
   const step = kind === 'x' ? Number(by) : quantity.parse(by);
   if (!(end >= start)) throw new UsageError(`${JSON.stringify(text)} ends before it starts`);
   if (kind === 'x' ? !(step > 1 && start > 0) : !(step > 0)) {
-    throw new UsageError(`${JSON.stringify(text)} never reaches its end`, 'a factor must be above 1 and start above 0; a step must be above 0');
+    throw new UsageError(
+      `${JSON.stringify(text)} never reaches its end`,
+      'a factor must be above 1 and start above 0; a step must be above 0',
+    );
   }
   const values: string[] = [];
   for (let i = 0, value = start; value <= end * (1 + 1e-12); value = kind === 'x' ? start * step ** ++i : start + step * ++i) {
@@ -95,8 +102,18 @@ const NUMBER: Quantity = {
 const DURATION: Quantity = { parse: parseDuration, format: (ns) => exactly(Math.round(ns), DURATION_UNITS) };
 const SIZE: Quantity = { parse: (text) => parseSize(text), format: (bytes) => exactly(Math.round(bytes), SIZE_UNITS) };
 
-const DURATION_UNITS = [['s', 1e9], ['ms', 1e6], ['us', 1e3], ['ns', 1]] as const;
-const SIZE_UNITS = [['G', 2 ** 30], ['M', 2 ** 20], ['K', 2 ** 10], ['B', 1]] as const;
+const DURATION_UNITS = [
+  ['s', 1e9],
+  ['ms', 1e6],
+  ['us', 1e3],
+  ['ns', 1],
+] as const;
+const SIZE_UNITS = [
+  ['G', 2 ** 30],
+  ['M', 2 ** 20],
+  ['K', 2 ** 10],
+  ['B', 1],
+] as const;
 
 /** What the range's first end is decides what all of it is. */
 function quantityOf(text: string): Quantity {

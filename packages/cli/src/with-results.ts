@@ -10,7 +10,12 @@ export interface WithResultsOptions extends ResultsOptions {
   readonly unscored?: boolean;
 }
 
-export async function withResults<T>(dir: string, ctx: CommandContext, work: (results: Results) => Promise<T>, options: WithResultsOptions = {}): Promise<T> {
+export async function withResults<T>(
+  dir: string,
+  ctx: CommandContext,
+  work: (results: Results) => Promise<T>,
+  options: WithResultsOptions = {},
+): Promise<T> {
   const path = resultsPath(dir);
   const { Results, materialiseScores } = await import('@workset/analyze');
   if (options.unscored !== true) await materialiseScores(path, { signal: ctx.signal });

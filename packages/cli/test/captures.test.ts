@@ -41,7 +41,9 @@ function sections(text: string): Section[] {
     .map((block) => block.split('\n'))
     .flatMap(([first, ...lines]) => {
       const head = heads.find(([pattern]) => pattern.test(first!));
-      return head === undefined ? [] : [{ tracker: head[1], letter: head[0].exec(first!)![1]!, lines: lines.filter((line) => /^\s+(#|t=)/.test(line)) }];
+      return head === undefined
+        ? []
+        : [{ tracker: head[1], letter: head[0].exec(first!)![1]!, lines: lines.filter((line) => /^\s+(#|t=)/.test(line)) }];
     });
 }
 
@@ -56,29 +58,33 @@ function numbers(line: string, ...words: string[]): number[] {
 
 for (const dir of [...bundled, ...beside]) {
   const name = dir.split('/').at(-1)!;
-  describe(`capture ${name}`, { skip: existsSync(dir) ? false : `${name} is not bundled; it stands in shared/captures of the workplace` }, async () => {
-    let results: Results;
-    const rows = async (sql: string): Promise<Row[]> => (await results.query(sql)).rows as Row[];
-    const wanted = existsSync(dir) ? sections(readFileSync(join(dir, 'score.txt'), 'utf8')) : [];
+  describe(
+    `capture ${name}`,
+    { skip: existsSync(dir) ? false : `${name} is not bundled; it stands in shared/captures of the workplace` },
+    async () => {
+      let results: Results;
+      const rows = async (sql: string): Promise<Row[]> => (await results.query(sql)).rows as Row[];
+      const wanted = existsSync(dir) ? sections(readFileSync(join(dir, 'score.txt'), 'utf8')) : [];
 
-    it('ingests, replays its trackers and scores them', async () => {
-      const trace = join(scratch, `${name}.trace`);
-      const out = join(scratch, `${name}.results`);
-      await ingestCapture([dir], { out: trace });
-      await replay(trace, { out, schemes: [], jobs: 2 });
-      await materialiseScores(out);
-      results = await Results.open(out);
-      assert.ok(wanted.length > 0, 'score.txt has sections');
-    });
-
-    for (const section of wanted) {
-      it(`${section.tracker} (${section.letter}) equals score.txt, line by line`, async () => {
-        assert.ok(section.lines.length > 0);
-        await compare[section.tracker](section, rows);
+      it('ingests, replays its trackers and scores them', async () => {
+        const trace = join(scratch, `${name}.trace`);
+        const out = join(scratch, `${name}.results`);
+        await ingestCapture([dir], { out: trace });
+        await replay(trace, { out, schemes: [], jobs: 2 });
+        await materialiseScores(out);
+        results = await Results.open(out);
+        assert.ok(wanted.length > 0, 'score.txt has sections');
       });
-    }
-    after(() => results?.close());
-  });
+
+      for (const section of wanted) {
+        it(`${section.tracker} (${section.letter}) equals score.txt, line by line`, async () => {
+          assert.ok(section.lines.length > 0);
+          await compare[section.tracker](section, rows);
+        });
+      }
+      after(() => results?.close());
+    },
+  );
 }
 
 type Query = (sql: string) => Promise<Row[]>;
@@ -121,7 +127,11 @@ async function damon(section: Section, rows: Query): Promise<void> {
       ...numbers(line, 'regions', 'nr_accesses>0 over', 'max'),
       ...numbers(line, 'touched in the 100 ms:', 'in a region with nr_accesses>0:'),
     ];
-    assert.deepEqual([row['regions'], row['hot'], row['nr_accesses_max'], row['touched'], row['in_hot_region']], [regions, hotPages, max, touched, inHot], line);
+    assert.deepEqual(
+      [row['regions'], row['hot'], row['nr_accesses_max'], row['touched'], row['in_hot_region']],
+      [regions, hotPages, max, touched, inHot],
+      line,
+    );
   }
 }
 
@@ -134,7 +144,11 @@ async function softDirty(section: Section, rows: Query): Promise<void> {
     const [t] = numbers(line.replace('t=', 't '), 't') as [number];
     const row = windows.find((window) => Math.abs((window['t_s'] as number) - t) < 0.0006);
     assert.ok(row, `no cycle at ${t} s`);
-    assert.deepEqual([row['truth'], row['reported'], row['fn'], row['fp']], numbers(line, 'truth written', 'soft-dirty', 'missed', 'unexplained'), line);
+    assert.deepEqual(
+      [row['truth'], row['reported'], row['fn'], row['fp']],
+      numbers(line, 'truth written', 'soft-dirty', 'missed', 'unexplained'),
+      line,
+    );
   }
 }
 

@@ -18,7 +18,10 @@ for (const kind of LIST_KINDS) {
     const { code, stdout } = await workset(['list', kind]);
     assert.equal(code, 0);
     for (const { id } of items) assert.match(stdout, new RegExp(`^ *${id} `, 'm'));
-    assert.deepEqual((JSON.parse((await workset(['list', kind, '--json'])).stdout) as { id: string }[]).map(({ id }) => id), items.map(({ id }) => id));
+    assert.deepEqual(
+      (JSON.parse((await workset(['list', kind, '--json'])).stdout) as { id: string }[]).map(({ id }) => id),
+      items.map(({ id }) => id),
+    );
   });
 }
 
@@ -34,12 +37,19 @@ test('bash completion is a valid script that knows every command and scheme', as
   const { code, stdout } = await workset(['completion', 'bash']);
   assert.equal(code, 0);
   const complete = (...words: string[]): string[] =>
-    execFileSync('bash', ['-c', `${stdout}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _workset; printf '%s\\n' "\${COMPREPLY[@]}"`, 'bash', ...words], { cwd: '/' })
+    execFileSync(
+      'bash',
+      ['-c', `${stdout}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _workset; printf '%s\\n' "\${COMPREPLY[@]}"`, 'bash', ...words],
+      { cwd: '/' },
+    )
       .toString()
       .split('\n');
   const commands = complete('workset', '');
   for (const { name } of COMMANDS) assert.ok(commands.includes(name), name);
-  assert.deepEqual(complete('workset', 'rep').filter((word) => word !== ''), ['replay', 'report']);
+  assert.deepEqual(
+    complete('workset', 'rep').filter((word) => word !== ''),
+    ['replay', 'report'],
+  );
   assert.ok(complete('workset', 'replay', '--sche').includes('--scheme'));
   assert.ok(complete('workset', 'replay', '--scheme', 'uffd').includes('uffd-rwp'));
 });

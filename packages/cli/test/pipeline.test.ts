@@ -24,7 +24,21 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     const made = await workset(['synth', 'zipf', '--pages', '2048', '--seconds', '3', '--rate', '2e4', '-o', trace, '--json']);
     assert.equal(made.code, 0, made.stderr);
     assert.equal((JSON.parse(made.stdout) as { synthetic: boolean }).synthetic, true);
-    const ran = await workset(['replay', trace, '-o', results, '--window', '500ms', '--scheme', 'uffd-rwp', '--scheme', 'idle-page', '--jobs', '2', '--json']);
+    const ran = await workset([
+      'replay',
+      trace,
+      '-o',
+      results,
+      '--window',
+      '500ms',
+      '--scheme',
+      'uffd-rwp',
+      '--scheme',
+      'idle-page',
+      '--jobs',
+      '2',
+      '--json',
+    ]);
     assert.equal(ran.code, 0, ran.stderr);
     assert.equal((JSON.parse(ran.stdout) as { runs: unknown[] }).runs.length, 2);
   });
@@ -40,7 +54,18 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
   });
 
   test('running again finds everything done', async () => {
-    const { code, stdout } = await workset(['replay', trace, '-o', results, '--window', '500ms', '--scheme', 'uffd-rwp', '--scheme', 'idle-page']);
+    const { code, stdout } = await workset([
+      'replay',
+      trace,
+      '-o',
+      results,
+      '--window',
+      '500ms',
+      '--scheme',
+      'uffd-rwp',
+      '--scheme',
+      'idle-page',
+    ]);
     assert.equal(code, 0);
     assert.match(stdout, /^0 runs done, 2 were there already/m);
   });
@@ -67,7 +92,11 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     const unknown = await workset(['score', results, '--fail-under', 'recal=0.9']);
     assert.equal(unknown.code, 2);
     assert.match(unknown.stderr, /did you mean recall/);
-    assert.equal((await workset(['score', results, '--scheme', 'nobody', '--fail-under', 'recall=0'])).code, 4, 'nothing to compare is no success');
+    assert.equal(
+      (await workset(['score', results, '--scheme', 'nobody', '--fail-under', 'recall=0'])).code,
+      4,
+      'nothing to compare is no success',
+    );
   });
 
   test('compare: equal with itself, exit 4 when B is worse', async () => {

@@ -13,7 +13,11 @@ async function until(condition: () => boolean): Promise<void> {
   assert.ok(condition(), 'the command did not begin in 30 s');
 }
 
-for (const [signal, launcher] of [['SIGINT', false], ['SIGTERM', false], ['SIGINT', true]] as const) {
+for (const [signal, launcher] of [
+  ['SIGINT', false],
+  ['SIGTERM', false],
+  ['SIGINT', true],
+] as const) {
   test(`${signal}${launcher ? ' to the launcher' : ''} during a synth: exit 130, nothing left`, async (t) => {
     const dir = scratch(t);
     const out = join(dir, 'long.trace');
@@ -38,7 +42,9 @@ test('SIGINT during an ingest from a pipe that never ends: exit 130, nothing lef
   const feed = setInterval(() => {
     for (let i = 0; i < 200; i++, line++) {
       // perf script -F comm,pid,tid,cpu,time,event,addr,ip, as in traces/redis-pti/B.perf.txt.gz
-      child.stdin!.write(`       perf-exec   121/121   [000]    ${(100 + line / 1e4).toFixed(9)}: page-faults:     7f${(0x1000000000 + line * 4096).toString(16)}     7f1e93106e5e\n`);
+      child.stdin!.write(
+        `       perf-exec   121/121   [000]    ${(100 + line / 1e4).toFixed(9)}: page-faults:     7f${(0x1000000000 + line * 4096).toString(16)}     7f1e93106e5e\n`,
+      );
     }
   }, 10);
   t.after(() => clearInterval(feed));

@@ -12,7 +12,11 @@ function line(enabled: boolean): { bar: ProgressLine; at: (ms: number) => void; 
 }
 
 test('says bytes, rate and time left', () => {
-  const text = progressText('ingest', { what: 'gt.vmgt.gz', done: 25 * 2 ** 20, total: 100 * 2 ** 20, unit: 'bytes', events: 3_000_000 }, 2);
+  const text = progressText(
+    'ingest',
+    { what: 'gt.vmgt.gz', done: 25 * 2 ** 20, total: 100 * 2 ** 20, unit: 'bytes', events: 3_000_000 },
+    2,
+  );
   assert.equal(text, 'ingest gt.vmgt.gz  25%  25 MiB of 100 MiB  1.5 M events/s  ETA 6 s');
 });
 

@@ -25,5 +25,8 @@ test('safe JSON is JSON of the same value, without raw control characters', () =
       assert.deepEqual(JSON.parse(json), { text });
     }),
   );
-  assert.equal(safeJson({ big: 12n, huge: 2n ** 64n, bytes: new Uint8Array([1, 255]) }), '{"big":12,"huge":"18446744073709551616","bytes":"01ff"}');
+  assert.equal(
+    safeJson({ big: 12n, huge: 2n ** 64n, bytes: new Uint8Array([1, 255]) }),
+    '{"big":12,"huge":"18446744073709551616","bytes":"01ff"}',
+  );
 });

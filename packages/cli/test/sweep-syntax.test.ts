@@ -31,7 +31,22 @@ test('two ranges give every combination, first slowest', () => {
   assert.deepEqual(runs, ['1s 1', '1s 2', '2s 1', '2s 2']);
 });
 
-for (const bad of ['', ':a=1', 's:', 's:a', 's:=1', 's:a=', 's:a=1,a=2', 's:a=1:2', 's:a=2s:1s:x2', 's:a=1s:2s:x1', 's:a=0:2:x2', 's:a=1s:2s:+0', 's:a=1s:2M:x2', 's:a=1:100000:+1']) {
+for (const bad of [
+  '',
+  ':a=1',
+  's:',
+  's:a',
+  's:=1',
+  's:a=',
+  's:a=1,a=2',
+  's:a=1:2',
+  's:a=2s:1s:x2',
+  's:a=1s:2s:x1',
+  's:a=0:2:x2',
+  's:a=1s:2s:+0',
+  's:a=1s:2M:x2',
+  's:a=1:100000:+1',
+]) {
   test(`refuses ${JSON.stringify(bad)}`, () => {
     assert.throws(() => parseSchemeFlag(bad), UsageError);
   });
@@ -52,10 +67,15 @@ test('every text gives choices or a UsageError, never another error', () => {
 
 test('a range is ascending and stays inside its ends', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 1, max: 500 }), (from, more, step) => {
-      const values = expandRange(`${from}:${from + more}:+${step}`).map(Number);
-      assert.equal(values.length, Math.floor(more / step) + 1);
-      assert.ok(values.every((value, i) => value === from + i * step));
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 1000 }),
+      fc.integer({ min: 0, max: 2000 }),
+      fc.integer({ min: 1, max: 500 }),
+      (from, more, step) => {
+        const values = expandRange(`${from}:${from + more}:+${step}`).map(Number);
+        assert.equal(values.length, Math.floor(more / step) + 1);
+        assert.ok(values.every((value, i) => value === from + i * step));
+      },
+    ),
   );
 });

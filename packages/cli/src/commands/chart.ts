@@ -70,5 +70,9 @@ function renderOptions(args: Args) {
 async function printCharts(ctx: CommandContext): Promise<void> {
   const items = await listItems('charts');
   if (ctx.json) ctx.out.json(items);
-  else ctx.out.table(['chart', 'answers'], items.map(({ id, title }) => [id, title]));
+  else
+    ctx.out.table(
+      ['chart', 'answers'],
+      items.map(({ id, title }) => [id, title]),
+    );
 }

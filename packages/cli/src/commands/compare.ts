@@ -30,7 +30,11 @@ export const compare: CommandSpec = {
       .flatMap(([a, b]) => changesOf(a, b, tolerance))
       .filter(({ metric }) => metrics.length === 0 || metrics.includes(metric));
     const alone = { a: onlyIn(before, after), b: onlyIn(after, before) };
-    if (rows.length === 0) throw new RunError('the two results have no run in common', 'runs are paired by trace, scheme, stream, parameters and seed; workset info DIR lists them');
+    if (rows.length === 0)
+      throw new RunError(
+        'the two results have no run in common',
+        'runs are paired by trace, scheme, stream, parameters and seed; workset info DIR lists them',
+      );
     if (ctx.json) ctx.out.json({ tolerance, changes: rows, onlyInA: alone.a, onlyInB: alone.b });
     else print(rows, alone, args.flag('all'), ctx);
     const worse = rows.filter(({ verdict }) => verdict === 'worse');
@@ -77,7 +81,13 @@ async function windowsOf(results: Results): Promise<Map<string, Map<string, Wind
   const byRun = new Map<string, Map<string, WindowCounts>>();
   for (const row of (await results.query(WINDOWS)).rows) {
     const of = byRun.get(windowKey(row)) ?? new Map<string, WindowCounts>();
-    const [tp, fp, fn, truth, reported] = ['tp', 'fp', 'fn', 'truth', 'reported'].map((name) => Number(row[name])) as [number, number, number, number, number];
+    const [tp, fp, fn, truth, reported] = ['tp', 'fp', 'fn', 'truth', 'reported'].map((name) => Number(row[name])) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     byRun.set(windowKey(row), of.set(String(row['w']), { tp, fp, fn, truth, reported }));
   }
   return byRun;
@@ -100,19 +110,29 @@ function onlyIn(these: readonly LoadedRun[], those: readonly LoadedRun[]): strin
 function changesOf(a: LoadedRun, b: LoadedRun, tolerance: number): Change[] {
   const common = [...a.windows.keys()].filter((w) => b.windows.has(w));
   const differences: [string, Difference][] = Object.entries(
-    pairedDifferences(common.map((w) => a.windows.get(w)!), common.map((w) => b.windows.get(w)!), a.key),
+    pairedDifferences(
+      common.map((w) => a.windows.get(w)!),
+      common.map((w) => b.windows.get(w)!),
+      a.key,
+    ),
   );
   if (a.overhead !== null && b.overhead !== null) {
     differences.push(['overhead', { a: a.overhead, b: b.overhead, difference: b.overhead - a.overhead, low: NaN, high: NaN }]);
   }
-  return differences.map(([metric, each]) => ({ run: a.label, metric, ...each, verdict: verdictOf(metric, each, tolerance), windows: common.length }));
+  return differences.map(([metric, each]) => ({
+    run: a.label,
+    metric,
+    ...each,
+    verdict: verdictOf(metric, each, tolerance),
+    windows: common.length,
+  }));
 }
 
 /** A figure that became undefined, or stopped being so, is no change that has a sign. */
 function verdictOf(metric: string, { difference, low, high }: Difference, tolerance: number): Change['verdict'] {
   if (Number.isNaN(difference) || Math.abs(difference) <= tolerance) return 'same';
   if (!Number.isNaN(low) && low <= 0 && high >= 0) return 'same';
-  return (difference < 0) === LOWER_IS_BETTER.has(metric) ? 'better' : 'worse';
+  return difference < 0 === LOWER_IS_BETTER.has(metric) ? 'better' : 'worse';
 }
 
 function print(rows: readonly Change[], alone: { a: readonly string[]; b: readonly string[] }, all: boolean, ctx: CommandContext): void {
@@ -121,13 +141,24 @@ function print(rows: readonly Change[], alone: { a: readonly string[]; b: readon
   ctx.out.table(
     ['run', 'metric', 'A', 'B', 'B - A', '95% interval', 'windows', 'verdict'],
     shown.map(({ run, metric, a, b, difference, low, high, windows, verdict }) => [
-      run, metric, cell(a), cell(b), cell(difference), Number.isNaN(low) ? '-' : `${cell(low)} … ${cell(high)}`, String(windows), verdict,
+      run,
+      metric,
+      cell(a),
+      cell(b),
+      cell(difference),
+      Number.isNaN(low) ? '-' : `${cell(low)} … ${cell(high)}`,
+      String(windows),
+      verdict,
     ]),
     ['left', 'left', 'right', 'right', 'right', 'right', 'right'],
   );
   if (shown.length < rows.length) ctx.out.line(`${rows.length - shown.length} figures are equal to the last bit (--all prints them)`);
-  for (const [name, labels] of [['A', alone.a], ['B', alone.b]] as const) {
-    if (labels.length > 0) ctx.out.note(`only in ${name}: ${labels.slice(0, 8).join('; ')}${labels.length > 8 ? `; and ${labels.length - 8} more` : ''}`);
+  for (const [name, labels] of [
+    ['A', alone.a],
+    ['B', alone.b],
+  ] as const) {
+    if (labels.length > 0)
+      ctx.out.note(`only in ${name}: ${labels.slice(0, 8).join('; ')}${labels.length > 8 ? `; and ${labels.length - 8} more` : ''}`);
   }
 }
 

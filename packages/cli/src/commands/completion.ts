@@ -14,10 +14,14 @@ export const completion: CommandSpec = {
   summary: 'shell completion script',
   positionals: { usage: 'bash|zsh|fish', min: 1, max: 1 },
   options: [],
-  examples: ['workset completion bash > ~/.local/share/bash-completion/completions/workset', 'workset completion fish > ~/.config/fish/completions/workset.fish'],
+  examples: [
+    'workset completion bash > ~/.local/share/bash-completion/completions/workset',
+    'workset completion fish > ~/.config/fish/completions/workset.fish',
+  ],
   async run(args, ctx) {
     const shell = SHELLS.find((each) => each === args.positionals[0]);
-    if (shell === undefined) throw new UsageError(`no completion for ${JSON.stringify(args.positionals[0])}`, `shells: ${SHELLS.join(', ')}`);
+    if (shell === undefined)
+      throw new UsageError(`no completion for ${JSON.stringify(args.positionals[0])}`, `shells: ${SHELLS.join(', ')}`);
     const tables = await completionTables();
     const script = shell === 'fish' ? fishScript(tables) : bashScript(tables, shell === 'zsh');
     if (ctx.json) ctx.out.json({ shell, script });

@@ -21,6 +21,11 @@ export const exportResults: CommandSpec = {
     await materialiseScores(dir, { signal: ctx.signal });
     const tables = await exportDatabase(dir, out, { sets: !args.off('sets'), signal: ctx.signal });
     if (ctx.json) ctx.out.json({ out, tables });
-    else ctx.out.table(['table', 'rows'], Object.entries(tables).map(([name, rows]) => [name, String(rows)]), ['left', 'right']);
+    else
+      ctx.out.table(
+        ['table', 'rows'],
+        Object.entries(tables).map(([name, rows]) => [name, String(rows)]),
+        ['left', 'right'],
+      );
   },
 };

@@ -27,5 +27,8 @@ async function helpOn(name: string | undefined): Promise<string> {
   if (topic !== undefined) return `${topic.title}\n\n${topic.text}\n`;
   const known = [...COMMAND_NAMES, ...TOPICS.map(({ id }) => id)];
   const near = nearest(name, known);
-  throw new UsageError(`no command or topic ${JSON.stringify(name)}`, (near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '') + `known: ${known.join(', ')}`);
+  throw new UsageError(
+    `no command or topic ${JSON.stringify(name)}`,
+    (near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '') + `known: ${known.join(', ')}`,
+  );
 }

@@ -8,7 +8,9 @@ import { kindOf } from '../inputs.ts';
 export const info: CommandSpec = {
   name: 'info',
   summary: 'what it is and what it can be used for',
-  about: ['Format, clock, span, footprint, loss and truth grade of captures, traces and results, and the next command. workset FILE is the same.'],
+  about: [
+    'Format, clock, span, footprint, loss and truth grade of captures, traces and results, and the next command. workset FILE is the same.',
+  ],
   positionals: { usage: '<capture|trace|results>...', min: 1, max: Infinity },
   options: [{ name: 'verify', help: 'also recompute every checksum of a trace' }],
   examples: ['workset info gt.vmgt.gz', 'workset vm.trace', 'workset info results --json'],

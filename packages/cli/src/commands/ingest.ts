@@ -30,7 +30,11 @@ export const ingest: CommandSpec = {
     { name: 'name', value: 'TEXT', help: 'name of the trace in tables and charts; default: its file name' },
     { name: 'strict', help: 'the first damaged record ends the ingest with exit code 1' },
   ],
-  examples: ['workset ingest gt.vmgt.gz A.rwp.bin.gz A.pagemap.bin.gz -o vm.trace', 'workset ingest captures/redis -o redis.trace', 'perf script -F comm,pid,tid,cpu,time,event,addr,ip --ns | workset ingest - -o vm.trace'],
+  examples: [
+    'workset ingest gt.vmgt.gz A.rwp.bin.gz A.pagemap.bin.gz -o vm.trace',
+    'workset ingest captures/redis -o redis.trace',
+    'perf script -F comm,pid,tid,cpu,time,event,addr,ip --ns | workset ingest - -o vm.trace',
+  ],
   async run(args, ctx) {
     const out = requireText(args, 'out', 'workset ingest gt.vmgt.gz -o vm.trace');
     refuseOverwrite(out, args.positionals);
@@ -82,5 +86,11 @@ function signedDuration(text: string): number {
 
 function reportTo(line: ProgressLine): (progress: CaptureProgress) => void {
   return ({ path, inputsDone, nInputs, rawBytes, rawBytesTotal, records }) =>
-    line.update({ what: `${path} (${inputsDone + 1}/${nInputs})`, done: rawBytes, total: rawBytesTotal ?? 0, unit: 'bytes', events: records });
+    line.update({
+      what: `${path} (${inputsDone + 1}/${nInputs})`,
+      done: rawBytes,
+      total: rawBytesTotal ?? 0,
+      unit: 'bytes',
+      events: records,
+    });
 }

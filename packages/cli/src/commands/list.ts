@@ -31,7 +31,10 @@ async function printKinds(kinds: readonly ListKind[], ctx: CommandContext): Prom
   for (const [kind, items] of found) {
     if (kinds.length > 1) ctx.out.line(ctx.out.paint('bold', kind));
     const indent = kinds.length > 1 ? '  ' : '';
-    ctx.out.table(['', ''], items.map(({ id, title }) => [indent + id, title]));
+    ctx.out.table(
+      ['', ''],
+      items.map(({ id, title }) => [indent + id, title]),
+    );
     if (kinds.length > 1) ctx.out.line();
   }
   ctx.out.note('everything about one: workset list NAME');
@@ -45,7 +48,10 @@ function printItem(item: ListItem, ctx: CommandContext): void {
   out.fields([...facts.map(([name, value]) => [name, factText(value)] as const), ['source', item.source]]);
   if (Object.keys(item.params).length > 0) {
     out.line('\nparameters (--scheme NAME:key=value):'.replace('--scheme NAME', `${item.id}`));
-    out.table(['  name', 'default', 'unit', 'meaning', 'default from'], paramRows(item.params).map(([name, ...rest]) => [`  ${name}`, ...rest]));
+    out.table(
+      ['  name', 'default', 'unit', 'meaning', 'default from'],
+      paramRows(item.params).map(([name, ...rest]) => [`  ${name}`, ...rest]),
+    );
   }
   if (item.blindSpots.length > 0) {
     out.line('\nblind spots:');
@@ -57,7 +63,10 @@ function factText(value: unknown): string {
   if (Array.isArray(value)) return value.map(entryText).join(value.some((each) => typeof each === 'object') ? '\n' : ', ');
   if (typeof value !== 'object' || value === null) return String(value);
   return Object.entries(value)
-    .map(([name, each]) => `${name} ${typeof each === 'object' ? priceText(each as Record<string, unknown>) : each === true ? 'yes' : each === false ? 'no' : String(each)}`)
+    .map(
+      ([name, each]) =>
+        `${name} ${typeof each === 'object' ? priceText(each as Record<string, unknown>) : each === true ? 'yes' : each === false ? 'no' : String(each)}`,
+    )
     .join(Object.values(value).some((each) => typeof each === 'object') ? '\n' : ', ');
 }
 
@@ -69,5 +78,7 @@ function entryText(value: unknown): string {
 }
 
 function priceText(value: Readonly<Record<string, unknown>>): string {
-  return Object.entries(value).map(([name, each]) => (name === 'source' ? `(${String(each)})` : `${name} ${String(each)}`)).join(' ');
+  return Object.entries(value)
+    .map(([name, each]) => (name === 'source' ? `(${String(each)})` : `${name} ${String(each)}`))
+    .join(' ');
 }

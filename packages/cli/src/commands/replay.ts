@@ -20,14 +20,32 @@ export const replay: CommandSpec = {
   positionals: { usage: '<trace>', min: 1, max: 1 },
   options: [
     { name: 'out', alias: 'o', value: 'DIR', help: 'results directory; made, or resumed' },
-    { name: 'scheme', alias: 's', value: 'NAME[:k=v,…]', many: true, help: 'scheme with parameters or a sweep (workset help sweeps)', completes: 'schemes' },
+    {
+      name: 'scheme',
+      alias: 's',
+      value: 'NAME[:k=v,…]',
+      many: true,
+      help: 'scheme with parameters or a sweep (workset help sweeps)',
+      completes: 'schemes',
+    },
     { name: 'window', value: 'TIME', help: 'interval of the schemes whose user decides it; default 1s' },
     { name: 'space', value: 'SPACE', help: 'address space to replay; default: the one with physical accesses', choices: SPACES },
     { name: 'addr', value: 'A-B', help: 'tracked addresses, 0xSTART-0xEND or 0xSTART+SIZE; default: all memory of the trace' },
     { name: 'time', value: 'A:B', help: 'replay this stretch only' },
     { name: 'cost-profile', value: 'ID', help: 'prices of operations; default x86-vm', completes: 'profiles' },
-    { name: 'world', alias: 'w', value: 'A+B', many: true, help: 'these schemes share one kernel and disturb each other; default: each has its own' },
-    { name: 'mmu', value: 'SIDE', help: "whose page tables are tracked: a guest's own (default), or a VMM's under KVM", choices: ['guest', 'host'] },
+    {
+      name: 'world',
+      alias: 'w',
+      value: 'A+B',
+      many: true,
+      help: 'these schemes share one kernel and disturb each other; default: each has its own',
+    },
+    {
+      name: 'mmu',
+      value: 'SIDE',
+      help: "whose page tables are tracked: a guest's own (default), or a VMM's under KVM",
+      choices: ['guest', 'host'],
+    },
     { name: 'backing', value: 'KIND', help: 'what backs the tracked memory; default shmem', choices: ['anon', 'shmem'] },
     { name: 'thp', value: 'WHICH', help: '2 MiB mappings: off (default), all, or what the capture says', choices: ['off', 'all', 'trace'] },
     { name: 'tlb', value: 'SPEC', help: 'off (default), on, or entries=N,huge=N,ways=N,flush=FRAMES: a TLB in front of the page tables' },
@@ -97,7 +115,14 @@ async function tlbOption(text: string | undefined): Promise<ReplayOptions['tlb']
   if (text === undefined || text === 'off') return undefined;
   const { DEFAULT_TLB } = await import('@workset/replay');
   if (text === 'on') return DEFAULT_TLB;
-  const entries = (help: string, value: number): Param => ({ kind: 'count', default: value, min: 0, unit: 'entries', help, source: 'replay' });
+  const entries = (help: string, value: number): Param => ({
+    kind: 'count',
+    default: value,
+    min: 0,
+    unit: 'entries',
+    help,
+    source: 'replay',
+  });
   const spec = {
     entries: entries('entries for 4 KiB pages', DEFAULT_TLB.entries),
     huge: entries('entries for 2 MiB pages', DEFAULT_TLB.hugeEntries),
@@ -128,7 +153,15 @@ async function dryRun(trace: string, options: Chosen, ctx: CommandContext): Prom
 
 async function printRuns(runs: readonly RunPlan[], ctx: CommandContext, state: (run: RunPlan) => string): Promise<void> {
   const { schemes } = await import('@workset/replay');
-  const rows = runs.map((run) => [state(run), run.scheme, run.stream ?? '', run.space, paramsText(run, schemes), String(run.seed), run.runId]);
+  const rows = runs.map((run) => [
+    state(run),
+    run.scheme,
+    run.stream ?? '',
+    run.space,
+    paramsText(run, schemes),
+    String(run.seed),
+    run.runId,
+  ]);
   ctx.out.table(['state', 'scheme', 'stream', 'space', 'parameters', 'seed', 'run'], rows);
 }
 

@@ -28,7 +28,12 @@ const FIGURES: Readonly<Record<string, (value: number) => string>> = {
   edge: count,
 };
 const DEFAULT_FIGURES = ['windows', 'precision', 'recall', 'f1', 'jaccard', 'wss_error', 'false_cold_rate', 'overhead'];
-const HEADERS: Readonly<Record<string, string>> = { wss_error: 'wss error', false_cold_rate: 'false cold', tracker_share: 'tracker cpu', recall_eligible: 'recall elig.' };
+const HEADERS: Readonly<Record<string, string>> = {
+  wss_error: 'wss error',
+  false_cold_rate: 'false cold',
+  tracker_share: 'tracker cpu',
+  recall_eligible: 'recall elig.',
+};
 
 export const score: CommandSpec = {
   name: 'score',
@@ -39,7 +44,13 @@ export const score: CommandSpec = {
   ],
   positionals: { usage: 'DIR', min: 1, max: 1 },
   options: [
-    { name: 'metric', alias: 'm', value: 'NAME', many: true, help: `figures to print: ${Object.keys(FIGURES).join(', ')}; or a metric with parameters (workset list metrics)` },
+    {
+      name: 'metric',
+      alias: 'm',
+      value: 'NAME',
+      many: true,
+      help: `figures to print: ${Object.keys(FIGURES).join(', ')}; or a metric with parameters (workset list metrics)`,
+    },
     { name: 'fail-under', value: 'METRIC=X', many: true, help: 'exit code 4 when a printed row is below X, or unknown' },
     { name: 'fail-over', value: 'METRIC=X', many: true, help: 'exit code 4 when a printed row is above X, or unknown' },
     { name: 'scope', value: 'SCOPE', help: 'rows of this scope only', choices: SCOPES },
@@ -48,13 +59,25 @@ export const score: CommandSpec = {
     { name: 'trace', value: 'NAME', help: 'rows of this trace only' },
     { name: 'params', help: 'print all parameters, not only those that differ' },
   ],
-  examples: ['workset score results', 'workset score results --scope mapped --fail-under recall=0.9', 'workset score results --metric recall --metric overhead --json'],
+  examples: [
+    'workset score results',
+    'workset score results --scope mapped --fail-under recall=0.9',
+    'workset score results --metric recall --metric overhead --json',
+  ],
   async run(args, ctx) {
-    const asked = args.list('metric').map((text) => parseSchemeFlag(text)).flat();
+    const asked = args
+      .list('metric')
+      .map((text) => parseSchemeFlag(text))
+      .flat();
     if (asked.length > 0 && asked.every(({ id }) => !(id in FIGURES))) return measureAll(args.positionals[0]!, asked, ctx);
     const figures = chosenFigures(args.list('metric'));
-    const limits = [...args.list('fail-under').map((text) => limitOf(text, 'under')), ...args.list('fail-over').map((text) => limitOf(text, 'over'))];
-    const rows = await withResults(args.positionals[0]!, ctx, async (results) => (await results.query(`FROM ${viewFor(args)}`)).rows.filter((row) => wanted(row, args)));
+    const limits = [
+      ...args.list('fail-under').map((text) => limitOf(text, 'under')),
+      ...args.list('fail-over').map((text) => limitOf(text, 'over')),
+    ];
+    const rows = await withResults(args.positionals[0]!, ctx, async (results) =>
+      (await results.query(`FROM ${viewFor(args)}`)).rows.filter((row) => wanted(row, args)),
+    );
     if (ctx.json) ctx.out.json(rows);
     else printScores(rows, figures, args.flag('params'), ctx);
     checkLimits(rows, limits);
@@ -79,7 +102,9 @@ async function measureAll(dir: string, asked: readonly SchemeChoice[], ctx: Comm
 /** score_summary compares each run with what it claims; --target asks for another comparison. */
 function viewFor(args: Args): string {
   const target = args.text('target');
-  return target === undefined ? 'score_summary' : `score_all WHERE "target" = '${target}' ORDER BY trace, "scope", f1 DESC NULLS LAST, scheme, run_id`;
+  return target === undefined
+    ? 'score_summary'
+    : `score_all WHERE "target" = '${target}' ORDER BY trace, "scope", f1 DESC NULLS LAST, scheme, run_id`;
 }
 
 function wanted(row: QueryRow, args: Args): boolean {
@@ -96,7 +121,10 @@ function chosenFigures(names: readonly string[]): readonly string[] {
 function checkMetric(name: string, more: readonly string[] = []): void {
   if (name in FIGURES) return;
   const near = nearest(name, [...Object.keys(FIGURES), ...more]);
-  throw new UsageError(`no metric ${JSON.stringify(name)}`, (near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '') + `known: ${Object.keys(FIGURES).join(', ')}`);
+  throw new UsageError(
+    `no metric ${JSON.stringify(name)}`,
+    (near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '') + `known: ${Object.keys(FIGURES).join(', ')}`,
+  );
 }
 
 interface Limit {
@@ -108,17 +136,21 @@ interface Limit {
 function limitOf(text: string, side: 'under' | 'over'): Limit {
   // metric = number, maybe in percent:  recall=0.9  overhead=5%
   const match = /^(\w+)=(-?[\d.]+)(%?)$/.exec(text);
-  if (match === null || !Number.isFinite(Number(match[2]))) throw new UsageError(`--fail-${side} ${JSON.stringify(text)} is not METRIC=NUMBER`, `e.g. --fail-${side} recall=0.9`);
+  if (match === null || !Number.isFinite(Number(match[2])))
+    throw new UsageError(`--fail-${side} ${JSON.stringify(text)} is not METRIC=NUMBER`, `e.g. --fail-${side} recall=0.9`);
   checkMetric(match[1]!);
   return { metric: match[1]!, side, value: Number(match[2]) / (match[3] === '%' ? 100 : 1) };
 }
 
 function checkLimits(rows: readonly QueryRow[], limits: readonly Limit[]): void {
-  if (limits.length > 0 && rows.length === 0) throw new ThresholdError('no row is left to compare with the threshold', 'loosen --scheme, --scope, --trace');
+  if (limits.length > 0 && rows.length === 0)
+    throw new ThresholdError('no row is left to compare with the threshold', 'loosen --scheme, --scope, --trace');
   const missed = limits.flatMap((limit) => rows.filter((row) => misses(row, limit)).map((row) => missText(row, limit)));
   if (missed.length === 0) return;
   const shown = missed.slice(0, 10).join('\n         ');
-  throw new ThresholdError(`${missed.length} thresholds missed: ${shown}${missed.length > 10 ? `\n         and ${missed.length - 10} more` : ''}`);
+  throw new ThresholdError(
+    `${missed.length} thresholds missed: ${shown}${missed.length > 10 ? `\n         and ${missed.length - 10} more` : ''}`,
+  );
 }
 
 function misses(row: QueryRow, { metric, side, value }: Limit): boolean {
@@ -137,7 +169,16 @@ function printScores(rows: readonly QueryRow[], figures: readonly string[], allP
   if (rows.length === 0) return ctx.out.note('no scores: no run has a scored window, or none is left by the options');
   const traces = new Set(rows.map((row) => row['trace']));
   const params = paramTexts(rows, allParams);
-  const heads = [...(traces.size > 1 ? ['trace'] : []), 'scheme', 'kind', 'stream', ...(params.some((text) => text !== '') ? ['parameters'] : []), 'target', 'scope', 'truth'];
+  const heads = [
+    ...(traces.size > 1 ? ['trace'] : []),
+    'scheme',
+    'kind',
+    'stream',
+    ...(params.some((text) => text !== '') ? ['parameters'] : []),
+    'target',
+    'scope',
+    'truth',
+  ];
   const cells = rows.map((row, i) => [
     ...(traces.size > 1 ? [String(row['trace'])] : []),
     String(row['scheme']).replace(/^observed:/, ''),
@@ -152,7 +193,8 @@ function printScores(rows: readonly QueryRow[], figures: readonly string[], allP
   const align = [...heads.map(() => 'left' as const), ...figures.map(() => 'right' as const)];
   ctx.out.table([...heads, ...figures.map((name) => HEADERS[name] ?? name)], cells, align);
   const profiles = [...new Set(rows.map((row) => row['cost_profile']))].filter((name) => name !== null && name !== '');
-  if (figures.includes('overhead') && profiles.length > 0) ctx.out.note(`overhead at the prices of ${profiles.join(', ')} (workset list profiles); - is unknown`);
+  if (figures.includes('overhead') && profiles.length > 0)
+    ctx.out.note(`overhead at the prices of ${profiles.join(', ')} (workset list profiles); - is unknown`);
 }
 
 function figureText(name: string, value: unknown): string {

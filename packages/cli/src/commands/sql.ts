@@ -20,7 +20,12 @@ export const sql: CommandSpec = {
   options: [
     { name: 'command', alias: 'c', value: 'SQL', help: 'run this' },
     { name: 'file', alias: 'f', value: 'FILE', help: 'run the statements of this file; - is stdin' },
-    { name: 'format', value: 'FORMAT', help: 'how rows are written; default: table on a terminal, csv elsewhere', choices: [...FORMATS, ...FILE_FORMATS] },
+    {
+      name: 'format',
+      value: 'FORMAT',
+      help: 'how rows are written; default: table on a terminal, csv elsewhere',
+      choices: [...FORMATS, ...FILE_FORMATS],
+    },
     { name: 'csv', help: 'short for --format csv' },
     { name: 'out', alias: 'o', value: 'FILE', help: 'write there instead of stdout; needed for parquet' },
     { name: 'schema', help: 'print tables, views, columns with units, and macros' },
@@ -43,7 +48,13 @@ export const sql: CommandSpec = {
   },
 };
 
-async function answer(results: Results, question: string | undefined, format: Format | 'parquet', args: Args, ctx: CommandContext): Promise<void> {
+async function answer(
+  results: Results,
+  question: string | undefined,
+  format: Format | 'parquet',
+  args: Args,
+  ctx: CommandContext,
+): Promise<void> {
   if (args.flag('schema')) {
     const schema = await readSchema(results);
     if (ctx.json) ctx.out.json(schema);
@@ -61,14 +72,16 @@ async function openShell(results: Results, ctx: CommandContext): Promise<void> {
     input: process.stdin,
     historyFile: historyFile(),
     formats: FORMATS,
-    execute: async (statement, format) => writeRows(await results.stream(statement), format as Format, { out: ctx.out, signal: ctx.signal }),
+    execute: async (statement, format) =>
+      writeRows(await results.stream(statement), format as Format, { out: ctx.out, signal: ctx.signal }),
   });
 }
 
 /** undefined = the shell. */
 function questionOf(args: Args): string | undefined {
   const [command, file, dash] = [args.text('command'), args.text('file'), args.positionals[1]];
-  if (dash !== undefined && dash !== '-') throw new UsageError(`unexpected ${JSON.stringify(dash)}`, 'put SQL behind -c: workset sql DIR -c "SELECT …"');
+  if (dash !== undefined && dash !== '-')
+    throw new UsageError(`unexpected ${JSON.stringify(dash)}`, 'put SQL behind -c: workset sql DIR -c "SELECT …"');
   if ([command, file, dash].filter((each) => each !== undefined).length > 1) throw new UsageError('only one of -c, -f and - can be given');
   if (args.flag('schema')) return undefined;
   if (command !== undefined) return command;
@@ -78,7 +91,9 @@ function questionOf(args: Args): string | undefined {
 }
 
 function formatOf(args: Args, ctx: CommandContext): Format | 'parquet' {
-  const chosen = [args.text('format'), args.flag('csv') ? 'csv' : undefined, ctx.json ? 'json' : undefined].filter((each) => each !== undefined);
+  const chosen = [args.text('format'), args.flag('csv') ? 'csv' : undefined, ctx.json ? 'json' : undefined].filter(
+    (each) => each !== undefined,
+  );
   if (new Set(chosen).size > 1) throw new UsageError(`formats ${chosen.join(' and ')} at once`);
   return (chosen[0] as Format | 'parquet' | undefined) ?? (ctx.out.streams.stdout.isTTY === true ? 'table' : 'csv');
 }

@@ -9,7 +9,9 @@ import { compact, countOption, durationOption, named, requireText } from '../val
 export const synth: CommandSpec = {
   name: 'synth',
   summary: 'make a trace whose truth is exact by construction',
-  about: ['The patterns: workset list patterns. The same pattern, options and seed give the same trace. Results of it are marked synthetic.'],
+  about: [
+    'The patterns: workset list patterns. The same pattern, options and seed give the same trace. Results of it are marked synthetic.',
+  ],
   positionals: { usage: '<pattern>', min: 1, max: 1 },
   options: [
     { name: 'out', alias: 'o', value: 'TRACE', help: 'directory to write; an existing trace is replaced' },

@@ -16,7 +16,8 @@ export async function printCapture(path: string, ctx: CommandContext, format?: s
     const info = await inspectFile(path, {
       ...compact<{ format?: string }>({ format }),
       signal: ctx.signal,
-      onProgress: ({ rawBytes, rawBytesTotal, records }) => line.update({ what: path, done: rawBytes, total: rawBytesTotal ?? 0, unit: 'bytes', events: records }),
+      onProgress: ({ rawBytes, rawBytesTotal, records }) =>
+        line.update({ what: path, done: rawBytes, total: rawBytesTotal ?? 0, unit: 'bytes', events: records }),
     });
     line.end();
     if (!ctx.json) print(info, ctx.out);
@@ -34,20 +35,34 @@ function print(info: CaptureInfo, out: Output): void {
     ['truth', info.truth],
     ['clock', clock],
     ['span', spanText(info)],
-    ['records', `${count(info.records)} kept, ${count(info.rejected)} rejected, ${info.lost === null ? 'lost unknown' : `${count(info.lost)} lost`}`],
+    [
+      'records',
+      `${count(info.records)} kept, ${count(info.rejected)} rejected, ${info.lost === null ? 'lost unknown' : `${count(info.lost)} lost`}`,
+    ],
     ...(info.mappedPages > 0 ? [['mapping', `${count(info.mappedPages)} pages`] as const] : []),
   ]);
   if (info.spaces.length > 0) {
     out.line();
     out.table(
       ['space', 'footprint', 'pages', 'reads', 'writes', 'kernel reads', 'kernel writes'],
-      info.spaces.map(({ space, pages, touchesByClass }) => [space, formatBytes(pages * PAGE_BYTES), count(pages), ...touchesByClass.map(count)]),
+      info.spaces.map(({ space, pages, touchesByClass }) => [
+        space,
+        formatBytes(pages * PAGE_BYTES),
+        count(pages),
+        ...touchesByClass.map(count),
+      ]),
       ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
     );
   }
   if (info.streams.length > 0) {
     out.line('\nreports of real trackers in it:');
-    const rows = info.streams.map(({ stream, tracker, space, reports, incomplete }) => [`  ${stream}`, tracker, space, count(reports), count(incomplete)]);
+    const rows = info.streams.map(({ stream, tracker, space, reports, incomplete }) => [
+      `  ${stream}`,
+      tracker,
+      space,
+      count(reports),
+      count(incomplete),
+    ]);
     out.table(['  stream', 'tracker', 'space', 'reports', 'incomplete'], rows, ['left', 'left', 'left', 'right', 'right']);
   }
   if (info.sizes.length > 0) printSizes(info, out);
@@ -55,7 +70,10 @@ function print(info: CaptureInfo, out: Output): void {
     out.line('\ndiagnostics:');
     const place = (each: CaptureInfo['diagnostics'][number]): string =>
       each.line !== null ? `line ${each.line}` : each.byteOffset !== null ? `offset ${each.byteOffset}` : '';
-    out.table(['  severity', 'code', 'count', 'first at', 'message'], info.diagnostics.map((each) => [`  ${each.severity}`, each.code, count(each.count), place(each), each.message]));
+    out.table(
+      ['  severity', 'code', 'count', 'first at', 'message'],
+      info.diagnostics.map((each) => [`  ${each.severity}`, each.code, count(each.count), place(each), each.message]),
+    );
   }
   out.line();
   for (const use of info.usableFor) out.line(`can be used for: ${sanitise(use)}`);
@@ -68,7 +86,13 @@ function printSizes({ sizes, nSizes }: CaptureInfo, out: Output): void {
   out.line('\nsizes it reports:');
   out.table(
     ['  time', 'subject', ...names],
-    sizes.slice(0, 20).map(({ tNs, subject, values }) => [`  ${tNs === null ? '-' : formatDuration(tNs)}`, subject, ...names.map((name) => (values[name] === undefined ? '-' : count(values[name])))]),
+    sizes
+      .slice(0, 20)
+      .map(({ tNs, subject, values }) => [
+        `  ${tNs === null ? '-' : formatDuration(tNs)}`,
+        subject,
+        ...names.map((name) => (values[name] === undefined ? '-' : count(values[name]))),
+      ]),
   );
   if (nSizes > 20) out.line(`  and ${count(nSizes - 20)} more rows (--json has ${sizes.length})`);
 }

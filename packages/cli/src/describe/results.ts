@@ -14,16 +14,22 @@ export async function printResults(path: string, ctx: CommandContext): Promise<R
   if (!ctx.json) {
     const { out } = ctx;
     const traces = [...new Set(rows.map((row) => String(row['trace'])))];
-    out.line(`${out.paint('bold', sanitise(path))}: workset results, ${rows.length} runs over ${traces.length === 1 ? `trace ${sanitise(traces[0]!)}` : `${traces.length} traces`}`);
+    out.line(
+      `${out.paint('bold', sanitise(path))}: workset results, ${rows.length} runs over ${traces.length === 1 ? `trace ${sanitise(traces[0]!)}` : `${traces.length} traces`}`,
+    );
     out.fields([['made by', `workset ${made.producer.version}: ${made.producer.argv.join(' ')}`]]);
     out.line();
     const cell = (value: unknown): string => (value === null || value === undefined ? '' : String(value));
     out.table(
       ['trace', 'scheme', 'stream', 'status', 'truth', 'windows', 'parameters', 'run'],
-      rows.map((row) => [row['trace'], row['scheme'], row['stream'], row['status'], row['truth'], row['n_windows'], row['params'], row['run_id']].map(cell)),
+      rows.map((row) =>
+        [row['trace'], row['scheme'], row['stream'], row['status'], row['truth'], row['n_windows'], row['params'], row['run_id']].map(cell),
+      ),
       ['left', 'left', 'left', 'left', 'left', 'right'],
     );
-    out.line(`\nnext: workset score ${sanitise(path)}   or: workset sql ${sanitise(path)}   or: workset report ${sanitise(path)} -o report.html`);
+    out.line(
+      `\nnext: workset score ${sanitise(path)}   or: workset sql ${sanitise(path)}   or: workset report ${sanitise(path)} -o report.html`,
+    );
   }
   return { ...made, runs: rows };
 }

@@ -16,14 +16,27 @@ export function printTrace(path: string, trace: TraceManifest, out: Output): voi
     ['loss', lossText(trace.inputs)],
   ]);
   out.line();
-  out.table(['space', 'footprint', 'pages', 'touches', 'accesses', 'frames', 'told apart', 'truth'], trace.spaces.map(spaceRow), ['left', 'right', 'right', 'right', 'right', 'right']);
+  out.table(['space', 'footprint', 'pages', 'touches', 'accesses', 'frames', 'told apart', 'truth'], trace.spaces.map(spaceRow), [
+    'left',
+    'right',
+    'right',
+    'right',
+    'right',
+    'right',
+  ]);
   if (trace.streams.length > 0) {
     out.line('\nreports of real trackers in it:');
-    out.table(['  stream', 'tracker', 'space', 'claims'], trace.streams.map((stream) => [`  ${stream.stream}`, stream.tracker, stream.space, stream.target]));
+    out.table(
+      ['  stream', 'tracker', 'space', 'claims'],
+      trace.streams.map((stream) => [`  ${stream.stream}`, stream.tracker, stream.space, stream.target]),
+    );
   }
   if (trace.diagnostics.length > 0) {
     out.line('\ndiagnostics:');
-    out.table(['  severity', 'code', 'count', 'message'], trace.diagnostics.map((each) => [`  ${each.severity}`, each.code, count(each.count), each.message]));
+    out.table(
+      ['  severity', 'code', 'count', 'message'],
+      trace.diagnostics.map((each) => [`  ${each.severity}`, each.code, count(each.count), each.message]),
+    );
   }
   out.line(`\nnext: workset replay ${sanitise(path)} -o results`);
 }
@@ -52,13 +65,25 @@ function lossText(inputs: readonly TraceInput[]): string {
   const rejected = inputs.reduce((sum, input) => sum + input.nRejected, 0);
   const unknown = inputs.filter((input) => input.nLost === null).length;
   const lost = inputs.reduce((sum, input) => sum + (input.nLost ?? 0), 0);
-  const lostText = unknown === inputs.length ? 'lost unknown' : `${count(lost)} lost${unknown > 0 ? ` (unknown for ${unknown} of ${inputs.length} inputs)` : ''}`;
+  const lostText =
+    unknown === inputs.length
+      ? 'lost unknown'
+      : `${count(lost)} lost${unknown > 0 ? ` (unknown for ${unknown} of ${inputs.length} inputs)` : ''}`;
   return `${lostText}, ${count(rejected)} rejected, of ${count(inputs.reduce((sum, input) => sum + input.nEvents, 0))} kept in ${inputs.length} inputs`;
 }
 
 function spaceRow(space: SpaceInfo): string[] {
   const told = ['nothing', 'reads and writes', 'reads, writes, kernel'][space.classBits] ?? '';
-  return [space.id, formatBytes(space.nPages * PAGE_BYTES), count(space.nPages), count(space.nTouches), count(space.nAccesses), count(space.nFrames), told, space.truth];
+  return [
+    space.id,
+    formatBytes(space.nPages * PAGE_BYTES),
+    count(space.nPages),
+    count(space.nTouches),
+    count(space.nAccesses),
+    count(space.nFrames),
+    told,
+    space.truth,
+  ];
 }
 
 /** 1,234,567 */

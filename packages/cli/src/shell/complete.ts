@@ -17,7 +17,11 @@ export function completer(schema: Schema): (line: string) => [string[], string] 
     const word = /[\w.\\]*$/.exec(line)?.[0] ?? '';
     if (word.startsWith('\\')) return matching(['\\d', '\\f', '\\q', '\\?'], word);
     const [table = '', column] = word.split('.', 2);
-    if (column !== undefined) return matching((columnsOf.get(table) ?? []).map((name) => `${table}.${name}`), word);
+    if (column !== undefined)
+      return matching(
+        (columnsOf.get(table) ?? []).map((name) => `${table}.${name}`),
+        word,
+      );
     const afterFrom = /\b(?:from|join)\s+\w*$/i.test(line);
     return matching(afterFrom ? tables : words, word);
   };

@@ -14,7 +14,10 @@ export function historyFile(): string {
 /** Empty when there is none yet or it cannot be read. */
 export function readHistory(file: string): string[] {
   try {
-    return readFileSync(file, 'utf8').split('\n').filter((line) => line !== '').toReversed();
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .toReversed();
   } catch {
     return [];
   }

@@ -87,7 +87,11 @@ class Shell {
     const { out, formats } = this.#options;
     const [name, value] = text.split(/\s+/, 2);
     if (name === '\\?') out.line(HELP);
-    else if (name === '\\d' && value === undefined) out.table(['', ''], this.#schema.tables.map((table) => [`  ${table.name}`, table.comment]));
+    else if (name === '\\d' && value === undefined)
+      out.table(
+        ['', ''],
+        this.#schema.tables.map((table) => [`  ${table.name}`, table.comment]),
+      );
     else if (name === '\\d') this.#describe(value!);
     else if (name === '\\f' && value !== undefined && formats.includes(value)) this.#format = value;
     else if (name === '\\f') out.line(`formats: ${formats.join(', ')}; now: ${this.#format}`);
