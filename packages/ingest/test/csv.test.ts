@@ -46,6 +46,7 @@ test('wrong options name what is wrong', async () => {
 });
 test('sniffing needs a header with an address', () => {
   assert.equal(csvIngestor.sniff(Buffer.from('mono_ns,event,flags,address,ptid\n1,18,0,4096,0\n')), 0.7);
+  assert.equal(csvIngestor.sniff(Buffer.from('vaddr,pfn,flags\n4096,7,3\n')), 0.4);
   assert.equal(csvIngestor.sniff(Buffer.from('1,2,3\n')), 0);
   assert.equal(csvIngestor.sniff(Buffer.from('name,colour\n')), 0);
 });

@@ -12,7 +12,7 @@ const records = (rows: readonly (readonly [number, bigint, number, bigint])[]): 
     bytes.writeBigInt64LE(next, 16);
     return bytes;
   }));
-const trace = records([[1, 7n, 100, 3n], [1, 2n ** 40n, 100, -1n], [2, 7n, 100, -1n]]);
+const trace = records([[1, 7n, 100, 2n], [1, 2n ** 40n, 100, -1n], [2, 7n, 100, -1n]]);
 
 test('objects are pages, seconds are seconds', async () => {
   for (const chunk of [1, 25, 4096]) {
@@ -33,6 +33,7 @@ test('ids above 2^52, a size that does not divide, empty', async () => {
 });
 test('sniffing: times ascend and the next access lies ahead', () => {
   assert.equal(oracleGeneralIngestor.sniff(trace), 0.7);
+  assert.equal(oracleGeneralIngestor.sniff(records([[1, 7n, 1, 1n], [1, 8n, 1, -1n]])), 0, 'the next access is of another object');
   assert.equal(oracleGeneralIngestor.sniff(records([[2, 1n, 1, -1n], [1, 1n, 1, -1n]])), 0);
   assert.equal(oracleGeneralIngestor.sniff(Buffer.alloc(48)), 0);
   assert.equal(oracleGeneralIngestor.sniff(Buffer.from('this is no binary file, of 48 bytes, by any means')), 0);

@@ -2,7 +2,7 @@
 import type { IngestBatch, IngestContext, Ingestor } from '@workset/model';
 import { READ, UsageError, WRITE } from '@workset/model';
 import { AccessBatches } from '../text/access-batches.ts';
-import { columnsFromHeader, columnsFromOptions, looksLikeHeader } from '../text/csv-columns.ts';
+import { columnsFromHeader, columnsFromOptions, headerLikelihood } from '../text/csv-columns.ts';
 import type { CsvColumns } from '../text/csv-columns.ts';
 import { readLines, requireSome } from '../text/line-reader.ts';
 import type { LineReader } from '../text/line-reader.ts';
@@ -24,7 +24,7 @@ export const csvIngestor: Ingestor<'csv'> = {
   },
   sniff(head) {
     const first = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096)).toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').split(/\r?\n/)[0] ?? '';
-    return looksLikeHeader(first) ? 0.7 : 0;
+    return headerLikelihood(first);
   },
   ingest: (source, ctx) => readLines(source, ctx, new CsvReader(ctx, source.path)),
 };

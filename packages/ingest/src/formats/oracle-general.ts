@@ -25,25 +25,32 @@ export const oracleGeneralIngestor: Ingestor<'oracle-general'> = {
   ingest,
 };
 
-/** No magic: times never go back, and every next access lies ahead of its record. */
+/** No magic: times never go back, every next access lies ahead, and those inside the head are of the same object. */
 function sniff(head: Uint8Array): number {
   const n = Math.min(PLAUSIBLE, Math.floor(head.length / SIZE));
   if (n < 2 || (head.length < 65536 && head.length % SIZE !== 0)) return 0;
   const view = new DataView(head.buffer, head.byteOffset, head.length);
   let last = 0;
-  let known = 0;
+  let confirmed = 0;
   for (let i = 0; i < n; i++) {
     const at = i * SIZE;
     const time = view.getUint32(at, true);
     if (time < last) return 0;
     last = time;
     const high = view.getInt32(at + 20, true);
-    const low = view.getUint32(at + 16, true);
-    if (high === -1 && low === 0xffffffff) continue;
-    if (high < 0 || high > 255 || (high === 0 && low <= i)) return 0;
-    known++;
+    const next = view.getUint32(at + 16, true);
+    if (high === -1 && next === 0xffffffff) continue;
+    if (high < 0 || high > 255 || (high === 0 && next <= i)) return 0;
+    if (high > 0 || next >= n) continue;
+    // request numbers count from 0 or from 1
+    if (!sameObject(view, at, next * SIZE) && !sameObject(view, at, (next - 1) * SIZE)) return 0;
+    confirmed++;
   }
-  return known > 0 ? 0.7 : 0.2;
+  return confirmed > 0 ? 0.7 : 0.2;
+}
+
+function sameObject(view: DataView, a: number, b: number): boolean {
+  return b > a && view.getUint32(a + 4, true) === view.getUint32(b + 4, true) && view.getUint32(a + 8, true) === view.getUint32(b + 8, true);
 }
 
 async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {

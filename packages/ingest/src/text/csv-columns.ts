@@ -35,10 +35,11 @@ const FLAG = /^(?:is_?write|write|store|is_?store)$/i;
 const PID = /^(?:pid|tid|ptid|thread|process)$/i;
 const CPU = /^(?:cpu|vcpu|core)$/i;
 
-/** True for a line whose cells are names and include an address or object column. */
-export function looksLikeHeader(line: string): boolean {
+/** Whether a line's cells are names with an address or object among them: 0.7 with a time column, 0.4 without (it may be a page table dump). */
+export function headerLikelihood(line: string): number {
   const names = splitNames(line, guessDelimiter(line));
-  return names.length >= 2 && names.some((name) => ADDRESS.test(name) || OBJECT.test(name)) && names.every((name) => /^[a-z][\w .()/-]*$/i.test(name));
+  const isHeader = names.length >= 2 && names.some((name) => ADDRESS.test(name) || OBJECT.test(name)) && names.every((name) => /^[a-z][\w .()/-]*$/i.test(name));
+  return !isHeader ? 0 : names.some((name) => TIME.test(name)) ? 0.7 : 0.4;
 }
 
 /** @throws UsageError when no column is an address or an id */
