@@ -1,6 +1,6 @@
 /**
  * Computes the table `scores` from the page sets, one part per run. DuckDB reads and writes the Parquet; the set sizes are
- * counted in TypeScript, because DuckDB's bit_count reads 0.3 GB/s and this loop several (docs/metrics.md, "How it is computed").
+ * counted in TypeScript, because DuckDB's bit_count reads 0.3 GB/s and this loop over 1 (docs/metrics.md, "How it is computed").
  */
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
