@@ -1,5 +1,5 @@
 /** Records of one perf event stream → pending accesses and reports. Synchronous: the caller feeds bytes and takes batches. */
-import type { IngestContext, SpaceId } from '@workset/model';
+import type { IngestBatch, IngestContext, SpaceId } from '@workset/model';
 import { u64 } from '../binary.ts';
 import type { ByteWindow } from '../binary.ts';
 import { MIN_ATTR_BYTES, readAttr } from './attr.ts';
@@ -12,6 +12,8 @@ import type { SampleTail } from './layout.ts';
 import { AccessOrder } from './order.ts';
 import { isDamon, planEvent } from './plan.ts';
 import type { EventPlan } from './plan.ts';
+import { mappedRange, mapsWanted } from './mappings.ts';
+import type { MapsWanted } from './mappings.ts';
 import { RecordWords, RECORD } from './records.ts';
 import { decodeDamon, decodeDamos, decodeKvmFault, decodeUserFault } from './tracepoint.ts';
 import type { RawAccess, RawRegion } from './tracepoint.ts';
@@ -43,6 +45,9 @@ export class PerfDecoder {
   unknownIds = 0;
   /** More than one process: their virtual addresses share one space. */
   manyProcesses = false;
+  /** Mapped memory, when the option maps asks for it. */
+  readonly ranges: IngestBatch[] = [];
+  readonly #maps: MapsWanted;
   readonly #ctx: IngestContext;
   readonly #record: RecordWords;
   readonly #byId = new Map<number, EventPlan>();
@@ -58,6 +63,7 @@ export class PerfDecoder {
     this.#ctx = ctx;
     this.#record = new RecordWords(facts.little);
     this.damon = new DamonSamples(path, ctx);
+    this.#maps = mapsWanted(ctx.options);
     this.#pidFilter = ctx.options['pid'] === undefined ? -1 : Number(ctx.options['pid']);
   }
 
@@ -72,7 +78,7 @@ export class PerfDecoder {
       this.#fastSamples(win);
       if (this.#anyFull()) return FULL;
       if (win.available < HEADER_BYTES) return MORE;
-      const { type, misc, size } = this.#record.header(win);
+      const { type, size } = this.#record.header(win);
       if (size < HEADER_BYTES && type !== RECORD.compressed2) {
         return { why: 'damage', message: `a record of type ${type} claims a size of ${size} bytes` };
       }
@@ -82,7 +88,7 @@ export class PerfDecoder {
         return compressed2(u64(win.view, win.start + HEADER_BYTES, this.facts.little), size);
       }
       if (win.available < size) return MORE;
-      const stop = this.#handle(type, misc, size, win);
+      const stop = this.#handle(type, size, win);
       win.start += size;
       if (stop !== null) return stop;
     }
@@ -121,7 +127,7 @@ export class PerfDecoder {
     }
   }
 
-  #handle(type: number, misc: number, size: number, win: ByteWindow): Stop | null {
+  #handle(type: number, size: number, win: ByteWindow): Stop | null {
     const { view } = win;
     const at = win.start;
     const { little } = this.facts;
@@ -135,6 +141,12 @@ export class PerfDecoder {
       case RECORD.lostSamples:
         if (size >= 16) this.#ctx.lost(u64(view, at + 8, little));
         return null;
+      case RECORD.mmap:
+      case RECORD.mmap2: {
+        const range = mappedRange(win, at, size, type, little, this.#maps, this.#pidFilter);
+        if (range !== null) this.ranges.push({ kind: 'range', space: 'gva', ...range });
+        return null;
+      }
       case RECORD.finishedRound:
         return ROUND;
       case RECORD.headerAttr:
@@ -151,7 +163,6 @@ export class PerfDecoder {
       case RECORD.auxtrace:
         return size < 16 ? null : { why: 'payload', bytes: u64(view, at + 8, little), tracing: false };
       default:
-        void misc;
         if (!RECORD_KNOWN.has(type)) this.unknownTypes.set(type, (this.unknownTypes.get(type) ?? 0) + 1);
         return null;
     }
@@ -339,4 +350,4 @@ function compressed2(dataSize: number, size: number): Stop {
 }
 
 /** Record types that are understood to carry nothing we read. */
-const RECORD_KNOWN: ReadonlySet<number> = new Set([1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 67, 69, 70, 72, 73, 74, 75, 76, 77, 79, 82, 84, 85, 86]);
+const RECORD_KNOWN: ReadonlySet<number> = new Set([3, 4, 5, 6, 7, 8, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 67, 69, 70, 72, 73, 74, 75, 76, 77, 79, 82, 84, 85, 86]);

@@ -23,25 +23,28 @@ export interface PerfFacts {
 
 type ReadAt = (offset: number, size: number) => Promise<Uint8Array<ArrayBuffer> | null>;
 
-/** Reads the wanted sections through `readAt`, which gives null for what is not there. */
-export async function readFeatures(header: PerfHeader, readAt: ReadAt, facts: PerfFacts): Promise<void> {
+/** Reads the wanted sections through `readAt`, which gives null for what is not there; false when one was missing. */
+export async function readFeatures(header: PerfHeader, readAt: ReadAt, facts: PerfFacts): Promise<boolean> {
   const table = await readAt(header.dataOffset + header.dataSize, header.features.length * SECTION_BYTES);
-  if (table === null) return;
+  if (table === null) return header.features.length === 0;
+  let whole = true;
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
   for (const [index, feature] of header.features.entries()) {
     if (feature !== EVENT_DESC && feature !== CLOCK_DATA && feature !== TRACING_DATA) continue;
     const size = u64(view, index * SECTION_BYTES + 8, header.little);
     if (size > MAX_FEATURE_BYTES) continue;
     const body = await readAt(u64(view, index * SECTION_BYTES, header.little), size);
-    if (body !== null) applyFeature(feature, body, facts);
+    if (body === null) whole = false;
+    else applyFeature(feature, body, facts);
   }
+  return whole;
 }
 
-/** Reads features by opening `header`'s file again; false when `path` is not that file (stdin, or compressed). */
-export async function readFeaturesOfFile(path: string, header: PerfHeader, facts: PerfFacts): Promise<boolean> {
-  if (path === '-') return false;
+/** Reads features by opening `header`'s file again; `other` when `path` is not that file (stdin, or compressed), `cut` when they are not whole. */
+export async function readFeaturesOfFile(path: string, header: PerfHeader, facts: PerfFacts): Promise<'read' | 'cut' | 'other'> {
+  if (path === '-') return 'other';
   const handle = await open(path, 'r').catch(() => null);
-  if (handle === null) return false;
+  if (handle === null) return 'other';
   try {
     const { size: fileSize } = await handle.stat();
     const readAt: ReadAt = async (offset, size) => {
@@ -50,9 +53,8 @@ export async function readFeaturesOfFile(path: string, header: PerfHeader, facts
       return bytesRead === size ? buffer : null;
     };
     const head = await readAt(0, header.head.length);
-    if (head === null || Buffer.compare(head, header.head) !== 0) return false;
-    await readFeatures(header, readAt, facts);
-    return true;
+    if (head === null || Buffer.compare(head, header.head) !== 0) return 'other';
+    return (await readFeatures(header, readAt, facts)) ? 'read' : 'cut';
   } finally {
     await handle.close();
   }

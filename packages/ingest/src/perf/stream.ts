@@ -42,7 +42,8 @@ export async function* readPerfRecords(reader: ByteReader, header: PerfHeader, f
 async function* readFile(reader: ByteReader, header: PerfHeader, facts: PerfFacts, stream: PerfStream, ctx: IngestContext): AsyncGenerator<IngestBatch> {
   const dataEnd = header.dataOffset + header.dataSize;
   const known = await readFeaturesOfFile(reader.path, header, facts);
-  const needsNames = !known && header.attrs.some((attr) => attr.type === EVENT_TYPE.tracepoint);
+  if (known === 'cut') noFeatures(ctx, dataEnd);
+  const needsNames = known === 'other' && header.attrs.some((attr) => attr.type === EVENT_TYPE.tracepoint);
   if (needsNames) {
     const held = await reader.rest(MAX_HELD_BYTES);
     if (await reader.need(1)) {
@@ -52,7 +53,7 @@ async function* readFile(reader: ByteReader, header: PerfHeader, facts: PerfFact
         'give the uncompressed file by its path, so that it can be read out of order',
       );
     }
-    await readFeatures(header, async (offset, size) => piece(held, offset - header.dataOffset, size), facts);
+    if (!(await readFeatures(header, async (offset, size) => piece(held, offset - header.dataOffset, size), facts))) noFeatures(ctx, dataEnd);
     const again = new ByteReader(memorySource(reader.path, [held]), ctx.signal, header.dataOffset);
     again.limit(dataEnd);
     yield* stream.records(again);
@@ -61,10 +62,14 @@ async function* readFile(reader: ByteReader, header: PerfHeader, facts: PerfFact
   reader.limit(dataEnd);
   yield* stream.records(reader);
   reader.limit(Number.POSITIVE_INFINITY);
-  if (!known && reader.offset === dataEnd) {
+  if (known === 'other' && reader.offset === dataEnd) {
     const tail = await reader.rest(MAX_TAIL_BYTES);
-    await readFeatures(header, async (offset, size) => piece(tail, offset - dataEnd, size), facts);
+    if (!(await readFeatures(header, async (offset, size) => piece(tail, offset - dataEnd, size), facts))) noFeatures(ctx, dataEnd);
   }
+}
+
+function noFeatures(ctx: IngestContext, byteOffset: number): void {
+  ctx.reject('perf-no-features', 'the sections behind the data are cut off: event names and clocks may be missing', { byteOffset, severity: 'info' });
 }
 
 function piece(bytes: Uint8Array<ArrayBuffer>, at: number, size: number): Uint8Array<ArrayBuffer> | null {
@@ -184,6 +189,7 @@ export class PerfStream {
   }
 
   *#flush(limit: number): Generator<IngestBatch> {
+    yield* this.decoder.ranges.splice(0);
     for (const order of this.decoder.orders.values()) yield* this.#give(order.flush(limit));
     yield* this.decoder.damon.flush(limit);
   }
