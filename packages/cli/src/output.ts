@@ -29,7 +29,7 @@ export class Output {
   }
 
   get width(): number {
-    return this.streams.stdout.columns ?? 120;
+    return this.streams.stdout.columns || 120;
   }
 
   paint(style: Style, text: string): string {

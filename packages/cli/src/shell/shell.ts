@@ -41,6 +41,7 @@ class Shell {
   readonly #lines: Interface;
   #typed = '';
   #busy = false;
+  #closed = false;
   #format = 'table';
 
   constructor(options: ShellOptions, schema: Schema) {
@@ -62,6 +63,7 @@ class Shell {
     let history: readonly string[] = [];
     this.#lines.on('history', (lines: readonly string[]) => (history = lines));
     this.#lines.on('SIGINT', () => this.#interrupt());
+    this.#lines.on('close', () => (this.#closed = true));
     out.line(`${results.dir}: ${this.#schema.tables.length} tables and views.  \\? for help, \\q to leave`);
     this.#prompt();
     for await (const line of this.#lines) {
@@ -121,7 +123,9 @@ class Shell {
     this.#prompt();
   }
 
+  /** Input may have ended while its last lines still wait. */
   #prompt(): void {
+    if (this.#closed) return;
     this.#lines.setPrompt(this.#typed === '' ? 'workset> ' : '    ...> ');
     this.#lines.prompt();
   }
