@@ -8,6 +8,7 @@ import { emptySpec } from './frame.ts';
 import { CHARTS } from './registry.ts';
 import { inlineScript, scriptJson, escapeHtml } from './escape.ts';
 import { DARK, LIGHT } from './style.ts';
+import type { Theme } from './style.ts';
 import { textWidth } from './text-width.ts';
 
 export const CHART_FORMATS = ['svg', 'png', 'html', 'vl.json'] as const;
@@ -21,6 +22,11 @@ export interface RenderOptions {
   readonly params?: ChartParams;
   /** Called for each warning of the vega compilers; there should be none. */
   readonly onWarning?: (message: string) => void;
+}
+
+export interface DrawOptions extends Pick<RenderOptions, 'width' | 'dark' | 'params'> {
+  /** Instead of the light or dark one. */
+  readonly theme?: Theme;
 }
 
 /** Specification, the query behind it and its answer. */
@@ -53,9 +59,9 @@ export async function renderChart(source: QuerySource, id: string, options: Rend
 }
 
 /** Queries the source and builds the specification. */
-export async function drawChart(source: QuerySource, id: string, options: Omit<RenderOptions, 'format'> = {}): Promise<DrawnChart> {
+export async function drawChart(source: QuerySource, id: string, options: DrawOptions = {}): Promise<DrawnChart> {
   const chart = CHARTS.get(id);
-  const look = { theme: options.dark === true ? DARK : LIGHT, width: options.width ?? 960, oneSpace: chart.descriptor.oneSpace === true };
+  const look = { theme: options.theme ?? (options.dark === true ? DARK : LIGHT), width: options.width ?? 960, oneSpace: chart.descriptor.oneSpace === true };
   const context = await loadContext(source, options.params ?? {}, look);
   const tables = await tablesOf(source);
   const missing = chart.descriptor.reads.filter((name) => !tables.has(name));

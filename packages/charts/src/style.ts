@@ -6,6 +6,8 @@ export interface Theme {
   readonly muted: string;
   readonly grid: string;
   readonly truth: string;
+  /** How the text calls the colour of truth. */
+  readonly truthName: string;
   readonly frame: string;
   /** Sequential ramp for densities, low to high. */
   readonly ramp: readonly string[];
@@ -17,6 +19,7 @@ export const LIGHT: Theme = {
   muted: '#5a5f66',
   grid: '#e4e6e9',
   truth: '#000000',
+  truthName: 'Black',
   frame: '#c4c8ce',
   ramp: ['#dde8f1', '#bfd6e6', '#99c0da', '#70a7cb', '#4a8cb9', '#2b70a2', '#175486', '#0a3a66'],
 };
@@ -26,6 +29,7 @@ export const DARK: Theme = {
   muted: '#a2a9b2',
   grid: '#2b3036',
   truth: '#ffffff',
+  truthName: 'White',
   frame: '#454c55',
   ramp: ['#1f3244', '#22425c', '#275575', '#2f6b90', '#3f85ad', '#5ba1c6', '#86c0dc', '#c2e2f2'],
 };

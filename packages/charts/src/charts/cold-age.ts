@@ -45,7 +45,7 @@ LEFT JOIN seen s ON s.run_id = h.run_id AND s.d = h.d AND s.what = k.what GROUP 
     const [low, high] = [Math.min(...data.map((row) => row.t)), Math.max(...data.map((row) => row.t))];
     const top = Math.max(...data.map((row) => row.bytes), 4096);
     return framed(coldAge, ctx, {
-      reading: 'Memory that was not touched (truth) or not reported for at least this long. Above the black line: hot pages taken for cold. Below: cold memory not found. Resolution: one window.',
+      reading: 'Memory that was not touched (truth) or not reported for at least this long. Above the line of truth: hot pages taken for cold. Below: cold memory not found. Resolution: one window.',
       without: ['cost'],
     }, {
       width: ctx.width - 280, height: 260, data: { values: data },

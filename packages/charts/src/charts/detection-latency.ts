@@ -1,6 +1,7 @@
 /** How soon newly used pages appear in a report: ECDF over pages, log time. */
 import type { Chart } from '../chart.ts';
 import { runFilter } from '../context.ts';
+import { sampled, strideSql } from '../sampling.ts';
 import { framed } from '../frame.ts';
 import { labelsOf, seriesEncodings } from '../series.ts';
 import { DURATION_LABEL, durationTicks } from '../style.ts';
@@ -22,10 +23,12 @@ export const detectionLatency: Chart<'detection-latency'> = {
   SELECT run_id, w, span, claim_t0_ns, report_ns, row_number() OVER (PARTITION BY run_id, span ORDER BY w) AS k FROM windows WHERE ${runFilter(ctx)} AND scored AND NOT warmup
 ), touched AS (
   SELECT l.run_id, l.span, l.k, l.claim_t0_ns, p.chunk, p.bits::BIT AS bits FROM live l JOIN page_sets p USING (run_id, w) WHERE p.kind = 'truth' AND p.scope = ${quote(ctx.scope)}
-), onset AS (
-  SELECT a.run_id, a.span, a.k, a.claim_t0_ns, a.chunk, CASE WHEN b.bits IS NULL THEN a.bits ELSE a.bits & ~b.bits END AS bits
-  FROM touched a LEFT JOIN touched b ON b.run_id = a.run_id AND b.span = a.span AND b.chunk = a.chunk AND b.k = a.k - 1 WHERE a.k > 1
 ), lag AS (SELECT unnest([0, 1, 2, 3, 4, 6, 8, 12, 16]) AS lag),
+${strideSql(ctx, 61)},
+onset AS (
+  SELECT a.run_id, a.span, a.k, a.claim_t0_ns, a.chunk, CASE WHEN b.bits IS NULL THEN a.bits ELSE a.bits & ~b.bits END AS bits
+  FROM touched a LEFT JOIN touched b ON b.run_id = a.run_id AND b.span = a.span AND b.chunk = a.chunk AND b.k = a.k - 1 WHERE a.k > 1 AND a.k % (SELECT s FROM stride) = 0
+),
 seen AS (
   SELECT l.run_id, l.span, l.k, p.chunk, p.bits::BIT AS bits FROM live l JOIN page_sets p USING (run_id, w) WHERE p.kind = 'reported'
 ), last AS (SELECT run_id, span, max(k) AS k FROM live GROUP BY ALL),
@@ -39,7 +42,7 @@ due AS (
 ), delay AS (
   SELECT l.run_id, g.lag, median(r.report_ns - l.claim_t0_ns) AS ns FROM live l JOIN lag g ON true JOIN live r ON r.run_id = l.run_id AND r.span = l.span AND r.k = l.k + g.lag GROUP BY l.run_id, g.lag
 )
-SELECT run_id, lag, ns AS latency_ns, n / pages AS found, pages FROM found JOIN delay USING (run_id, lag) WHERE pages > 0 AND ns > 0 ORDER BY run_id, lag`;
+SELECT run_id, lag, ns AS latency_ns, n / pages AS found, pages, (SELECT s FROM stride) AS stride FROM found JOIN delay USING (run_id, lag) WHERE pages > 0 AND ns > 0 ORDER BY run_id, lag`;
   },
 
   spec(rows, ctx) {
@@ -49,7 +52,7 @@ SELECT run_id, lag, ns AS latency_ns, n / pages AS found, pages FROM found JOIN 
     const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { lines: true });
     const [low, high] = [Math.min(...data.map((row) => row.ns)) / 1.2, Math.max(...data.map((row) => row.ns)) * 1.2];
     return framed(detectionLatency, ctx, {
-      reading: 'A page comes into use when it is touched in a window and was not in the window before. Time from the start of that window to the end of the report that first holds the page (median over windows): an upper bound. What a line lacks to 100% was not found by its last point.',
+      reading: `A page comes into use when it is touched in a window and was not in the window before. Time from the start of that window to the end of the report that first holds the page (median over windows): an upper bound. What a line lacks to 100% was not found by its last point.${sampled(rows)}`,
       without: ['cost'],
     }, {
       width: ctx.width - 280, height: 260, data: { values: data },

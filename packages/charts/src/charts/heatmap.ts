@@ -72,7 +72,7 @@ export function heatmapSql(ctx: ChartContext, nt: number, na: number): string {
 ), cut AS (
   SELECT p.run_id, p.w, p.what, (p.chunk * 8192 + k.k * least(g, 8192)) // g AS a,
     bit_count(p.bits[k.k * least(g, 8192) + 1 : (k.k + 1) * least(g, 8192)]::BIT) AS n
-  FROM part p, grain, range(8192) k(k) WHERE k.k < 8192 // least(g, 8192)
+  FROM part p, (SELECT g, unnest(range(8192 // least(g, 8192))) AS k FROM grain) k
 )
 SELECT c.run_id, c.what, col.t0_s, col.t1_s, band.row AS band, c.a * (SELECT g FROM grain) * 8 AS start_page, (SELECT g FROM grain) * 8 AS n_pages,
   sum(c.n) / (any_value(col.n) * (SELECT g FROM grain) * 8) AS share

@@ -1,6 +1,7 @@
 /** The working-set policy run on reports: keep what was seen in the last n windows, count what is then missing. */
 import type { Chart } from '../chart.ts';
 import { runFilter } from '../context.ts';
+import { sampled, strideSql } from '../sampling.ts';
 import { framed } from '../frame.ts';
 import { labelsOf, seriesEncodings } from '../series.ts';
 import { BYTES_LABEL, binaryTicks } from '../style.ts';
@@ -23,8 +24,9 @@ export const missRatio: Chart<'miss-ratio'> = {
 ), pick AS (
   SELECT run_id FROM live WHERE run_id IN (SELECT run_id FROM page_sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)}) GROUP BY run_id ORDER BY count(*) DESC, run_id LIMIT 1
 ), depth AS (SELECT unnest([1, 2, 4, 8, 16, 32, 64]) AS n),
+${strideSql(ctx, 127)},
 target AS (
-  SELECT l.run_id, l.span, l.w, l.k, d.n FROM live l JOIN depth d ON l.k > d.n
+  SELECT l.run_id, l.span, l.w, l.k, d.n FROM live l JOIN depth d ON l.k > d.n WHERE l.k % (SELECT s FROM stride) = 0
 ), source AS (
   SELECT l.run_id, l.span, l.k, CASE p.kind WHEN 'truth' THEN 'truth' ELSE 'reported' END AS what, p.chunk, p.bits::BIT AS bits FROM live l JOIN page_sets p USING (run_id, w)
   WHERE p.kind = 'reported' OR (p.kind = 'truth' AND p.scope = ${quote(ctx.scope)} AND p.run_id IN (FROM pick))
@@ -39,7 +41,7 @@ target AS (
 ), total AS (
   SELECT t.run_id, t.n, count(DISTINCT t.w) AS windows, sum(bit_count(d.bits)) AS pages FROM target t LEFT JOIN need d USING (run_id, w, n) GROUP BY t.run_id, t.n
 )
-SELECT s.run_id, s.what, s.n, s.pages * 4096 / t.windows AS kept_bytes, 1 - coalesce(h.pages, 0) / t.pages AS missing, t.windows
+SELECT s.run_id, s.what, s.n, s.pages * 4096 / t.windows AS kept_bytes, 1 - coalesce(h.pages, 0) / t.pages AS missing, t.windows, (SELECT s FROM stride) AS stride
 FROM size s JOIN total t USING (run_id, n) LEFT JOIN hit h USING (run_id, n, what) WHERE t.pages > 0 ORDER BY s.what DESC, s.run_id, s.n`;
   },
 
@@ -53,7 +55,7 @@ FROM size s JOIN total t USING (run_id, n) LEFT JOIN hit h USING (run_id, n, wha
     const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { truth: present.has('truth'), lines: true });
     const top = Math.max(...data.map((row) => row.bytes), 4096);
     return framed(missRatio, ctx, {
-      reading: 'Points along a line: n = 1, 2, 4, 8 … windows, from left to right. Down and left is better. Black: the same policy on the true page sets. Unit: a page touched in a window; what happens inside a window is not seen.',
+      reading: `Points along a line: n = 1, 2, 4, 8 … windows, from left to right. Down and left is better. ${ctx.theme.truthName}: the same policy on the true page sets. Unit: a page touched in a window; what happens inside a window is not seen.${sampled(rows)}`,
       without: ['cost'],
     }, {
       width: ctx.width - 280, height: 260, data: { values: data },

@@ -44,7 +44,7 @@ SELECT run_id, what, q[1] AS p5, q[2] AS p25, q[3] AS p50, q[4] AS p75, q[5] AS 
     const yOffset = { field: 'what', type: 'nominal', sort: ['truth', 'reported'], scale: { paddingInner: 0.2 } };
     const color = { field: 'color', type: 'nominal', scale: null, legend: null };
     return framed(wssDistribution, ctx, {
-      reading: 'Thin bar: 5th to 95th percentile of windows; thick bar: 25th to 75th; white mark: median. Black: truth over the windows of that run. Colour: reported.',
+      reading: `Thin bar: 5th to 95th percentile of windows; thick bar: 25th to 75th; light mark: median. ${ctx.theme.truthName}: truth over the windows of that run. Colour: reported.`,
       without: ['cost'],
     }, {
       data: { values: data },

@@ -44,7 +44,7 @@ FROM sized GROUP BY run_id, span, bin ORDER BY run_id, t_s`;
     const merged = rows.some((row) => num(row, 'n_windows') > 1);
     const drawn = groups.map((group, i) => panel(group, byRun, domain, shared ? Math.max(...tops) : tops[i]!, ctx));
     return framed(wssOverTime, ctx, {
-      reading: `Each point is the window that ends there${merged ? ' (mean of neighbouring windows)' : ''}. Black: truth over the same windows. Solid colour: simulated. Dashed with circles: observed, the kernel's own report.${shared ? '' : ' Each panel has its own vertical scale.'}`,
+      reading: `Each point is the window that ends there${merged ? ' (mean of neighbouring windows)' : ''}. ${ctx.theme.truthName}: truth over the same windows. Solid colour: simulated. Dashed with circles: observed, the kernel's own report.${shared ? '' : ' Each panel has its own vertical scale.'}`,
       without: ['cost'],
     }, panels(drawn, ctx, 110));
   },

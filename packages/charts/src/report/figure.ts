@@ -2,10 +2,15 @@
 import type { ChartParams, QueryResult, QuerySource, Spec } from '../chart.ts';
 import { scriptJson } from '../escape.ts';
 import { drawChart, specToSvg } from '../render.ts';
+import { LIGHT } from '../style.ts';
+import type { Theme } from '../style.ts';
 import { toCsv } from './csv.ts';
 import { html, raw } from './html.ts';
 import type { Child, Markup } from './html.ts';
 import { embedSvg } from './svg.ts';
+
+/** Drawn in light colours, which the page turns into variables. */
+const PAGE_THEME: Theme = { ...LIGHT, truthName: 'Black (white on dark)' };
 
 /** Rows that the download buttons of the page offer; bounded so that the page stays mailable. */
 export class Downloads {
@@ -55,7 +60,7 @@ export async function chartFigure(report: ReportContext, id: string, params: Cha
       return answer;
     },
   };
-  const drawn = await drawChart(source, id, { params, width: 960 });
+  const drawn = await drawChart(source, id, { params, width: 960, theme: PAGE_THEME });
   if (drawn.nRows === 0 && optional) return null;
   const { title, usermeta, ...bare } = drawn.spec as Spec & { title: { text: readonly string[] }; usermeta: { facts: string; reading: string } };
   const figureId = `fig${report.nextId()}`;

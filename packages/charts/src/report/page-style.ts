@@ -32,6 +32,7 @@ dl.facts dd{margin:0;font-variant-numeric:tabular-nums}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-size:.87rem;font-variant-numeric:tabular-nums lining-nums;margin:.2rem 0 .3rem}
 caption{text-align:left;font-size:.87rem;padding:0 0 .3rem;caption-side:top}
+caption span{display:block;position:sticky;left:0;max-width:min(60rem,calc(100vw - 2.5rem))}
 th,td{padding:.16rem .65rem .16rem 0;text-align:left;vertical-align:baseline;font-weight:400}
 thead th{border-bottom:1px solid var(--dim);vertical-align:bottom;font-weight:600;line-height:1.25}
 tbody tr{border-bottom:1px solid var(--line)}

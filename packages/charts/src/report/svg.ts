@@ -1,7 +1,5 @@
 /** A drawn chart made fit for a page: colours become CSS variables (light and dark from one drawing), ids unique, marks merged. */
-import { LIGHT } from '../style.ts';
-import { DARK } from '../style.ts';
-import { SERIES_DARK } from '../style.ts';
+import { DARK, LIGHT, SERIES_DARK } from '../style.ts';
 
 const VARIABLES: readonly { readonly name: string; readonly light: string; readonly dark: string }[] = [
   ...(['background', 'ink', 'muted', 'grid', 'truth', 'frame'] as const).map((key) => ({ name: `--c-${key}`, light: LIGHT[key], dark: DARK[key] })),
@@ -18,7 +16,7 @@ export function colorVariables(theme: 'light' | 'dark'): string {
 /**
  * @param svg drawn with the light theme
  * @param id unique in the page; prefixes the ids inside
- * @param label what a screen reader says instead of the drawing
+ * @param labelledBy id of the element whose text a screen reader says instead of the drawing
  */
 export function embedSvg(svg: string, id: string, labelledBy: string): string {
   const size = /<svg[^>]* width="([\d.]+)" height="([\d.]+)"/.exec(svg);

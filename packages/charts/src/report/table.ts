@@ -8,7 +8,7 @@ import type { Column } from './format.ts';
 export function table(caption: Child, columns: readonly Column[], rows: readonly DataRow[], rowHeads = 1): Markup {
   const body = rows.map((row) => html`<tr>${columns.map((column, i) => cell(column, row, i < rowHeads))}</tr>`);
   return html`<div class="scroll" tabindex="0" role="group" aria-label="table, may scroll sideways"><table>
-<caption>${caption}</caption>
+<caption><span>${caption}</span></caption>
 <thead><tr>${columns.map(heading)}</tr></thead>
 <tbody>${body}</tbody>
 </table></div>`;
