@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { TraceFormatError, UnreadableInputError, WorksetError } from '@workset/model';
+import { TraceFormatError, UnreadableInputError } from '@workset/model';
 import { perfDataIngestor } from '../src/formats/perf-data.ts';
 import { isPerfDirectory, openPerfDirectory } from '../src/perf/directory.ts';
 import { bytesSource, collect } from './ingest-helpers.ts';
@@ -155,7 +155,7 @@ for (const [name, samples, codes, offset] of KEPT) {
   });
 }
 
-const REFUSED: [name: string, type: typeof WorksetError, message: RegExp, offset: number][] = [
+const REFUSED: [name: string, type: typeof TraceFormatError | typeof UnreadableInputError, message: RegExp, offset: number][] = [
   ['attr-size-0', TraceFormatError, /attr_size is 0/, 16],
   ['attrs-offset-huge', TraceFormatError, /event section lies at offset 1099511627776/, 24],
   ['bad-magic', UnreadableInputError, /not a perf\.data file/, 0],

@@ -1,7 +1,7 @@
 /** The shape of a damo recording: [record {snapshots: [snapshot {regions: [region]}]}], read piece by piece. */
 import type { ByteWindow } from '../binary.ts';
-import { JsonCursor, JsonDamage } from './cursor.ts';
-import type { JsonValue } from './cursor.ts';
+import { JsonDamage } from './cursor.ts';
+import type { JsonCursor, JsonValue } from './cursor.ts';
 import { DamoRegion } from './region.ts';
 
 /** What the reader tells its owner, in file order. */

@@ -48,7 +48,7 @@ async function* readFlags(source: ByteSource, ctx: IngestContext): AsyncGenerato
   let idle = 0;
   for (let i = 0; i < n; i++) {
     // a tail has no state of its own: its head's counts for it
-    if (i > 0 && (flags[i]! & TAIL) !== 0) flags[i]! = (flags[i]! & ~(LRU | IDLE)) | (flags[i - 1]! & (LRU | IDLE));
+    if (i > 0 && (flags[i]! & TAIL) !== 0) flags[i] = (flags[i]! & ~(LRU | IDLE)) | (flags[i - 1]! & (LRU | IDLE));
     const word = flags[i]!;
     if ((word & IDLE) !== 0) idle++;
     for (const [name, bit] of NAMED) if (((word >>> bit) & 1) === 1) totals.set(name, totals.get(name)! + 4096);

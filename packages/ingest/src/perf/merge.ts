@@ -53,8 +53,9 @@ function earliest(heads: readonly Head[], without: Head | null): Head | null {
 
 /** First row at or after `from` that must wait for a rival at time `rivalNs`. */
 function runEnd(batch: AccessBatch, from: number, rivalNs: number, winsTies: boolean): number {
+  const { timeNs, n } = batch;
   let end = from + 1;
-  while (end < batch.n && (batch.timeNs[end]! < rivalNs || (winsTies && batch.timeNs[end]! === rivalNs))) end++;
+  while (end < n && (winsTies ? timeNs[end]! <= rivalNs : timeNs[end]! < rivalNs)) end++;
   return end;
 }
 
