@@ -2,7 +2,7 @@
 // Plain JavaScript, so that any Node can read it: finds a Node that is new enough, then hands over to the real program.
 import { existsSync } from 'node:fs';
 import { spawn } from 'node:child_process';
-import { createRequire, enableCompileCache } from 'node:module';
+import module from 'node:module'; // by default export: Node 20 has no enableCompileCache to import
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,7 +24,7 @@ async function start() {
     process.stderr.write(`workset: ${main} is missing\n  hint: build it first: npm run build\n`);
     process.exit(1);
   }
-  enableCompileCache?.();
+  module.enableCompileCache?.();
   const { runProcess } = await import(main);
   await runProcess();
 }
@@ -32,7 +32,7 @@ async function start() {
 /** The `node` package of npm carries a binary of the version this project is tested with. */
 function pinnedNode() {
   try {
-    const manifest = createRequire(import.meta.url).resolve('node/package.json');
+    const manifest = module.createRequire(import.meta.url).resolve('node/package.json');
     const binary = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
     if (existsSync(binary)) return binary;
   } catch {

@@ -1,11 +1,12 @@
 /** Signals, broken pipes, colours: the process as a good citizen. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { exitOf, scratch, start, workset } from './run-cli.ts';
+import { BIN, exitOf, scratch, start, workset } from './run-cli.ts';
 
 /** Waits until the command is at work: its unfinished output exists. */
 async function until(condition: () => boolean): Promise<void> {
@@ -92,3 +93,19 @@ test('--quiet leaves stderr empty', async () => {
   assert.equal(stderr, '');
   assert.match(stdout, /uffd-rwp/);
 });
+
+/** A Node on the PATH that is older than the launcher accepts. */
+function oldNode(): string | undefined {
+  const candidates = (process.env['PATH'] ?? '').split(':').map((dir) => join(dir, 'node'));
+  return candidates.filter(existsSync).find((node) => /^v(?:1\d|20|21)\./.test(execFileSync(node, ['--version']).toString()));
+}
+
+test(
+  'an old Node hands over to the installed one, exit code and all',
+  { skip: oldNode() === undefined ? 'no old Node on the PATH' : false },
+  () => {
+    const env = { ...process.env, WORKSET_SRC: '1' };
+    assert.match(execFileSync(oldNode()!, [BIN, '--version'], { env }).toString(), /^workset \d/);
+    assert.throws(() => execFileSync(oldNode()!, [BIN, 'nonsense'], { env, stdio: 'pipe' }), { status: 2 });
+  },
+);
