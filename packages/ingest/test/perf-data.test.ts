@@ -183,6 +183,17 @@ test('events without data addresses are refused with the way to record them', as
   await assert.rejects(collect(perfDataIngestor, bytesSource(file)), (error: unknown) => error instanceof TraceFormatError && /none of 295 samples/.test(error.message) && /-d/.test(error.hint ?? ''));
 });
 
+test('a killed recording of a tracepoint needs the name of the event', async () => {
+  const killed = bytes('exc.data').slice();
+  const view = new DataView(killed.buffer);
+  const end = Number(view.getBigUint64(40, true) + view.getBigUint64(48, true));
+  view.setBigUint64(48, 0n, true);
+  const source = (): ReturnType<typeof bytesSource> => bytesSource(killed.subarray(0, end));
+  await assert.rejects(collect(perfDataIngestor, source()), /option event/);
+  const result = await collect(perfDataIngestor, source(), { event: 'exceptions:page_fault_user' });
+  assert.deepEqual(seen(result, true), printed('exc', true));
+});
+
 test('sniffing goes by magic', () => {
   assert.equal(perfDataIngestor.sniff(bytes('pf.data')), 1);
   assert.equal(perfDataIngestor.sniff(bytes('pf-bigendian.synth.data')), 1);

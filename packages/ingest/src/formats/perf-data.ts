@@ -6,7 +6,8 @@ import { readPerf } from '../perf/stream.ts';
 
 /**
  * Page faults, sampled loads and stores, fault tracepoints and DAMON snapshots of a recording.
- * Options: pid (keep one process), address=physical (phys_addr instead of addr), space; for DAMON events ops, aggregation, stream.
+ * Options: pid (keep one process), address=physical (phys_addr instead of addr), space,
+ * maps=anon|all (mapped memory as ranges), event (the tracepoint of a recording that was killed before it wrote names); for DAMON events ops, aggregation, stream.
  * Faults and samples without data_src count as reads unless the event says write.
  */
 export const perfDataIngestor: Ingestor<'perf-data'> = {

@@ -27,10 +27,10 @@ export interface EventPlan {
   damaged: number;
 }
 
-/** Options: address=virtual|physical, space=, pid=. */
+/** Options: address=virtual|physical, space=, event= (the tracepoint of a recording that lost its names). */
 export function planEvent(attr: PerfAttr, options: IngestContext['options']): EventPlan {
   const layout = layoutOf(attr);
-  const [use, why] = useOf(attr, layout, wantsPhysical(options));
+  const [use, why] = useOf(attr, layout, options);
   const space: SpaceId = use === 'physical' ? 'pfn' : use === 'kvm-fault' ? 'gpa' : ((options['space'] as SpaceId | undefined) ?? 'gva');
   // data_src tells reads from writes; behind a callchain its place varies
   const srcFixed = (attr.sampleType & SAMPLE.dataSrc) === 0 || layout.dataSrc >= 0;
@@ -64,14 +64,15 @@ export function isDamon(use: SampleUse): use is 'damon_aggregated' | 'damos_befo
   return use === 'damon_aggregated' || use === 'damos_before_apply';
 }
 
-function useOf(attr: PerfAttr, layout: SampleLayout, physical: boolean): [SampleUse, string] {
+function useOf(attr: PerfAttr, layout: SampleLayout, options: IngestContext['options']): [SampleUse, string] {
   if (layout.time < 0) return [null, 'its samples have no time; record without --no-timestamp'];
   if (attr.type === EVENT_TYPE.tracepoint) {
-    const use = tracepointUse(attr.name);
-    if (use === null) return [null, 'this tracepoint tells nothing about memory'];
+    const named = attr.name !== `tracepoint ${attr.config}`;
+    const use = tracepointUse(named ? attr.name : (options['event'] ?? ''));
+    if (use === null) return [null, named ? 'this tracepoint tells nothing about memory' : 'its name is lost with the end of the file; give it with the option event, such as event=page_fault_user'];
     return (attr.sampleType & SAMPLE.raw) === 0 ? [null, 'it was recorded without raw data'] : [use, ''];
   }
-  if (physical) return (attr.sampleType & SAMPLE.physAddr) === 0 ? [null, 'it was recorded without physical addresses; record with --phys-data'] : ['physical', ''];
+  if (wantsPhysical(options)) return (attr.sampleType & SAMPLE.physAddr) === 0 ? [null, 'it was recorded without physical addresses; record with --phys-data'] : ['physical', ''];
   return layout.addr < 0 ? [null, 'its samples have no data address; record with -d, or with perf mem record'] : ['address', ''];
 }
 
