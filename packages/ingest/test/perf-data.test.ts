@@ -134,6 +134,7 @@ test('one process is kept with the option pid', async () => {
   assert.equal((await run('pf.data', { pid: '1' })).accesses.length, 0);
   assert.equal((await run('pf.data', { pid: '433' })).accesses.length, 295);
   assert.equal((await run('exc-multi.data', { pid: '1' })).accesses.length, 0);
+  await assert.rejects(run('pf.data', { pid: 'toucher' }), /pid is/);
 });
 
 const KEPT: [name: string, samples: number, codes: string[], offset: number][] = [

@@ -13,7 +13,7 @@ const DIRTY = 1;
 const RESET = 2;
 const MAX_BITMAP_BYTES = 1 << 30;
 /** KVM_GET_DIRTY_LOG and the ring see only writes, so the stream is compared with written pages. */
-const TRACKER = 'kvm-dirty';
+const TRACKER = 'kvm-dirty-log';
 
 /**
  * Options: layout=bitmap|ring (raw files), slot-base=GFN or slot-base=SLOT:GFN,… (first guest frame of each slot, required);

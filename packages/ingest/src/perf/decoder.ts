@@ -1,4 +1,5 @@
 /** Records of one perf event stream → pending accesses and reports. Synchronous: the caller feeds bytes and takes batches. */
+import { UsageError } from '@workset/model';
 import type { IngestBatch, IngestContext, SpaceId } from '@workset/model';
 import { u64 } from '../binary.ts';
 import type { ByteWindow } from '../binary.ts';
@@ -64,7 +65,7 @@ export class PerfDecoder {
     this.#record = new RecordWords(facts.little);
     this.damon = new DamonSamples(path, ctx);
     this.#maps = mapsWanted(ctx.options);
-    this.#pidFilter = ctx.options['pid'] === undefined ? -1 : Number(ctx.options['pid']);
+    this.#pidFilter = pidOption(ctx.options['pid']);
   }
 
   /** Clock reading that time 0 of the batches stands for. */
@@ -339,6 +340,13 @@ export class PerfDecoder {
     if (at < 0 || at + 2 > sizeWords) return null;
     return this.#byId.get(words[w + at + 1 - lo]! * TWO_32 + words[w + at + lo]!) ?? null;
   }
+}
+
+/** -1 = all processes. Throws UsageError. */
+function pidOption(text: string | undefined): number {
+  if (text === undefined) return -1;
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`pid is ${JSON.stringify(text)}`, 'a process id, such as pid=433');
+  return Number(text);
 }
 
 /** The size of a COMPRESSED2 record may have wrapped around 65536: then its own data_size counts. */
