@@ -272,6 +272,8 @@ class RunState {
   #tracker: Tracker | undefined;
   #kernel: SimKernel | undefined;
   #nextReport = 0;
+  /** Truth taken before its report was complete. */
+  #claimed: { claimT1Ns: Nanos; truth: Truth } | undefined;
   #spans = 0;
 
   constructor(run: PassRun, pass: Pass) {
@@ -291,6 +293,7 @@ class RunState {
       recorded: work.recorded,
       random: new Prng(`${runId} ${seed} ${this.#spans++}`),
       charge: (op, count) => this.#ledger.charge(op, count),
+      claim: (window) => this.#claim(window),
       report: (report) => this.#report(report),
       sample: (period, out) => this.#pass.sample(period, out),
     });
@@ -340,6 +343,11 @@ class RunState {
     return this.#run.work.kind === 'simulated' ? this.#run.work.recorded : null;
   }
 
+  #claim(window: Window): void {
+    if (this.#pass.spanOf(window) < 0) return;
+    this.#claimed = { claimT1Ns: window.claimT1Ns, truth: this.#pass.truthOf(this.#run.range, window) };
+  }
+
   #report(report: Report): void {
     const { part, range } = this.#run;
     const w = this.nWindows++;
@@ -361,8 +369,8 @@ class RunState {
     for (const region of report.regions ?? []) part.region(w, region.startPage, region.nPages, region.score, region.ageNs);
     this.#ledger.flush(w, part);
     if (span < 0) return;
-    const truth = this.#pass.truthOf(range, report);
-    if (report.outerT1Ns > report.claimT1Ns) {
+    const truth = this.#claimed?.claimT1Ns === report.claimT1Ns ? this.#claimed.truth : this.#pass.truthOf(range, report);
+    if (report.outerT1Ns > Math.max(report.claimT1Ns, this.#kernel?.now ?? 0)) {
       this.#pending.push({ w, truth, outerT1Ns: report.outerT1Ns });
       this.nextNs = Math.min(this.nextNs, report.outerT1Ns);
       return;

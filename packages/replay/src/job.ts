@@ -49,7 +49,7 @@ function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
   const shared = { world, runId: plan.runId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
   const stream = trace.manifest.streams.find(({ stream: name }) => name === plan.stream);
   if (plan.kind === 'observed') return { ...shared, work: { kind: 'observed', reports: observedReports(trace, stream!, trace.space(plan.space), plan.range) } };
-  const recorded = stream === undefined ? null : recordedCycles(trace.observations(stream.stream));
+  const recorded = stream === undefined ? null : recordedCycles(trace, stream, trace.space(plan.space), plan.range);
   return { ...shared, work: { kind: 'simulated', scheme: schemes.get(plan.scheme), params: plan.params, recorded } };
 }
 

@@ -17,13 +17,21 @@ export function rangeOf(stream: ObservationStream, space: SpaceReader): PageRang
   return range;
 }
 
-export function recordedCycles(observations: readonly Observation[]): RecordedCycle[] {
+/** Times of a stream's cycles, and what each could hold, for the model to repeat. */
+export function recordedCycles(trace: TraceReader, stream: ObservationStream, space: SpaceReader, range: PageRange): RecordedCycle[] {
+  return inTimeOrder(trace.observations(stream.stream)).map((observation) => ({
+    ...observation,
+    eligible: observation.eligible === null ? undefined : toBitmap(observation.eligible, space, range),
+  }));
+}
+
+function inTimeOrder(observations: readonly Observation[]): Observation[] {
   return [...observations].sort((a, b) => a.readBeginNs - b.readBeginNs);
 }
 
 /** Reports of one stream in time order, as dense page sets. */
 export function observedReports(trace: TraceReader, stream: ObservationStream, space: SpaceReader, range: PageRange): Report[] {
-  return recordedCycles(trace.observations(stream.stream)).map((cycle) => toReport(cycle as Observation, stream, space, range));
+  return inTimeOrder(trace.observations(stream.stream)).map((observation) => toReport(observation, stream, space, range));
 }
 
 function toReport(observation: Observation, stream: ObservationStream, space: SpaceReader, range: PageRange): Report {

@@ -98,7 +98,7 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
         profile: options.profile ?? DEFAULT_PROFILE,
         stream: null,
         target: scheme.descriptor.target,
-        world: { ...worldOf(options), shared: sharedWorld(scheme.descriptor.id, options) },
+        world: { ...worldOf(options), mmu: options.mmu ?? scheme.descriptor.mmu ?? 'guest', shared: sharedWorld(scheme.descriptor.id, options) },
       }),
     );
   });

@@ -13,6 +13,8 @@ export interface SchemeDescriptor<Id extends string = string> extends Descriptor
   /** Smallest unit it can tell apart. */
   readonly granularity: string;
   readonly domain: 'virtual' | 'physical';
+  /** `host` for trackers that live in KVM: their world is a VMM's page tables unless the user says otherwise. Default guest. */
+  readonly mmu?: 'guest' | 'host';
   /** What it cannot see; printed in captions and `list`. */
   readonly blindSpots: readonly string[];
   /** What its reports are compared with first. */
@@ -48,6 +50,8 @@ export interface RecordedCycle {
   readonly setEndNs: Nanos;
   readonly readBeginNs: Nanos;
   readonly readEndNs: Nanos;
+  /** Pages the real tracker could hold, where the capture says (LRU bitmap at set time). */
+  readonly eligible?: PageBitmap | undefined;
 }
 
 /** A scored region, in page numbers. */
@@ -59,7 +63,7 @@ export interface RegionReport {
 }
 
 export interface Report {
-  /** Marks were being set during [outerT0, claimT0] and read during [claimT1, outerT1]. claimT1 is now. */
+  /** Marks were being set during [outerT0, claimT0] and read during [claimT1, outerT1]. claimT1 is now, unless the window was claimed before. */
   readonly outerT0Ns: Nanos;
   readonly claimT0Ns: Nanos;
   readonly claimT1Ns: Nanos;
@@ -131,8 +135,8 @@ export interface TrackingKernel {
   /** KVM's clear_young over guest memory: SPTE A bits only (10.3); the guest's own A bits when no secondary MMU is modelled. `tracked`: RWX was taken away, so the TLB hides nothing. */
   ageSptes(range: PageRange, out: PageBitmap, how?: { tracked: boolean }): void;
 
-  /** Writes ones to page_idle/bitmap: rmap walk, A cleared, PG_idle set, LRU pages only (6). Adds the marked pages to `marked`. */
-  pageIdleMark(range: PageRange, marked: PageBitmap): void;
+  /** Writes ones to page_idle/bitmap: for the listed pages, those on an LRU list, an rmap walk, A cleared, PG_idle set (6). */
+  pageIdleMark(range: PageRange, listed: PageBitmap): void;
   /** Reads page_idle/bitmap: adds the pages of `marked` that are no longer idle. */
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void;
 
@@ -158,6 +162,8 @@ export interface TrackingKernel {
 
   /** Charges costs that are not part of an operation above (messages, exits). */
   charge(op: CostOp, count: number): void;
+  /** Fixes the truth of a claim whose report will come later. Call at claimT1. */
+  claim(window: Pick<Report, 'outerT0Ns' | 'claimT0Ns' | 'claimT1Ns' | 'outerT1Ns'>): void;
   /** Hands a report to the scorer. */
   report(report: Report): void;
 }

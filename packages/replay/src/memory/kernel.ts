@@ -5,7 +5,9 @@ import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme
 import { addNewerThanMarks, addStillMarked, markNewer } from './bit-loops.ts';
 import { Generations } from './generations.ts';
 import { addPageRange } from './page-ranges.ts';
-import { addPresent, BOTH, PRIMARY, SECONDARY, type World } from './world.ts';
+import { addPresent, BOTH, PRIMARY, rangeSet, SECONDARY, type World } from './world.ts';
+
+type Claim = Parameters<TrackingKernel['claim']>[0];
 
 export interface KernelWiring {
   readonly world: World;
@@ -14,6 +16,7 @@ export interface KernelWiring {
   readonly recorded: readonly RecordedCycle[] | null;
   readonly random: Prng;
   charge(op: CostOp, count: number): void;
+  claim(window: Claim): void;
   report(report: Report): void;
   /** Every n-th touch from now on goes into `out`; returns the samples taken so far. */
   sample(period: number, out: PageBitmap): number;
@@ -199,23 +202,23 @@ export class SimKernel implements TrackingKernel {
     this.#charge('spte-age', this.#entries(range));
   }
 
-  pageIdleMark(range: PageRange, marked: PageBitmap): void {
+  pageIdleMark(range: PageRange, listed: PageBitmap): void {
     const world = this.#world;
+    const lru = listed.clone().and(rangeSet(this.nPages, range));
     const young = new PageBitmap(this.nPages);
     world.addYoung(range, young, BOTH);
-    world.clearYoung(range, BOTH);
+    young.and(lru);
+    world.clearYoungSet(lru, BOTH);
     world.flag('young').or(young);
-    const lru = new PageBitmap(this.nPages);
-    addPresent(world, range, lru);
     world.flag('idle').or(lru);
     world.forgetMoves(range);
-    marked.or(this.recorded === null ? lru : this.#heads(lru));
     this.#chargeIdle('idle-mark', range, lru);
   }
 
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void {
     const world = this.#world;
-    const idle = world.flag('idle').clone();
+    const inRange = marked.clone().and(rangeSet(this.nPages, range));
+    const idle = world.flag('idle').clone().and(inRange);
     const young = new PageBitmap(this.nPages);
     world.addYoung(range, young, BOTH);
     young.and(idle);
@@ -223,7 +226,7 @@ export class SimKernel implements TrackingKernel {
     world.clearYoungSet(young, BOTH);
     world.flag('young').or(young);
     world.flag('idle').andNot(young);
-    const gone = marked.clone().andNot(world.flag('idle'));
+    const gone = inRange.andNot(world.flag('idle'));
     world.dropMoved(gone);
     accessed.or(gone);
     this.#chargeIdle('idle-read', range, idle);
@@ -287,6 +290,9 @@ export class SimKernel implements TrackingKernel {
   charge(op: CostOp, count: number): void {
     this.#charge(op, count);
   }
+  claim(window: Claim): void {
+    this.#wiring.claim(window);
+  }
   report(report: Report): void {
     this.#wiring.report(report);
   }
@@ -328,17 +334,6 @@ export class SimKernel implements TrackingKernel {
 
   #headOf(id: number): number {
     return this.#world.isHuge(id) ? (id >>> BLOCK_SHIFT) << BLOCK_SHIFT : id;
-  }
-  /** The raw bitmap knows head pages only. */
-  #heads(set: PageBitmap): PageBitmap {
-    const { hugeBlocks } = this.#world.config;
-    if (hugeBlocks === undefined) return set;
-    const heads = set.clone();
-    for (const block of hugeBlocks.ids()) {
-      const first = block << BLOCK_SHIFT;
-      if (this.#world.isHuge(first)) for (let id = first + 1; id < first + 512; id++) heads.delete(id);
-    }
-    return heads;
   }
   /** Ends the PMD mapping of blocks that hold a page of `where` (all blocks of the range when undefined). */
   #splitBlocks(range: PageRange, where: PageBitmap | undefined): void {

@@ -1,5 +1,5 @@
 /** Idle page tracking through page_idle/bitmap (kernel-semantics 6). */
-import { PageBitmap } from '@workset/model';
+import type { PageBitmap } from '@workset/model';
 import { defineScheme } from '../scheme.ts';
 import { cycleTracker } from './cycle.ts';
 import { interval } from './shared.ts';
@@ -24,14 +24,25 @@ export const idlePage = defineScheme({
   },
   config: { interval },
   attach(kernel, config) {
-    let marked = new PageBitmap(kernel.nPages);
+    let listed = kernel.emptySet();
+    /** Pages on an LRU list: the capture's own list where it has one, else every page touched before. */
+    const list = (eligible?: PageBitmap): PageBitmap => {
+      listed = kernel.emptySet();
+      if (eligible === undefined) kernel.present(listed);
+      else listed.or(eligible);
+      return listed;
+    };
     return cycleTracker(kernel, config.interval, {
       set() {
-        marked = new PageBitmap(kernel.nPages);
-        kernel.pageIdleMark(kernel.range, marked);
-        return marked;
+        kernel.pageIdleMark(kernel.range, list());
+        return listed;
       },
-      read: (reported) => kernel.pageIdleRead(kernel.range, marked, reported),
+      read: (reported) => kernel.pageIdleRead(kernel.range, listed, reported),
+      parts: {
+        begin: ({ eligible }) => list(eligible),
+        set: (range) => kernel.pageIdleMark(range, listed),
+        read: (range, reported) => kernel.pageIdleRead(range, listed, reported),
+      },
     });
   },
 });

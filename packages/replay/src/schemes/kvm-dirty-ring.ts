@@ -12,6 +12,7 @@ export const kvmDirtyRing = defineScheme({
     sees: WRITE_ONLY,
     granularity: '4 KiB',
     domain: 'physical',
+    mmu: 'host',
     blindSpots: ['every read', 'writes by the VMM through its own mapping, DMA'],
     target: 'written',
   },

@@ -15,6 +15,7 @@ export const pml = defineScheme({
     sees: WRITE_ONLY,
     granularity: '4 KiB',
     domain: 'physical',
+    mmu: 'host',
     blindSpots: ['every read', 'writes by the VMM through its own mapping, DMA'],
     target: 'written',
   },

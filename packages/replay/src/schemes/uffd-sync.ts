@@ -12,24 +12,35 @@ export const uffdRwpSync = defineScheme({
     sees: { reads: true, writes: true },
     granularity: 'page-table entry: 4 KiB, or 2 MiB where a huge page is mapped',
     domain: 'virtual',
-    blindSpots: ['accesses through any other mapping, and pinned DMA', 'a page populated after arming sends no RWP message', 'PMD-mapped shmem huge pages are never armed'],
+    blindSpots: ['accesses through any other mapping, and pinned DMA', 'without MISSING: a page populated after arming sends no message', 'PMD-mapped shmem huge pages are never armed'],
     target: 'touched',
   },
-  config: { interval },
+  config: {
+    interval,
+    missing: { kind: 'flag', default: true, help: 'registered for MISSING too, so that first touches of unpopulated pages are messages', source: 'userfaultfd.rst registers RWP|MISSING (kernel-semantics 2.4)' },
+  },
   attach(kernel, config) {
     let watched = kernel.emptySet();
+    let before = kernel.emptySet();
     return cycleTracker(kernel, config.interval, {
       set() {
         kernel.uffdRwProtect(kernel.range);
         watched = kernel.emptySet();
         kernel.uffdRwWatched(kernel.range, watched);
+        before = kernel.emptySet();
+        kernel.present(before);
         return watched;
       },
       read(reported) {
-        // The handler's log: armed pages that are armed no more. Populated pages come without a message.
+        // The handler's log: armed pages that are armed no more, and, registered for MISSING too, pages populated since.
         const armed = kernel.emptySet();
         kernel.uffdRwWatched(kernel.range, armed);
         const messages = watched.clone().andNot(armed);
+        if (config.missing) {
+          const populated = kernel.emptySet();
+          kernel.present(populated);
+          messages.or(populated.andNot(before));
+        }
         kernel.charge('uffd-message', messages.count());
         reported.or(messages);
       },

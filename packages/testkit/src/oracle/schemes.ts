@@ -133,3 +133,46 @@ export function* recorded(world: OracleWorld, steps: MarkAndLook, cycles: readon
     });
   }
 }
+
+/** Pages of a pass in address order, grouped by when the pass came by; a page outside `worked` costs a fiftieth of one inside. */
+function partsOf(tracked: readonly number[], worked: ReadonlySet<number>, beginNs: number, endNs: number): { atNs: number; pages: number[] }[] {
+  const n = Math.max(1, Math.round((endNs - beginNs) / 1e6));
+  const parts = Array.from({ length: n }, (_, k) => ({ atNs: beginNs + ((k + 0.5) / n) * (endNs - beginNs), pages: [] as number[] }));
+  const total = 0.02 * tracked.length + (1 - 0.02) * tracked.filter((page) => worked.has(page)).length;
+  let done = 0;
+  let part = 0;
+  for (const page of tracked) {
+    parts[part]!.pages.push(page);
+    done += worked.has(page) ? 1 : 0.02;
+    if (part < n - 1 && done >= ((part + 1) * total) / n) part++;
+  }
+  return parts;
+}
+
+/** Idle tracking at the times of a capture: passes over the bitmap take time, so each page is marked and read when they come by. */
+export function* recordedIdle({ memory, tracked, startNs, report }: OracleWorld, cycles: readonly OracleCycle[]): Coroutine {
+  for (const cycle of cycles) {
+    if (cycle.setBeginNs < startNs) continue;
+    yield cycle.setBeginNs;
+    const marked = new Set(tracked.filter((page) => memory.page(page)!.onLru));
+    for (const { atNs, pages } of partsOf(tracked, marked, cycle.setBeginNs, cycle.setEndNs)) {
+      yield atNs;
+      for (const number of pages.filter((page) => marked.has(page))) {
+        const page = memory.page(number)!;
+        page.accessed = false;
+        page.idle = true;
+      }
+    }
+    const reported = new Set<number>();
+    for (const { atNs, pages } of partsOf(tracked, marked, cycle.readBeginNs, cycle.readEndNs)) {
+      yield atNs;
+      for (const number of pages.filter((page) => marked.has(page))) {
+        const page = memory.page(number)!;
+        if (page.idle && page.accessed) page.idle = page.accessed = false;
+        if (!page.idle) reported.add(number);
+      }
+    }
+    yield cycle.readEndNs;
+    report({ outerT0Ns: cycle.setBeginNs, claimT0Ns: cycle.setEndNs, claimT1Ns: cycle.readBeginNs, outerT1Ns: cycle.readEndNs, reported, eligible: marked });
+  }
+}

@@ -8,7 +8,7 @@
 import { pagesOf, type PlainTrace } from '../trace.ts';
 import { damonPaddr, type DrawRandom, type OracleDamonConfig } from './damon.ts';
 import { OracleMemory, type OracleCounts } from './memory.ts';
-import { idle, periodic, recorded, rwp, wp, type Coroutine, type OracleCycle, type OracleReport, type OracleWorld } from './schemes.ts';
+import { idle, periodic, recorded, recordedIdle, rwp, wp, type Coroutine, type OracleCycle, type OracleReport, type OracleWorld } from './schemes.ts';
 import { truthOf, type OracleTruth, type OracleWindowTimes } from './truth.ts';
 
 const MARK_AND_LOOK = { 'uffd-rwp': rwp, 'uffd-wp': wp, 'idle-page': idle } as const;
@@ -62,6 +62,7 @@ export function observe(trace: PlainTrace, reports: readonly OracleReport[], tra
 function start(tracker: OracleTracker, world: OracleWorld, span: number): Coroutine {
   if (tracker.scheme === 'damon-paddr') return damonPaddr(world, tracker.config, tracker.monitored, tracker.random(span));
   const steps = MARK_AND_LOOK[tracker.scheme](world);
+  if ('cycles' in tracker && tracker.scheme === 'idle-page') return recordedIdle(world, tracker.cycles);
   return 'cycles' in tracker ? recorded(world, steps, tracker.cycles) : periodic(world, steps, tracker.interval);
 }
 
