@@ -91,6 +91,7 @@ test('DAMON tracepoints give the snapshots that the text holds', async () => {
   const rows = aggregated.flatMap((report) => Array.from(report.regions!.startPage, (start, i) => [start * 4096, (start + report.regions!.nPages[i]!) * 4096, report.regions!.nrAccesses[i]!, report.regions!.age[i]!]));
   assert.deepEqual(rows, lines.map((line) => line.slice(1)));
   assert.ok(aggregated.every((report) => report.complete));
+  assert.deepEqual(result.others[0], { kind: 'grade', truth: 'observed' });
   const applied = result.reports.filter((report) => report.stream.includes('before_apply'));
   assert.equal(applied.reduce((sum, report) => sum + report.regions!.startPage.length, 0), text('damon.script.txt').filter((line) => line.includes('damos_before_apply')).length);
 });

@@ -49,7 +49,7 @@ export function planEvent(attr: PerfAttr, options: IngestContext['options']): Ev
   };
 }
 
-/** `faults` when every access is a page fault and none was left out by a sampling period. */
+/** `faults` when every access is a page fault and none was left out by a sampling period; `observed` when there are only reports. */
 export function gradeOf(plans: readonly EventPlan[]): TruthGrade {
   const exactFaults = (plan: EventPlan): boolean => {
     const { attr } = plan;
@@ -57,7 +57,8 @@ export function gradeOf(plans: readonly EventPlan[]): TruthGrade {
     return fault && !attr.freq && attr.samplePeriod <= 1;
   };
   const used = plans.filter((plan) => plan.use !== null && !isDamon(plan.use));
-  return used.length > 0 && used.every(exactFaults) ? 'faults' : 'sampled';
+  if (used.length === 0) return 'observed';
+  return used.every(exactFaults) ? 'faults' : 'sampled';
 }
 
 export function isDamon(use: SampleUse): use is 'damon_aggregated' | 'damos_before_apply' {

@@ -121,7 +121,7 @@ export class PerfStream {
   /** Everything still pending, clocks, and the counts of what was left out. */
   *finish(): Generator<IngestBatch> {
     yield* this.#flush(Number.POSITIVE_INFINITY);
-    yield* this.decoder.damon.finish();
+    yield* this.#reports(this.decoder.damon.finish());
     yield* this.#clocks();
     this.#account();
   }
@@ -135,7 +135,7 @@ export class PerfStream {
       for (const order of this.decoder.orders.values()) {
         if (order.full) yield* this.#give(order.flushMost());
       }
-      yield* this.decoder.damon.flush(this.decoder.damon.latest);
+      yield* this.#reports(this.decoder.damon.flush(this.decoder.damon.latest));
     } else if (stop.why === 'damage') {
       this.#stopped = true;
       this.#ctx.reject('perf-corrupt', `${stop.message}; everything behind it is lost`, { byteOffset: offset, severity: 'error' });
@@ -191,17 +191,25 @@ export class PerfStream {
   *#flush(limit: number): Generator<IngestBatch> {
     yield* this.decoder.ranges.splice(0);
     for (const order of this.decoder.orders.values()) yield* this.#give(order.flush(limit));
-    yield* this.decoder.damon.flush(limit);
+    yield* this.#reports(this.decoder.damon.flush(limit));
   }
 
   *#give(batch: Extract<IngestBatch, { kind: 'accesses' }> | null): Generator<IngestBatch> {
     if (batch === null) return;
-    if (!this.#graded) {
-      this.#graded = true;
-      yield { kind: 'grade', truth: gradeOf(this.decoder.plans) };
-    }
+    yield* this.#grade();
     this.#ctx.accept(batch.n);
     yield batch;
+  }
+
+  *#grade(): Generator<IngestBatch> {
+    if (this.#graded) return;
+    this.#graded = true;
+    yield { kind: 'grade', truth: gradeOf(this.decoder.plans) };
+  }
+
+  *#reports(batches: readonly IngestBatch[]): Generator<IngestBatch> {
+    if (batches.length > 0) yield* this.#grade();
+    yield* batches;
   }
 
   #latest(): number {
