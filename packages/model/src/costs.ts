@@ -28,6 +28,14 @@ export const COST_OPS = {
   'uffd-message': 'synchronous userfaultfd faults: message, handler, wake',
   'ept-violation': 'second-level faults after a secondary-MMU zap',
   'tlb-flush': 'TLB flushes (ranges)',
+  'set-mode': 'UFFDIO_SET_MODE calls',
+  'page-copy': 'pages copied by the swapper out of the memory it evicts',
+  'process-vm-readv': 'pages read by process_vm_readv',
+  dontneed: 'pages zapped by MADV_DONTNEED',
+  'punch-hole': 'pages freed by FALLOC_FL_PUNCH_HOLE',
+  'uffd-move': 'pages moved by UFFDIO_MOVE',
+  'uffd-copy': 'pages filled by UFFDIO_COPY or UFFDIO_CONTINUE',
+  pageout: 'pages reclaimed to kernel swap',
   syscall: 'system calls by the tracker',
 } as const;
 export type CostOp = keyof typeof COST_OPS;

@@ -1,7 +1,10 @@
 export * from './engine.ts';
 export { DEFAULT_TLB, type TlbConfig } from './memory/tlb.ts';
 export * from './plan.ts';
+export * from './primitive.ts';
+export * from './primitives/index.ts';
 export * from './profiles.ts';
+export * from './race/index.ts';
 export * from './references/index.ts';
 export * from './registry.ts';
 export * from './replay.ts';

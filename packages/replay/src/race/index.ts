@@ -1,0 +1,4 @@
+export * from './explore.ts';
+export * from './page-model.ts';
+export * from './schedule-grid.ts';
+export * from './table.ts';
