@@ -27,7 +27,7 @@ export async function loadContext(
   const inTrace = allRuns.filter((run) => run.trace === trace);
   const space = params.space ?? (look.oneSpace === true ? mostFrequent(inTrace.map((run) => run.space)) : undefined);
   const ofTrace = space === undefined ? inTrace : inTrace.filter((run) => run.space === space);
-  const runs = ofTrace.slice(0, params.maxRuns ?? 16);
+  const runs = ofTrace.slice(0, params.maxRuns ?? 32);
   return {
     trace, traces, runs, allRuns,
     omitted: ofTrace.length - runs.length,

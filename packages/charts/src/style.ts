@@ -44,20 +44,41 @@ export interface SeriesStyle {
 }
 
 const SOLID: readonly number[] = [];
-/** Okabe–Ito (without its yellow and black, unreadable on white or reserved), fixed per scheme. */
+const DASHED: readonly number[] = [8, 3];
+const DOTTED: readonly number[] = [2, 3];
+const BLUE = '#0072b2';
+const VERMILION = '#d55e00';
+const GREEN = '#009e73';
+const PURPLE = '#cc79a7';
+const ORANGE = '#e69f00';
+const SKY = '#56b4e9';
+const BROWN = '#8a6d3b';
+const GREY = '#6f7f8c';
+
+/**
+ * Okabe–Ito without its yellow and black (unreadable on white, and reserved), with a brown and a grey, fixed per scheme.
+ * Hue = mechanism: blue RWP, vermilion young bits of an mm, green idle flags, purple DAMON, orange write protection, brown dirty logs, sky LRU, grey samples.
+ */
 const STYLES: Readonly<Record<string, SeriesStyle>> = {
-  'uffd-rwp': { color: '#0072b2', dash: SOLID, shape: 'circle' },
-  'mm-young': { color: '#d55e00', dash: SOLID, shape: 'square' },
-  'idle-page': { color: '#009e73', dash: SOLID, shape: 'triangle-up' },
-  'damon-paddr': { color: '#cc79a7', dash: SOLID, shape: 'diamond' },
-  'damon-vaddr': { color: '#cc79a7', dash: [8, 3], shape: 'triangle-down' },
-  'uffd-wp': { color: '#e69f00', dash: SOLID, shape: 'cross' },
-  'soft-dirty': { color: '#e69f00', dash: [8, 3], shape: 'triangle-left' },
-  'clear-refs': { color: '#009e73', dash: [8, 3], shape: 'triangle-right' },
-  mglru: { color: '#56b4e9', dash: SOLID, shape: 'stroke' },
-  'ept-zap': { color: '#56b4e9', dash: [8, 3], shape: 'square' },
+  'uffd-rwp': { color: BLUE, dash: SOLID, shape: 'circle' },
+  'uffd-rwp-sync': { color: BLUE, dash: DASHED, shape: 'stroke' },
+  'mm-young': { color: VERMILION, dash: SOLID, shape: 'square' },
+  'ept-young': { color: VERMILION, dash: DASHED, shape: 'triangle-down' },
+  'idle-page': { color: GREEN, dash: SOLID, shape: 'triangle-up' },
+  'clear-refs': { color: GREEN, dash: DASHED, shape: 'triangle-right' },
+  'damon-paddr': { color: PURPLE, dash: SOLID, shape: 'diamond' },
+  'damon-vaddr': { color: PURPLE, dash: DASHED, shape: 'triangle-down' },
+  'uffd-wp': { color: ORANGE, dash: SOLID, shape: 'cross' },
+  'uffd-wp-sync': { color: ORANGE, dash: DASHED, shape: 'stroke' },
+  'soft-dirty': { color: ORANGE, dash: DOTTED, shape: 'triangle-left' },
+  'kvm-dirty-log': { color: BROWN, dash: SOLID, shape: 'square' },
+  'kvm-dirty-ring': { color: BROWN, dash: DASHED, shape: 'circle' },
+  pml: { color: BROWN, dash: DOTTED, shape: 'cross' },
+  mglru: { color: SKY, dash: SOLID, shape: 'triangle-right' },
+  'numa-hint': { color: SKY, dash: DASHED, shape: 'diamond' },
+  pebs: { color: GREY, dash: SOLID, shape: 'circle' },
 };
-const HUES = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8a6d3b', '#6f7f8c'];
+const HUES = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BROWN, GREY];
 const DASHES: readonly (readonly number[])[] = [[8, 3], [2, 3], [10, 3, 2, 3]];
 const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'triangle-down', 'cross', 'triangle-left', 'triangle-right'];
 

@@ -4,6 +4,7 @@ import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import { colorOf, styleOf } from '../style.ts';
+import { timeAxis } from '../time-axis.ts';
 import { groupBy, num, printable, text } from '../values.ts';
 
 export const fidelityChart: Chart<'fidelity'> = {
@@ -39,8 +40,7 @@ FROM both_w b LEFT JOIN c USING (observed, simulated, wo) ORDER BY b.scheme, b.s
 
   spec(rows, ctx) {
     const groups = [...groupBy(rows, (row) => printable(`${text(row, 'scheme')} ${text(row, 'stream')}`))];
-    const times = rows.map((row) => num(row, 't_s'));
-    const domain = [0, Math.max(...times, 0.001)];
+    const time = timeAxis(rows.map((row) => num(row, 't_s')));
     return framed(fidelityChart, ctx, {
       reading: 'Jaccard of the simulated and the real report, per window: 1 = the same pages. Windows are matched by overlap; one panel per real report. A star marks a model that does not follow the schedule of the report.',
       without: ['cost', 'scope'],
@@ -52,7 +52,7 @@ FROM both_w b LEFT JOIN c USING (observed, simulated, wo) ORDER BY b.scheme, b.s
         view: {
           mark: { type: 'line', color, strokeDash: styleOf(text(list[0]!, 'scheme')).dash, point: { size: 14, color }, aria: false },
           encoding: {
-            x: { field: 't', type: 'quantitative', title: 'time from trace start (s)', scale: { domain, nice: false }, axis: { grid: false, tickCount: 6 } },
+            x: { field: 't', ...time },
             y: { field: 'j', type: 'quantitative', title: 'Jaccard (0 to 1)', scale: { domain: [0, 1.03], nice: false }, axis: { values: [0, 0.5, 1] } },
             detail: { field: 'r', type: 'nominal' },
           },

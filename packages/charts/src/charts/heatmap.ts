@@ -6,6 +6,7 @@ import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import type { Panel } from '../panels.ts';
 import { colorOf } from '../style.ts';
+import { timeAxis } from '../time-axis.ts';
 import { groupBy, num, quote, text } from '../values.ts';
 
 const PAGE_BYTES = 4096;
@@ -29,18 +30,18 @@ export const heatmap: Chart<'heatmap'> = {
 
   spec(rows, ctx) {
     const bands = addressBands(rows);
-    const domain: [number, number] = [0, rows.reduce((max, row) => Math.max(max, num(row, 't1_s')), 0)];
+    const time = timeAxis(rows.flatMap((row) => [num(row, 't0_s'), num(row, 't1_s')]));
     const truth = rows.filter((row) => text(row, 'what') === 'truth');
     const reported = groupBy(rows.filter((row) => text(row, 'what') !== 'truth'), (row) => text(row, 'run_id'));
     const list: Panel[] = [];
-    if (truth.length > 0) list.push(panel('truth', ctx.theme.truth, truth, bands, domain, ctx));
+    if (truth.length > 0) list.push(panel('truth', ctx.theme.truth, truth, bands, time, ctx));
     for (const run of ctx.runs) {
       const cells = reported.get(run.runId);
-      if (cells !== undefined) list.push(panel(run.label, colorOf(run.family, ctx.theme), cells, bands, domain, ctx));
+      if (cells !== undefined) list.push(panel(run.label, colorOf(run.family, ctx.theme), cells, bands, time, ctx));
     }
     const span = num(rows[0]!, 'n_pages') * PAGE_BYTES;
     return framed(heatmap, ctx, {
-      reading: `Shade: share of pages touched (truth) or reported, per ${bytes(span)} of address and column of windows, in eighths. Horizontal lines mark address ranges that are left out because nothing in them was touched or reported. Warm-up windows are not drawn.`,
+      reading: `Shade: share of pages touched (truth) or reported, per ${bytes(span)} of address and column of windows, in eighths. Address ranges in which nothing was touched or reported are left out; lines mark the gaps when they are few. Warm-up windows are not drawn.`,
       without: ['cost'],
     }, panels(list, ctx, Math.max(90, Math.min(170, bands.length * 3))));
   },
@@ -114,20 +115,19 @@ function mergeCells(rows: readonly DataRow[], levels: number): HeatCell[] {
   return cells;
 }
 
-function panel(title: string, color: string, rows: readonly DataRow[], bands: readonly Band[], domain: [number, number], ctx: ChartContext): Panel {
+function panel(title: string, color: string, rows: readonly DataRow[], bands: readonly Band[], time: Spec, ctx: ChartContext): Panel {
   const ramp = ctx.theme.ramp;
   const nBands = bands.at(-1)!.row + 1;
-  const x = { type: 'quantitative', title: 'time from trace start (s)', scale: { domain, nice: false }, axis: { tickCount: 6, grid: false } };
   const y = { type: 'quantitative', title: null, scale: { domain: [0, nBands], nice: false }, axis: addressAxis(bands, nBands) };
   const layer: Spec[] = [{
     mark: { type: 'rect', aria: false, clip: true, strokeWidth: 0 },
     encoding: {
-      x: { ...x, field: 't0' }, x2: { field: 't1' }, y: { ...y, field: 'a' }, y2: { field: 'b' },
+      x: { ...time, field: 't0' }, x2: { field: 't1' }, y: { ...y, field: 'a' }, y2: { field: 'b' },
       color: { field: 'l', type: 'ordinal', scale: { domain: ramp.map((_, i) => i), range: ramp }, legend: levelLegend(ramp.length) },
     },
   }];
   const gaps = bands.filter((band) => band.afterGap).map((band) => ({ a: band.row }));
-  if (gaps.length > 0 && gaps.length < nBands / 2) {
+  if (gaps.length > 0 && gaps.length < nBands / 4) {
     layer.push({ data: { values: gaps }, mark: { type: 'rule', color: ctx.theme.muted, strokeWidth: 0.5, aria: false }, encoding: { y: { ...y, field: 'a' } } });
   }
   const data = mergeCells(rows, ramp.length).map((cell) => ({ ...cell, b: cell.a + 1 }));

@@ -16,7 +16,7 @@ export const ranking: Chart<'ranking'> = {
 
   sql(ctx) {
     return `SELECT q.run_id, r.trace, q.f1, q.precision, q.recall, rank() OVER (PARTITION BY r.trace ORDER BY q.f1 DESC) AS rank
-FROM (${microScoresSql(ctx, true)}) q JOIN runs r USING (run_id) WHERE q.f1 IS NOT NULL ORDER BY r.trace, rank, q.run_id`;
+FROM (${microScoresSql(ctx, true)}) q JOIN runs r USING (run_id) WHERE q.f1 IS NOT NULL AND (r.stream IS NULL OR NOT EXISTS (FROM runs WHERE stream IS NULL)) ORDER BY r.trace, rank, q.run_id`;
   },
 
   spec(rows, ctx) {
@@ -28,7 +28,7 @@ FROM (${microScoresSql(ctx, true)}) q JOIN runs r USING (run_id) WHERE q.f1 IS N
     });
     const order = [...groupBy(data, (row) => row.scheme)].map(([scheme, list]) => ({ scheme, mean: list.reduce((sum, row) => sum + row.rank, 0) / list.length })).sort((a, b) => a.mean - b.mean);
     return framed(ranking, ctx, {
-      reading: 'Each cell: F1 summed over windows (micro) and, in brackets, the rank on that trace. Rows by mean rank.',
+      reading: 'Each cell: F1 summed over windows (micro) and, in brackets, the rank on that trace. Rows by mean rank. Only runs over a whole trace: those that follow one capture stream see other windows.',
       without: ['cost'],
     }, {
       width: { step: 130 }, height: { step: 24 }, data: { values: data },

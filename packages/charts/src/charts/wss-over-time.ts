@@ -6,6 +6,7 @@ import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import type { Panel } from '../panels.ts';
 import { BYTES_LABEL, binaryTicks, colorOf, styleOf } from '../style.ts';
+import { timeAxis } from '../time-axis.ts';
 import { groupBy, num, numOrNull, quote, text } from '../values.ts';
 
 export const wssOverTime: Chart<'wss-over-time'> = {
@@ -37,12 +38,12 @@ FROM sized GROUP BY run_id, span, bin ORDER BY run_id, t_s`;
   spec(rows, ctx) {
     const byRun = groupBy(rows, (row) => text(row, 'run_id'));
     const shown = ctx.runs.filter((run) => byRun.has(run.runId));
-    const domain = timeDomain(rows);
+    const time = timeAxis(rows.map((row) => num(row, 't_s')));
     const groups = [...groupBy(shown, (run) => run.variant).values()];
     const tops = groups.map((group) => Math.max(...group.flatMap((run) => byRun.get(run.runId)!.flatMap((row) => [num(row, 'truth_bytes'), num(row, 'reported_bytes')].filter(Number.isFinite))), 4096));
     const shared = Math.max(...tops) <= 6 * Math.min(...tops);
     const merged = rows.some((row) => num(row, 'n_windows') > 1);
-    const drawn = groups.map((group, i) => panel(group, byRun, domain, shared ? Math.max(...tops) : tops[i]!, ctx));
+    const drawn = groups.map((group, i) => panel(group, byRun, time, shared ? Math.max(...tops) : tops[i]!, ctx));
     return framed(wssOverTime, ctx, {
       reading: `Each point is the window that ends there${merged ? ' (mean of neighbouring windows)' : ''}. ${ctx.theme.truthName}: truth over the same windows. Solid colour: simulated. Dashed with circles: observed, the kernel's own report.${shared ? '' : ' Each panel has its own vertical scale.'}`,
       without: ['cost'],
@@ -50,19 +51,13 @@ FROM sized GROUP BY run_id, span, bin ORDER BY run_id, t_s`;
   },
 };
 
-function timeDomain(rows: readonly DataRow[]): [number, number] {
-  const times = rows.map((row) => num(row, 't_s'));
-  const max = times.reduce((a, b) => Math.max(a, b), 0);
-  return [0, max > 0 ? max : 1];
-}
-
-function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly DataRow[]>, domain: [number, number], top: number, ctx: ChartContext): Panel {
+function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly DataRow[]>, time: Spec, top: number, ctx: ChartContext): Panel {
   const { dash } = styleOf(group[0]!.family);
   const color = colorOf(group[0]!.family, ctx.theme);
   const points = group.flatMap((run) => byRun.get(run.runId)!.map((row) => ({
     t: num(row, 't_s'), truth: numOrNull(row, 'truth_bytes'), v: numOrNull(row, 'reported_bytes'), k: run.kind, s: `${run.runId} ${num(row, 'span') < 0 ? num(row, 't_s') : num(row, 'span')}`,
   })));
-  const x = { field: 't', type: 'quantitative', title: 'time from trace start (s)', scale: { domain, nice: false }, axis: { tickCount: 6, grid: false } };
+  const x = { field: 't', ...time };
   const y = (field: string): Spec => ({ field, type: 'quantitative', title: null, scale: { domain: [0, top * 1.08], nice: false }, axis: { values: binaryTicks(top * 1.08), labelExpr: BYTES_LABEL } });
   const detail = { field: 's', type: 'nominal' };
   const line = (kind: string, mark: Spec): Spec => ({

@@ -33,7 +33,7 @@ function facts(trace: string, runs: readonly RunInfo[]): Markup {
   const pages = Math.max(...runs.map((run) => run.nPages));
   return html`<dl class="facts">
 <dt>Trace</dt><dd><b>${trace}</b>, truth grade ${first.truth}</dd>
-<dt>Replayed</dt><dd>${formatDuration(Math.max(...runs.map((run) => run.durationNs)))}, ${first.vcpus} vCPU${first.vcpus === 1 ? '' : 's'}</dd>
+<dt>Replayed</dt><dd>${nObserved === runs.length ? 'nothing: no accesses were recorded' : formatDuration(Math.max(...runs.map((run) => run.durationNs)))}, ${first.vcpus} vCPU${first.vcpus === 1 ? '' : 's'}</dd>
 <dt>Tracked memory</dt><dd>${formatBytes(pages * 4096)} (${count(pages)} pages of 4 KiB${runs.some((run) => run.nPages !== pages) && ', at most: it differs between runs'})</dd>
 <dt>Runs</dt><dd>${runs.length - nObserved} simulated, ${nObserved} observed (the kernel’s own reports)</dd>
 <dt>Cost profile</dt><dd>${profiles.join(', ') || 'none'}</dd>

@@ -11,7 +11,7 @@ import type { BuildSection, ReportState } from '../section.ts';
 import { table } from '../table.ts';
 
 export const cost: BuildSection = async (report) => {
-  if (!report.tables.has('costs')) return null;
+  if (!report.tables.has('costs') || report.all.allRuns.every((run) => run.kind === 'observed')) return null;
   const several = report.all.traces.length > 1;
   return {
     id: 'cost',

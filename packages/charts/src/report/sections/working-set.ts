@@ -6,7 +6,7 @@ import { chartFigure, queryFigure } from '../figure.ts';
 import { countColumn, ratioColumn, signedPercentColumn, textColumn } from '../format.ts';
 import type { Column } from '../format.ts';
 import { html } from '../html.ts';
-import type { Child } from '../html.ts';
+import type { Child, Markup } from '../html.ts';
 import { perTrace, runName, runOf } from '../section.ts';
 import type { BuildSection, ReportState } from '../section.ts';
 import { table } from '../table.ts';
@@ -16,28 +16,34 @@ export const workingSet: BuildSection = async (report) => {
   return {
     id: 'working-set',
     title: 'Who found the working set',
-    body: html`${await queryFigure(report, scoresSql(report), (result) => scoreTable(report, result))}
+    body: html`${await scoreTables(report)}
 ${report.all.traces.length > 1 && (await chartFigure(report, 'ranking', {}, true))}
 ${await perTrace(report, (trace) => chartFigure(report, 'wss-over-time', { trace }))}
 ${await perTrace(report, (trace) => chartFigure(report, 'wss-distribution', { trace }, true))}`,
   };
 };
 
-function scoresSql(report: ReportState): string {
-  const one = (scope: 'any' | 'mapped'): string => `SELECT '${scope}' AS scope, m.*, r.trace, r.space, r.truth AS grade FROM (
-  ${microScoresSql({ ...report.all, scope }, true)}
-) m JOIN runs r USING (run_id)`;
-  return `${one('any')}\nUNION ALL\n${one('mapped')}\nORDER BY scope, trace, f1 DESC NULLS LAST, run_id`;
+async function scoreTables(report: ReportState): Promise<Child> {
+  const tables: Markup[] = [];
+  for (const trace of report.all.traces) tables.push(await queryFigure(report, scoresSql(report, trace), (result) => scoreTable(report, trace, result)));
+  return tables;
 }
 
-function scoreTable(report: ReportState, result: QueryResult): Child {
+function scoresSql(report: ReportState, trace: string): string {
+  const runs = report.all.allRuns.filter((run) => run.trace === trace);
+  const one = (scope: 'any' | 'mapped'): string => `SELECT '${scope}' AS scope, m.*, r.space, r.truth AS grade FROM (
+  ${microScoresSql({ ...report.all, runs, scope })}
+) m JOIN runs r USING (run_id)`;
+  return `${one('any')}\nUNION ALL\n${one('mapped')}\nORDER BY scope, f1 DESC NULLS LAST, run_id`;
+}
+
+function scoreTable(report: ReportState, trace: string, result: QueryResult): Child {
   if (result.rows.length === 0) {
-    return html`<p>No window could be scored: no run lies in a stretch of time whose accesses were recorded. What trackers say of one another is under Fidelity.</p>`;
+    return html`<p>Trace ${trace}: no window could be scored, for no run lies in a stretch of time whose accesses were recorded. What trackers say of one another is under Fidelity.</p>`;
   }
   const columns: Column[] = [
     { key: 'run_id', title: 'Tracking scheme', cell: (row) => runName(report, row) },
-    ...(report.all.traces.length > 1 ? [textColumn('trace', 'Trace')] : []),
-    ...(new Set(report.all.allRuns.map((run) => run.space)).size > 1 ? [textColumn('space', 'Space')] : []),
+    ...(new Set(result.rows.map((row) => text(row, 'space'))).size > 1 ? [textColumn('space', 'Space')] : []),
     textColumn('grade', 'Truth'),
     textColumn('scope', 'Scope'),
     countColumn('n_windows', 'Windows', 'count'),
@@ -51,16 +57,15 @@ function scoreTable(report: ReportState, result: QueryResult): Child {
   ];
   const rows = modelBesideKernel(report, result.rows.map((row) => ({ ...row, recall_eligible: num(row, 'tp_eligible') / num(row, 'truth_eligible') })));
   const grades = [...new Set(result.rows.map((row) => text(row, 'grade')))].join(', ');
-  return table(html`Reported pages against pages ${report.all.target}; truth ${grades}; sums over windows (micro), Jaccard is a mean over windows. Scope <i>any</i> counts every touch, <i>mapped</i> only those through a user page-table entry. ● simulated, ○ observed: the kernel’s own report.`, columns, rows);
+  return table(html`<b>${trace}</b>: reported pages against pages ${report.all.target}; truth ${grades}; sums over windows (micro), Jaccard is a mean over windows. Scope <i>any</i> counts every touch, <i>mapped</i> only those through a user page-table entry. ● simulated, ○ observed: the kernel’s own report.`, columns, rows);
 }
 
 /** Schemes in order of their best F1; the real report follows its model. */
 function modelBesideKernel<T extends Readonly<Record<string, unknown>>>(report: ReportState, rows: readonly (T & QueryResult['rows'][number])[]): T[] {
-  const groups = groupBy(rows, (row) => `${text(row, 'scope')}\0${text(row, 'trace')}\0${runOf(report, row)?.family ?? ''}`);
+  const groups = groupBy(rows, (row) => `${text(row, 'scope')}\0${runOf(report, row)?.family ?? ''}`);
   const place = (row: QueryResult['rows'][number]): number => report.all.allRuns.findIndex((run) => run.runId === text(row, 'run_id'));
-  const order = (row: QueryResult['rows'][number]): string => `${text(row, 'scope')}\0${text(row, 'trace')}`;
   const best = (group: readonly (T & QueryResult['rows'][number])[]): number => Math.max(...group.map((row) => num(row, 'f1') || 0));
   return [...groups.values()]
-    .sort((a, b) => order(a[0]!).localeCompare(order(b[0]!), 'en') || best(b) - best(a))
+    .sort((a, b) => text(a[0]!, 'scope').localeCompare(text(b[0]!, 'scope'), 'en') || best(b) - best(a))
     .flatMap((group) => group.sort((a, b) => place(a) - place(b)));
 }
