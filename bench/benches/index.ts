@@ -1,0 +1,6 @@
+/** Every bench. To add one: write it beside these, add a line here; a tiny run of it is then part of `npm test`. */
+import type { Bench } from '../lib/bench.ts';
+import { replayBenches } from './replay.ts';
+import { pipeline } from './score.ts';
+
+export const benches: readonly Bench[] = [pipeline, ...replayBenches];

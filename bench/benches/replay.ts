@@ -1,0 +1,106 @@
+/** Replay under few and many schemes, on several workloads and sizes. */
+import { join } from 'node:path';
+import { DEFAULT_TLB, replay, schemes, type ReplayOptions } from '@workset/replay';
+import { openTrace } from '@workset/store';
+import type { Bar, Bench, Limit, Scale } from '../lib/bench.ts';
+import { hashResults } from '../lib/hash.ts';
+import { prepareSynth, synthPath, type SynthInput } from '../lib/inputs.ts';
+import { stampLoop } from '../lib/limits.ts';
+
+/** Schemes that work page by page on the shared stamps. */
+export const EIGHT = ['uffd-rwp', 'uffd-wp', 'idle-page', 'soft-dirty', 'clear-refs', 'mm-young', 'ept-young', 'kvm-dirty-log'] as const;
+const FOUR = ['uffd-rwp', 'uffd-wp', 'idle-page', 'damon-paddr'] as const;
+
+/** Trace seconds; 10 million accesses in each, windows of 1 s. */
+const SECONDS: Readonly<Record<Scale, number>> = { tiny: 0.05, small: 2, full: 10 };
+const RATE = 1e7;
+
+export function zipfInput(scale: Scale, fullSeconds = SECONDS.full): SynthInput {
+  return scale === 'tiny'
+    ? { pattern: 'zipf', pages: 4096, seconds: SECONDS.tiny, rate: 1e6 }
+    : { pattern: 'zipf', pages: 1 << 20, seconds: scale === 'full' ? fullSeconds : SECONDS.small, rate: RATE };
+}
+
+interface ReplayBench {
+  readonly id: string;
+  readonly title: string;
+  readonly input: (scale: Scale) => SynthInput;
+  readonly options: Omit<ReplayOptions, 'out'>;
+  readonly scales?: readonly Scale[];
+  readonly bars?: readonly Bar[];
+}
+
+function windowOf(scale: Scale): number {
+  return scale === 'tiny' ? 1e7 : 1e9;
+}
+
+export async function traceFacts(path: string): Promise<{ nAccesses: number; nTouches: number; limits: Limit[] }> {
+  const trace = await openTrace(path);
+  try {
+    const space = trace.space('gpa');
+    const { nAccesses, nTouches } = space.info;
+    const loop = stampLoop(space);
+    // Stored touches stand for more accesses: the plain loop in the unit of the bars.
+    const inAccesses: Limit = { name: 'plain stamp loop', unit: 'accesses', unitsPerCpuS: (loop.unitsPerCpuS * nAccesses) / nTouches };
+    return { nAccesses, nTouches, limits: [inAccesses] };
+  } finally {
+    trace.close();
+  }
+}
+
+function replayBench({ id, title, input, options, scales, bars }: ReplayBench): Bench {
+  return {
+    id: `replay-${id}`,
+    title,
+    ...(scales && { scales }),
+    ...(bars && { bars }),
+    prepare: ({ scale, inputs }) => prepareSynth(inputs, input(scale)),
+    async run({ scale, inputs, scratch, step }) {
+      const path = synthPath(inputs, input(scale));
+      const manifest = (await openTrace(path)).manifest;
+      const { nAccesses } = manifest.spaces[0]!;
+      const out = join(scratch, 'results');
+      await step('replay', 'accesses', nAccesses, () => replay(path, { windowNs: windowOf(scale), ...options, out }));
+      const { limits, nTouches } = await traceFacts(path);
+      return { hash: hashResults(out), limits, facts: { accesses: nAccesses, touches: nTouches } };
+    },
+  };
+}
+
+/** One core, then two; and what a ninth scheme adds. */
+const scaling: Bench = {
+  id: 'replay-8-jobs',
+  title: 'truth + 8 page-granular schemes on zipf over 1 M pages, one and two workers; a ninth scheme',
+  bars: [
+    { step: '8 schemes', what: 'units/cpu-s', atLeast: 120e6 },
+  ],
+  prepare: ({ scale, inputs }) => prepareSynth(inputs, zipfInput(scale, 30)),
+  async run({ scale, inputs, scratch, step }) {
+    const path = synthPath(inputs, zipfInput(scale, 30));
+    const { limits, nAccesses, nTouches } = await traceFacts(path);
+    const once = (name: string, ids: readonly string[], jobs: number): Promise<unknown> =>
+      step(name, 'accesses', nAccesses, () => replay(path, { windowNs: windowOf(scale), schemes: ids, jobs, out: join(scratch, name) }));
+    await once('8 schemes', EIGHT, 1);
+    await once('9 schemes', [...EIGHT, 'pml'], 1);
+    await once('8 schemes, 2 jobs', EIGHT, 2);
+    const hash = hashResults(join(scratch, '8 schemes'));
+    if (hash !== hashResults(join(scratch, '8 schemes, 2 jobs'))) throw new Error('two workers gave other results than one');
+    return { hash, limits, facts: { accesses: nAccesses, touches: nTouches } };
+  },
+};
+
+const small = (pattern: string, pages = 1 << 20) => (scale: Scale): SynthInput => ({ ...zipfInput(scale), pattern, ...(scale !== 'tiny' && { pages }) });
+const big = (pages: number) => (scale: Scale): SynthInput => ({ ...zipfInput(scale), ...(scale !== 'tiny' && { pages }) });
+
+export const replayBenches: readonly Bench[] = [
+  scaling,
+  replayBench({ id: '1', title: 'truth + uffd-rwp, zipf, 1 M pages', input: zipfInput, options: { schemes: ['uffd-rwp'] } }),
+  replayBench({ id: '4', title: 'truth + four schemes, zipf, 1 M pages', input: zipfInput, options: { schemes: FOUR } }),
+  replayBench({ id: 'all', title: `all ${schemes.ids.length} schemes, zipf, 1 M pages`, input: zipfInput, options: {} }),
+  replayBench({ id: '8-scan', title: '8 schemes, sequential passes over 1 M pages', input: small('scan'), options: { schemes: EIGHT } }),
+  replayBench({ id: '8-phases', title: '8 schemes, phases of all kinds over 1 M pages', input: small('mixed'), options: { schemes: EIGHT } }),
+  replayBench({ id: '4-tlb', title: 'four schemes behind a TLB', input: zipfInput, options: { schemes: FOUR, tlb: DEFAULT_TLB } }),
+  replayBench({ id: '8-2m', title: '8 schemes, all memory in 2 MiB mappings', input: zipfInput, options: { schemes: EIGHT, thp: 'all' } }),
+  replayBench({ id: '8-16m', title: '8 schemes, zipf over 16 M pages', input: big(1 << 24), options: { schemes: EIGHT }, scales: ['tiny', 'full'] }),
+  replayBench({ id: '8-64m', title: '8 schemes, zipf over 64 M pages', input: big(1 << 26), options: { schemes: EIGHT }, scales: ['tiny', 'full'] }),
+];

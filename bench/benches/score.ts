@@ -1,0 +1,47 @@
+/** From a trace to scores: the bar of the whole pipeline, and the report made from it. */
+import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { materialiseScores, Results } from '@workset/analyze';
+import { buildReport, type QuerySource } from '@workset/charts';
+import { replay } from '@workset/replay';
+import type { Bench } from '../lib/bench.ts';
+import { hashResults } from '../lib/hash.ts';
+import { prepareSynth, synthPath } from '../lib/inputs.ts';
+import { traceFacts, zipfInput } from './replay.ts';
+
+export const pipeline: Bench = {
+  id: 'pipeline',
+  title: 'zipf over 1 M pages: replay under uffd-rwp, uffd-wp, idle-page, damon-paddr; scores in SQL; report',
+  bars: [
+    { step: 'replay', what: 'units/cpu-s', atLeast: 80e6 },
+    { step: 'replay', what: 'peak-rss', atMost: 1.5e9 },
+    { step: 'score', what: 'wall-s', atMost: 5 },
+  ],
+  prepare: ({ scale, inputs }) => prepareSynth(inputs, zipfInput(scale)),
+  async run({ scale, inputs, scratch, step }) {
+    const path = synthPath(inputs, zipfInput(scale));
+    const { nAccesses, nTouches, limits } = await traceFacts(path);
+    const out = join(scratch, 'results');
+    const windowNs = scale === 'tiny' ? 1e7 : 1e9;
+    const schemes = ['uffd-rwp', 'uffd-wp', 'idle-page', 'damon-paddr'];
+    await step('replay', 'accesses', nAccesses, () => replay(path, { out, schemes, windowNs }));
+    const scored = await step('score', 'rows', (rows: readonly unknown[]) => rows.length, async () => {
+      await materialiseScores(out);
+      return withResults(out, async (results) => (await results.query('FROM score_summary')).rows);
+    });
+    const html = await step('report', 'bytes', (text: string) => text.length, () =>
+      withResults(out, (results) => buildReport(results as unknown as QuerySource, { meta: { workset: 'bench' } })),
+    );
+    const text = createHash('sha256').update(JSON.stringify(scored)).digest('hex').slice(0, 8);
+    return { hash: `${hashResults(out)}-${text}`, limits, facts: { accesses: nAccesses, touches: nTouches, reportBytes: html.length } };
+  },
+};
+
+async function withResults<T>(dir: string, work: (results: Results) => Promise<T>): Promise<T> {
+  const results = await Results.open(dir);
+  try {
+    return await work(results);
+  } finally {
+    results.close();
+  }
+}

@@ -1,0 +1,50 @@
+/** What the machine can do on the same data in the same process: the yardsticks beside every rate. */
+import type { SpaceReader } from '@workset/store';
+import type { Limit } from './bench.ts';
+
+/** `last[touch] = t` over all touches of a space, decoding not counted: the fastest any replay of it can be. */
+export function stampLoop(space: SpaceReader): Limit {
+  const last = new Int32Array(space.info.nPages << space.info.classBits);
+  const batch = new Int32Array(space.batchRows);
+  let cpuUs = 0;
+  let touches = 0;
+  for (let b = 0; b < space.nBatches; b++) {
+    const rows = space.readBatch(b, batch);
+    const start = process.threadCpuUsage().user;
+    stamp(last, batch, rows, b + 1);
+    cpuUs += process.threadCpuUsage().user - start;
+    touches += rows;
+  }
+  return { name: 'plain stamp loop', unit: 'touches', unitsPerCpuS: touches / Math.max(1e-6, cpuUs / 1e6) };
+}
+
+function stamp(last: Int32Array, touches: Int32Array, rows: number, t: number): void {
+  for (let i = 0, n = rows | 0; i < n; i = (i + 1) | 0) last[touches[i]!] = t;
+}
+
+/** A sum over a block that does not fit the cache, 8 bytes at a time. */
+export function bandwidth(bytes: number): Limit {
+  const block = new Float64Array(bytes / 8).fill(1);
+  let best = 0;
+  let check = 0;
+  for (let round = 0; round < 4; round++) {
+    const start = process.threadCpuUsage().user;
+    check += sum(block);
+    best = Math.max(best, block.byteLength / Math.max(1e-6, (process.threadCpuUsage().user - start) / 1e6));
+  }
+  return { name: 'memory sum', unit: 'bytes', unitsPerCpuS: check > 0 ? best : 0 };
+}
+
+function sum(block: Float64Array): number {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0, n = block.length | 0; i < n; i = (i + 4) | 0) {
+    a += block[i]!;
+    b += block[i + 1]!;
+    c += block[i + 2]!;
+    d += block[i + 3]!;
+  }
+  return a + b + c + d;
+}

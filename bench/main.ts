@@ -1,0 +1,77 @@
+/**
+ * npm run bench -- [--filter TEXT] [--scale tiny|small|full] [--json FILE] [--inputs DIR] [--list]
+ * npm run bench -- compare A.json B.json
+ *
+ * Every bench runs in a process of its own; its inputs are made before, in this one, and kept.
+ */
+import { fork } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { benches } from './benches/index.ts';
+import { SCALES, type Bench, type BenchFile, type BenchResult, type Scale } from './lib/bench.ts';
+import { commitOf, machineLine } from './lib/machine.ts';
+import { compareFiles, printResult } from './lib/print.ts';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = dirname(HERE);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    filter: { type: 'string', default: '' },
+    scale: { type: 'string', default: 'small' },
+    json: { type: 'string' },
+    inputs: { type: 'string', default: join(ROOT, 'out/bench') },
+    list: { type: 'boolean', default: false },
+  },
+});
+
+if (positionals[0] === 'compare') compare(positionals[1], positionals[2]);
+else await main(scaleOf(values.scale));
+
+async function main(scale: Scale): Promise<void> {
+  const wanted = benches.filter(({ id, scales = SCALES }) => id.includes(values.filter) && scales.includes(scale));
+  if (wanted.length === 0) fail(`no bench at scale ${scale} has ${values.filter} in its name; --list shows them`);
+  if (values.list) return wanted.forEach(({ id, title }) => console.log(`${id.padEnd(24)} ${title}`));
+  console.log(`${machineLine()}; scale ${scale}`);
+  const results: BenchResult[] = [];
+  for (const bench of wanted) {
+    await bench.prepare({ scale, inputs: values.inputs });
+    const result = await inChild(bench, scale);
+    console.log(`\n${printResult(bench, result)}`);
+    results.push(result);
+  }
+  const file: BenchFile = { machine: machineLine(), commit: commitOf(ROOT), results };
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(file, null, 1)}\n`);
+}
+
+function inChild(bench: Bench, scale: Scale): Promise<BenchResult> {
+  return new Promise((resolve, reject) => {
+    const child = fork(join(HERE, 'lib/child.ts'), [bench.id, scale, values.inputs]);
+    let result: BenchResult | undefined;
+    child.on('message', (message) => (result = message as BenchResult));
+    child.on('error', reject);
+    child.on('exit', (code) => (code === 0 && result !== undefined ? resolve(result) : reject(new Error(`bench ${bench.id} ended with code ${code}`))));
+  });
+}
+
+function compare(a: string | undefined, b: string | undefined): void {
+  if (a === undefined || b === undefined) return fail('usage: npm run bench -- compare A.json B.json');
+  console.log(compareFiles(readBenchFile(a), readBenchFile(b)));
+}
+
+function readBenchFile(path: string): BenchFile {
+  return JSON.parse(readFileSync(path, 'utf8')) as BenchFile;
+}
+
+function scaleOf(text: string): Scale {
+  const scale = SCALES.find((known) => known === text);
+  return scale ?? fail(`--scale ${text}: it is ${SCALES.join(', ')}`);
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(2);
+}
