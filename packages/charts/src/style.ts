@@ -61,7 +61,7 @@ const GREY = '#6f7f8c';
  */
 const STYLES: Readonly<Record<string, SeriesStyle>> = {
   'uffd-rwp': { color: BLUE, dash: SOLID, shape: 'circle' },
-  'uffd-rwp-sync': { color: BLUE, dash: DASHED, shape: 'stroke' },
+  'uffd-rwp-sync': { color: BLUE, dash: DASHED, shape: 'square' },
   'mm-young': { color: VERMILION, dash: SOLID, shape: 'square' },
   'ept-young': { color: VERMILION, dash: DASHED, shape: 'triangle-down' },
   'idle-page': { color: GREEN, dash: SOLID, shape: 'triangle-up' },
@@ -69,7 +69,7 @@ const STYLES: Readonly<Record<string, SeriesStyle>> = {
   'damon-paddr': { color: PURPLE, dash: SOLID, shape: 'diamond' },
   'damon-vaddr': { color: PURPLE, dash: DASHED, shape: 'triangle-down' },
   'uffd-wp': { color: ORANGE, dash: SOLID, shape: 'cross' },
-  'uffd-wp-sync': { color: ORANGE, dash: DASHED, shape: 'stroke' },
+  'uffd-wp-sync': { color: ORANGE, dash: DASHED, shape: 'diamond' },
   'soft-dirty': { color: ORANGE, dash: DOTTED, shape: 'triangle-left' },
   'kvm-dirty-log': { color: BROWN, dash: SOLID, shape: 'square' },
   'kvm-dirty-ring': { color: BROWN, dash: DASHED, shape: 'circle' },

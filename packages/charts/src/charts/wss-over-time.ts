@@ -54,8 +54,8 @@ FROM sized GROUP BY run_id, span, bin ORDER BY run_id, t_s`;
 function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly DataRow[]>, time: Spec, top: number, ctx: ChartContext): Panel {
   const { dash } = styleOf(group[0]!.family);
   const color = colorOf(group[0]!.family, ctx.theme);
-  const points = group.flatMap((run) => byRun.get(run.runId)!.map((row) => ({
-    t: num(row, 't_s'), truth: numOrNull(row, 'truth_bytes'), v: numOrNull(row, 'reported_bytes'), k: run.kind, s: `${run.runId} ${num(row, 'span') < 0 ? num(row, 't_s') : num(row, 'span')}`,
+  const points = group.flatMap((run) => byRun.get(run.runId)!.map((row, _, all) => ({
+    t: num(row, 't_s'), truth: numOrNull(row, 'truth_bytes'), v: numOrNull(row, 'reported_bytes'), k: run.kind, s: `${run.runId} ${segmentOf(row, all)}`,
   })));
   const x = { field: 't', ...time };
   const y = (field: string): Spec => ({ field, type: 'quantitative', title: null, scale: { domain: [0, top * 1.08], nice: false }, axis: { values: binaryTicks(top * 1.08), labelExpr: BYTES_LABEL } });
@@ -65,13 +65,22 @@ function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly Da
     mark: { type: 'line', clip: true, aria: false, ...mark },
     encoding: { x, y: y('v'), detail },
   });
+  const few = points.length / group.length <= 40;
+  const dots = (fill: string): Spec => (few ? { point: { size: 8, color: fill, strokeWidth: 0 } } : {});
   const layer: Spec[] = [];
   if (points.some((point) => point.truth !== null)) {
-    layer.push({ mark: { type: 'line', color: ctx.theme.truth, strokeWidth: 1.8, clip: true, aria: false }, encoding: { x, y: y('truth'), detail } });
+    layer.push({ mark: { type: 'line', color: ctx.theme.truth, strokeWidth: 1.8, clip: true, aria: false, ...dots(ctx.theme.truth) }, encoding: { x, y: y('truth'), detail } });
   }
-  if (group.some((run) => run.kind === 'simulated')) layer.push(line('simulated', { color, strokeDash: dash }));
+  if (group.some((run) => run.kind === 'simulated')) layer.push(line('simulated', { color, strokeDash: dash, ...dots(color) }));
   if (group.some((run) => run.kind === 'observed')) {
     layer.push(line('observed', { color, strokeDash: [3, 2], strokeWidth: 1.3, point: { filled: false, fill: ctx.theme.background, color, size: 14, strokeWidth: 1 } }));
   }
   return { title: group[0]!.variant + (group.every((run) => run.kind === 'observed') ? ' (observed)' : ''), color, data: points, view: { layer } };
+}
+
+/** Lines break where the recording does; a window across a break stands alone, unless nothing at all was recorded. */
+function segmentOf(row: DataRow, run: readonly DataRow[]): number {
+  const span = num(row, 'span');
+  if (span >= 0) return span;
+  return run.every((other) => num(other, 'span') < 0) ? -1 : num(row, 't_s');
 }

@@ -15,7 +15,7 @@ export const failures: BuildSection = async (report) => {
   if (!report.tables.has('page_sets') || !report.tables.has('scores')) return null;
   return {
     id: 'failures',
-    title: 'Where they fail',
+    title: report.all.allRuns.every((run) => run.truth === 'observed') ? 'Where in memory' : 'Where they fail',
     body: html`${await perTrace(report, (trace) => chartFigure(report, 'confusion', { trace }, true))}
 ${await perTraceAndSpace(report, (trace, space) => chartFigure(report, 'heatmap', { trace, space }, true))}
 ${await queryFigure(report, worstWindowsSql(report), (result) => result.rows.length === 0
