@@ -7,10 +7,10 @@ import type { OpenSource } from './byte-source.ts';
 import { Assembler } from './capture/assembler.ts';
 import { inReadingOrder, listInputs, sha256Of, type CaptureInput } from './capture/inputs.ts';
 import { readManifestFile } from './capture/manifest.ts';
+import { VERSION } from './version.ts';
 
 /** Accesses with single times are grouped into quanta of this length, ns. */
 export const DEFAULT_QUANTUM_NS = NS_PER_MS;
-const VERSION = '0.1.0';
 
 export interface CaptureProgress {
   readonly path: string;
@@ -26,7 +26,7 @@ export interface CaptureProgress {
 export interface CaptureOptions {
   /** Directory of the trace to write; an existing trace is replaced. */
   readonly out: string;
-  /** Name of the trace; default: manifest, else the directory given, else `out`. */
+  /** Name of the trace; default: that of the manifest, else the last part of `out` without .trace. */
   readonly name?: string;
   /** Format id for every input, instead of recognising it. */
   readonly format?: string;
@@ -72,11 +72,13 @@ export async function ingestCapture(paths: readonly string[], options: CaptureOp
     for (const [inputsDone, input] of ordered.entries()) {
       await readInput(assembler, input, options, { inputsDone, nInputs: ordered.length });
     }
+    // First: what it finds out goes into the diagnostics.
+    const described = assembler.final();
     const diagnostics = [...assembler.logs.flatMap((log) => log.reasons.rows(log.inputId)), ...skipped];
     if (assembler.isEmpty) throw nothing(diagnostics);
-    const name = options.name ?? manifest?.name ?? nameOf(paths, options.out);
+    const name = options.name ?? manifest?.name ?? nameOf(options.out);
     const producer = { version: VERSION, argv: options.argv ?? [] };
-    return await writer.close({ name, ...assembler.final(), diagnostics, notes: {}, producer });
+    return await writer.close({ name, ...described, diagnostics, notes: {}, producer });
   } catch (error) {
     await writer.abort();
     throw error;
@@ -128,9 +130,8 @@ function hashOf(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-function nameOf(paths: readonly string[], out: string): string {
-  const from = paths.length === 1 && paths[0] !== '-' ? paths[0]! : out;
-  return basename(from).replace(/\.(gz|zst)$/, '').replace(/\.(trace|vmgt|txt|data|bin)$/, '');
+function nameOf(out: string): string {
+  return basename(out, '.trace');
 }
 
 function nothing(reasons: readonly Diagnostic[]): TraceFormatError {

@@ -37,12 +37,16 @@ export interface CaptureInfo {
   readonly spanNs: readonly [number, number] | null;
   readonly spans: number;
   readonly markers: number;
+  /** Of the recorded machine, when the file says. */
+  readonly vcpus: number | null;
   readonly records: number;
   readonly lost: number | null;
   readonly rejected: number;
   readonly spaces: readonly SpaceFootprint[];
   readonly streams: readonly StreamSummary[];
   readonly mappedPages: number;
+  /** Blocks of 2 MiB that are huge pages. */
+  readonly hugeBlocks: number;
   /** Rows of size-only outputs (smaps, wss, …), the first ones. */
   readonly sizes: readonly { readonly tNs: number | null; readonly subject: string; readonly values: Readonly<Record<string, number>> }[];
   readonly nSizes: number;
@@ -106,6 +110,7 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
 
 class Survey {
   truth: TruthGrade | undefined;
+  vcpus: number | null = null;
   readonly #footprints = new Map<SpaceId, Footprint>();
   readonly #streams = new Map<string, { -readonly [K in keyof StreamSummary]: StreamSummary[K] }>();
   readonly #sizes: CaptureInfo['sizes'][number][] = [];
@@ -113,6 +118,7 @@ class Survey {
   #spans = 0;
   #markers = 0;
   #mappedPages = 0;
+  #hugeBlocks = 0;
   #syncedWith: string | null = null;
   #firstNs = Number.POSITIVE_INFINITY;
   #lastNs = Number.NEGATIVE_INFINITY;
@@ -146,6 +152,9 @@ class Survey {
       case 'accesses':
         for (let i = 0; i < batch.n; i++) this.#at(batch.timeNs[i]!);
         this.#footprint(batch.space).add(batch.n, batch.page, batch.cls);
+        break;
+      case 'machine':
+        this.vcpus = batch.vcpus;
         break;
       case 'grade':
         this.truth = batch.truth;
@@ -182,20 +191,25 @@ class Survey {
         if (this.#sizes.length < SIZES_KEPT) this.#sizes.push({ tNs: batch.tNs, subject: batch.subject, values: batch.values });
         if (batch.tNs !== null) this.#at(batch.tNs);
         break;
+      case 'huge':
+        this.#hugeBlocks += batch.blocks.length;
+        break;
       case 'range':
         break;
     }
   }
 
-  summary(): Pick<CaptureInfo, 'syncedWith' | 'spanNs' | 'spans' | 'markers' | 'spaces' | 'streams' | 'mappedPages' | 'sizes' | 'nSizes'> {
+  summary(): Pick<CaptureInfo, 'syncedWith' | 'spanNs' | 'spans' | 'markers' | 'vcpus' | 'spaces' | 'streams' | 'mappedPages' | 'hugeBlocks' | 'sizes' | 'nSizes'> {
     return {
       syncedWith: this.#syncedWith,
       spanNs: this.#lastNs >= this.#firstNs ? [this.#firstNs, this.#lastNs] : null,
       spans: this.#spans,
       markers: this.#markers,
+      vcpus: this.vcpus,
       spaces: [...this.#footprints].map(([space, footprint]) => ({ space, pages: footprint.pages, touchesByClass: footprint.byClass })),
       streams: [...this.#streams.values()],
       mappedPages: this.#mappedPages,
+      hugeBlocks: this.#hugeBlocks,
       sizes: this.#sizes,
       nSizes: this.#nSizes,
     };

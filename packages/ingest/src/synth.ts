@@ -2,6 +2,7 @@
 import { NS_PER_MS, NS_PER_S, Prng, READ, throwIfAborted, UsageError, WRITE } from '@workset/model';
 import { createTraceWriter, type TraceManifest, type TraceWriter } from '@workset/store';
 import { patterns, type Phase } from './synth/patterns.ts';
+import { VERSION } from './version.ts';
 
 export interface SynthOptions {
   /** Directory of the trace to write. */
@@ -24,7 +25,6 @@ export interface SynthOptions {
   readonly argv?: readonly string[];
 }
 
-const VERSION = '0.1.0';
 const PAGES_MAX = 2 ** 26;
 /** Accesses of one quantum; more would only repeat touches. */
 const QUANTUM_ACCESSES_MAX = 2 ** 26;

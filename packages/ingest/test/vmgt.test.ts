@@ -32,6 +32,7 @@ test('a record becomes one touch per class in gpa, and user classes in gva', asy
 test('markers become sync points (tick = 2^shift ns), spans and named instants', async () => {
   const batches = (await read(KIT_SAMPLES['vmgt']!)).filter(({ kind }) => kind !== 'touches');
   assert.deepEqual(batches, [
+    { kind: 'machine', vcpus: 1 },
     { kind: 'sync', tNs: 2_000_000, clock: 'guest-monotonic', otherNs: 1_000_000_000 },
     { kind: 'span', edge: 'begin', tNs: 2_000_000, label: '1' },
     { kind: 'sync', tNs: 2_500_000, clock: 'guest-monotonic', otherNs: 1_000_500_000 },

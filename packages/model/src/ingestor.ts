@@ -21,10 +21,14 @@ export type IngestBatch =
   | { readonly kind: 'range'; readonly space: SpaceId; readonly startPage: number; readonly nPages: number }
   /** Virtual pages [vPage, vPage+n) with their frames; -1 = not present. Gives an arena its address and PFN↔VA maps. */
   | { readonly kind: 'mapping'; readonly tNs: number | null; readonly vPage: number; readonly n: number; readonly frame: Float64Array; readonly arena: boolean }
+  /** Blocks of 512 pages (page >> 9) that one 2 MiB page backs or maps; `source` says how that is known. */
+  | { readonly kind: 'huge'; readonly space: SpaceId; readonly blocks: Float64Array; readonly tNs: number | null; readonly source: string }
   /** Declares a stream before its first report; `range.startPage` null = relative to the arena of the same segment prefix ("A." of A.rwp.bin). */
   | { readonly kind: 'stream'; readonly stream: ObservationStream; readonly arenaRelative: boolean }
   /** A real tracker's report. For an arena-relative stream startPage counts from the arena's first page. */
   | { readonly kind: 'report'; readonly report: Observation }
+  /** The recorded machine, when the file describes it. */
+  | { readonly kind: 'machine'; readonly vcpus: number }
   /** Grade of this file's accesses when its content decides it (perf data: page faults or sampled loads); comes before the first access and overrides `descriptor.truth`. */
   | { readonly kind: 'grade'; readonly truth: TruthGrade }
   /**

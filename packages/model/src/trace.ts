@@ -61,6 +61,14 @@ export interface SpaceInfo {
   readonly truth: TruthGrade;
 }
 
+/** Blocks of a space that are known to have been huge pages at some time of the capture. Ascending block numbers (page number >> 9). */
+export interface HugeBlocks {
+  readonly space: SpaceId;
+  readonly blocks: readonly number[];
+  /** Which files say so and how; "inferred …" when no kernel flag does. */
+  readonly source: string;
+}
+
 /** A stream of real reports by one tracker over one capture segment. */
 export interface ObservationStream {
   /** Unique within the trace, from the file name: "A.rwp". */

@@ -1,7 +1,7 @@
 /** `trace.json`: reading, checking and identifying a trace without loading Arrow. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { TRACE_FORMAT, TRACE_VERSION, TraceFormatError, UnreadableInputError } from '@workset/model';
+import { SPACES, TRACE_FORMAT, TRACE_VERSION, TraceFormatError, UnreadableInputError } from '@workset/model';
 import { sha256 } from './files.ts';
 import type { TraceManifest } from './types.ts';
 
@@ -112,6 +112,9 @@ function checkShape(json: Readonly<Record<string, unknown>>, file: string): void
   const missing = lists.filter((key) => !Array.isArray(json[key]) || !json[key].every(isObject));
   if (typeof json['traceId'] !== 'string') missing.unshift('traceId');
   if (missing.length > 0) throw new TraceFormatError(`${file}: ${missing.join(', ')} missing or of the wrong type`, { file }, INGEST_AGAIN);
+  for (const entry of json['hugeBlocks'] === undefined ? [] : listOf(json['hugeBlocks'])) {
+    if (!isHugeBlocks(entry)) throw new TraceFormatError(`${file}: hugeBlocks has a damaged entry`, { file }, INGEST_AGAIN);
+  }
   for (const entry of json['files'] as FileEntry[]) {
     const sound =
       typeof entry.name === 'string' &&
@@ -120,6 +123,16 @@ function checkShape(json: Readonly<Record<string, unknown>>, file: string): void
       typeof entry.sha256 === 'string';
     if (!sound) throw new TraceFormatError(`${file}: the file table has a damaged entry ${JSON.stringify(entry)}`, { file }, INGEST_AGAIN);
   }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+function isHugeBlocks(entry: unknown): boolean {
+  if (!isObject(entry) || typeof entry['source'] !== 'string' || !(SPACES as readonly unknown[]).includes(entry['space'])) return false;
+  const { blocks } = entry;
+  return Array.isArray(blocks) && blocks.every((block: unknown, i) => Number.isSafeInteger(block) && (block as number) >= 0 && (i === 0 || (block as number) > (blocks[i - 1] as number)));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 /** Interfaces of the trace store and the results store. Layouts: docs/trace-format.md, docs/results-format.md. */
 import type {
   Diagnostic,
+  HugeBlocks,
   Nanos,
   Observation,
   ObservationStream,
@@ -37,6 +38,8 @@ export interface TraceManifest {
   readonly inputs: readonly TraceInput[];
   readonly diagnostics: readonly Diagnostic[];
   readonly streams: readonly ObservationStream[];
+  /** 2 MiB pages; a block may be in several entries. Absent in traces that were written before this was known. */
+  readonly hugeBlocks?: readonly HugeBlocks[];
   readonly notes: Readonly<Record<string, string | number>>;
   readonly producer: { readonly version: string; readonly argv: readonly string[] };
 }
@@ -126,6 +129,9 @@ export interface WindowRow {
 
 export type SetKind = 'reported' | 'eligible' | 'cold' | 'truth' | 'edge' | 'truth_writes' | 'edge_writes';
 
+/** Tables that only eviction runs have. */
+export type EvictionTable = 'evictions' | 'refaults' | 'eviction_runs';
+
 /** Writes one run's part of every table. The row in `runs` is written last: its presence means the run is whole. */
 export interface RunPart {
   window(row: WindowRow): void;
@@ -133,6 +139,8 @@ export interface RunPart {
   pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void;
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void;
   cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void;
+  /** One row of an eviction table, all its columns but run_id. Throws Error when one is missing. */
+  row(table: EvictionTable, row: Row): void;
   /**
    * Writes what is buffered once it exceeds flushBytes. Call it at quiet points (once per batch of a pass): the calls above cannot
    * wait for the disk, so without it a run's rows stay in memory until close.

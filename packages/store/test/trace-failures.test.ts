@@ -39,6 +39,22 @@ test('an existing trace is replaced whole; leftovers of earlier tries go', async
   assert.deepEqual(fileNames(out), ['blocks.gpa.arrow', 'frames.gpa.arrow', 'touches.gpa.arrow', 'trace.json']);
 });
 
+test('huge blocks are part of the identity, and damaged ones are refused', async (t) => {
+  const out = join(scratch(t), 'a.trace');
+  const written = async (blocks: readonly number[] | undefined): Promise<string> => {
+    const writer = await createTraceWriter({ out });
+    writer.frame('gpa', 0, 10, 1, Uint32Array.of(1), Uint8Array.of(0));
+    const { traceId } = await writer.close(finalOf(blocks === undefined ? {} : { hugeBlocks: [{ space: 'gpa', blocks, source: 'test' }] }));
+    if (blocks?.[1] !== 3) assert.equal(readManifest(out).traceId, traceId);
+    return traceId;
+  };
+  const ids = [await written(undefined), await written([4]), await written([4, 5])];
+  assert.equal(new Set(ids).size, 3);
+  assert.deepEqual(readManifest(out).hugeBlocks, [{ space: 'gpa', blocks: [4, 5], source: 'test' }]);
+  await written([4, 3]);
+  assert.throws(() => readManifest(out), TraceFormatError);
+});
+
 test('a trace is not there before close, and abort leaves nothing', async (t) => {
   const dir = scratch(t);
   const writer = await createTraceWriter({ out: join(dir, 'a.trace') });

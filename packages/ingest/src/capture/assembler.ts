@@ -2,6 +2,7 @@
 import { TRUTH_GRADES, type IngestBatch, type Observation, type SpaceId, type TraceSpan, type TruthGrade } from '@workset/model';
 import type { TraceFinal, TraceWriter } from '@workset/store';
 import { Arenas } from './arenas.ts';
+import { HugePages } from './huge-pages.ts';
 import { CaptureClocks, type InputClock } from './clocks.ts';
 import { InputLog } from './input-log.ts';
 import type { CaptureInput } from './inputs.ts';
@@ -33,6 +34,10 @@ interface Reading {
   readonly log: InputLog;
   readonly times: RecordedTimes;
   readonly quanta: Map<SpaceId, Quanta>;
+  /** Takes the pieces of the pagemap dump that this file is. */
+  dump: ReturnType<HugePages['dump']> | undefined;
+  /** Turned out not to be what its name says. */
+  isRefused: boolean;
   /** The stream's own name → the name and first page it has in the trace; undefined when it was dropped. */
   readonly streams: Map<string, { readonly name: string; readonly basePage: number; readonly isPhysical: boolean } | undefined>;
 }
@@ -44,11 +49,16 @@ export class Assembler {
   readonly #options: AssemblerOptions;
   readonly #arenas = new Arenas();
   readonly #timeline = new Timeline();
+  readonly #huge = new HugePages();
   readonly #spaces = new Map<SpaceId, SpaceState>();
   readonly #streamNames = new Set<string>();
   /** The clock that frames are written on: that of the first input with touches. */
   #frameClock: InputClock | undefined;
   #quantumNs: number | null = null;
+  /** Highest physical page of the frames; they are sorted in the logs that have them. */
+  #highestPage = -1;
+  /** As the exact log says; CPU numbers seen in other logs may be the host's. */
+  #vcpus: number | undefined;
   #frames = 0;
   #reports = 0;
 
@@ -62,7 +72,10 @@ export class Assembler {
     const clock = this.clocks.of(input.ingestor.descriptor.clock, input.clockOffsetNs);
     const log = new InputLog(input, clock, this.#options.strict, this.#options.signal);
     this.logs.push(log);
-    const reading: Reading = { log, times: this.#timeline.input(clock), quanta: new Map(), streams: new Map() };
+    const reading: Reading = { log, times: this.#timeline.input(clock), quanta: new Map(), dump: undefined, isRefused: false, streams: new Map() };
+    if (input.isByName) {
+      log.reasons.add('taken-by-name', `read as ${input.ingestor.descriptor.id} because of its name: such a dump has no header to know it by`, { severity: 'info' });
+    }
     return { log, take: (batch) => this.#take(reading, batch), end: () => this.#end(reading) };
   }
 
@@ -72,12 +85,13 @@ export class Assembler {
   }
 
   /** What close() of the writer needs, but for what only the caller knows. */
-  final(): Pick<TraceFinal, 'clock' | 'epochNs' | 'quantumNs' | 'vcpus' | 'truth' | 'synthetic' | 'spans' | 'markers' | 'inputs' | 'mapTime' | 'truthOf'> {
+  final(): Pick<TraceFinal, 'clock' | 'epochNs' | 'quantumNs' | 'vcpus' | 'truth' | 'synthetic' | 'spans' | 'markers' | 'inputs' | 'mapTime' | 'truthOf' | 'hugeBlocks'> {
+    const hugeBlocks = this.#huge.finish();
     const inputs = this.logs.map((log) => log.row());
     const truthOf = Object.fromEntries([...this.#spaces].map(([id, { truth }]) => [id, truth]));
     const grades = Object.values(truthOf).sort((a, b) => TRUTH_GRADES.indexOf(a) - TRUTH_GRADES.indexOf(b));
     const frameClock = this.#frameClock;
-    const vcpus = Math.max(...inputs.map((input) => input.vcpus ?? 0));
+    const vcpus = this.#vcpus ?? Math.max(0, ...inputs.map((input) => input.vcpus ?? 0));
     return {
       clock: this.clocks.traceClock,
       epochNs: this.clocks.epochNs,
@@ -88,17 +102,23 @@ export class Assembler {
       spans: this.#timeline.spans((span) => this.#clip(span)),
       markers: this.#timeline.markers().filter(({ tNs }) => this.#inRange(tNs, tNs)),
       inputs,
+      ...(hugeBlocks.length > 0 ? { hugeBlocks } : {}),
       mapTime: (ns) => frameClock?.toTrace(ns) ?? ns,
       truthOf,
     };
   }
 
   #take(reading: Reading, batch: IngestBatch): void {
+    if (reading.isRefused) return;
     switch (batch.kind) {
       case 'touches':
         return this.#touches(reading, batch);
       case 'accesses':
         return this.#accesses(reading, batch);
+      case 'machine':
+        reading.log.machine(batch.vcpus);
+        this.#vcpus ??= batch.vcpus;
+        return;
       case 'grade':
         reading.log.truth = batch.truth;
         return;
@@ -115,8 +135,14 @@ export class Assembler {
         this.#timeline.marker(reading.log.clock, batch.tNs, batch.code, batch.label);
         return;
       case 'range':
-        if (batch.nPages <= RANGE_PAGES_MAX) this.#writer.declareRange(batch.space, batch.startPage, batch.nPages);
+        if (reading.log.input.isByName && batch.startPage + batch.nPages <= this.#highestPage) {
+          reading.isRefused = true;
+          reading.log.reasons.add('name-misleads', `the name says that it has one entry per frame of the guest, but it has ${batch.nPages} and frame ${this.#highestPage} was touched; it is not used`);
+        } else if (batch.nPages <= RANGE_PAGES_MAX) this.#writer.declareRange(batch.space, batch.startPage, batch.nPages);
         else reading.log.reasons.add('range-too-large', `a range of ${batch.nPages} pages is not declared`);
+        return;
+      case 'huge':
+        this.#huge.flagged(reading.log.input, batch.space, batch.blocks, batch.source);
         return;
       case 'mapping':
         return this.#mapping(reading, batch);
@@ -181,21 +207,24 @@ export class Assembler {
     }
     this.#writer.frame(space, start, t1Ns + shift, n, page, cls, nAccesses);
     this.#frames++;
+    if (space === 'gpa' && n > 0 && page[n - 1]! > this.#highestPage) this.#highestPage = page[n - 1]!;
     if (state === undefined) this.#spaces.set(space, { truth: log.truth, lastNs: start });
     else state.lastNs = start;
     if (t0Ns < times.firstNs) times.firstNs = t0Ns;
     if (t1Ns > times.lastNs) times.lastNs = t1Ns;
   }
 
-  #mapping(reading: Reading, { vPage, arena, n }: Batch<'mapping'>): void {
+  #mapping(reading: Reading, { vPage, arena, n, frame }: Batch<'mapping'>): void {
     if (!arena) {
       reading.log.reasons.add('mapping-unused', 'pages whose frames are known; a trace has no place for them', { count: n, severity: 'info' });
       return;
     }
     // A dump of many pages comes in several batches; the first one has the arena's start.
-    if (reading.streams.has('')) return;
-    reading.streams.set('', undefined);
-    if (!this.#arenas.add(reading.log.input, vPage)) {
+    const isFirst = reading.dump === undefined;
+    reading.dump ??= this.#huge.dump(reading.log);
+    const changed = reading.dump(vPage, n, frame);
+    if (changed > 0) reading.log.reasons.add('frames-changed', 'pages that have another frame than in the other dump of this arena: page frames and addresses are not one to one over the segment', { count: changed, severity: 'info' });
+    if (isFirst && !this.#arenas.add(reading.log.input, vPage)) {
       reading.log.reasons.add('arena-moved', 'another file of this segment has the arena at another address; that one is used');
     }
   }
@@ -218,6 +247,7 @@ export class Assembler {
     if (range !== null && arenaRelative) this.#writer.declareRange(stream.space, range.startPage, range.nPages);
     reading.streams.set(stream.stream, { name, basePage, isPhysical: stream.space === 'gpa' });
     log.space = stream.space;
+    if (stream.notes['hugepages'] === 'madvise') this.#huge.asked(log.input, name);
     this.clocks.use(reading.log.clock);
   }
 

@@ -43,6 +43,10 @@ export class InputLog {
   cpu(cpu: number): void {
     if (cpu >= this.#cpus) this.#cpus = cpu + 1;
   }
+  /** The file says how many vCPUs the machine has. */
+  machine(vcpus: number): void {
+    this.#cpus = Math.max(this.#cpus, vcpus);
+  }
   finished(raw: { sha256: string; sizeBytes: number }): void {
     this.#raw = raw;
   }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TRUTH_GRADES, TraceFormatError, UnreadableInputError, UsageError, type Diagnostic, type Ingestor, type TruthGrade } from '@workset/model';
 import { openSource, type OpenSource } from '../byte-source.ts';
 import { recognise } from '../sniff.ts';
@@ -18,6 +18,8 @@ export interface CaptureInput {
   readonly arenaPage: number | undefined;
   /** Found in a directory, not named: when it turns out to be of no use, the others still are. */
   readonly isOptional: boolean;
+  /** Its name in a directory, not its content, says what it is. */
+  readonly isByName: boolean;
   /** Opens it; stdin can be opened once. */
   readonly open: () => Promise<OpenSource>;
 }
@@ -50,17 +52,44 @@ export async function listInputs(paths: readonly string[], options: InputOptions
       continue;
     }
     const names = (await readdir(one.path, { withFileTypes: true })).filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
+    const byName: string[] = [];
+    const directory = dirname(join(one.path, 'x'));
     for (const name of names.sort()) {
       const path = join(one.path, name);
+      if (/\.kpageflags\.bin(\.gz|\.zst)?$/.test(name)) {
+        byName.push(name);
+        continue;
+      }
       try {
         if (!inputs.has(path)) inputs.set(path, await inputOf({ ...one, path }, options, true));
       } catch (error) {
         if (!(error instanceof UnreadableInputError)) throw error;
-        skipped.push({ inputId: '', severity: 'info', code: 'skipped-file', line: null, byteOffset: null, count: 1, message: `${name}: ${error.message}` });
+        skipped.push(skippedFile(name, error.message));
       }
+    }
+    // Raw words without a header: believed only next to the log whose frames they are about.
+    const hasFrames = [...inputs.values()].some(({ path, ingestor }) => ingestor.descriptor.id === 'vmgt' && dirname(path) === directory);
+    for (const name of byName) {
+      const path = join(one.path, name);
+      if (!hasFrames) skipped.push(skippedFile(name, 'page flags without a header, and no exact log beside them; name the file with --format kpageflags'));
+      else if (!inputs.has(path)) inputs.set(path, await namedInput(path, one, options));
     }
   }
   return { inputs: [...inputs.values()], skipped };
+}
+
+function skippedFile(name: string, message: string): Diagnostic {
+  const isCounts = /\.kpagecount\.bin(\.gz|\.zst)?$/.test(name);
+  return {
+    inputId: '', severity: 'info', code: isCounts ? 'unused-file' : 'skipped-file', line: null, byteOffset: null, count: 1,
+    message: isCounts ? `${name}: map counts of page frames; a trace has no use for them` : `${name}: ${message}`,
+  };
+}
+
+/** A dump of page flags as the kit names it: only its huge pages are taken. */
+async function namedInput(path: string, one: ManifestInput, options: InputOptions): Promise<CaptureInput> {
+  const input = await inputOf({ ...one, path, format: 'kpageflags' }, options, true);
+  return { ...input, isByName: true, options: { use: 'huge', ...input.options } };
 }
 
 async function isDirectory(path: string): Promise<boolean> {
@@ -89,6 +118,7 @@ async function inputOf(one: ManifestInput, options: InputOptions, isOptional: bo
     clockOffsetNs: one.clockOffsetNs ?? (isAccessFormat(ingestor) ? 0 : options.clockOffsetNs),
     arenaPage: one.arenaPage,
     isOptional,
+    isByName: false,
     open: reopens ? () => openSource(path) : () => Promise.resolve(source),
   };
 }

@@ -1,13 +1,15 @@
 /** /proc/kpageflags dumps: 64 flags per page frame; IDLE and LRU tell what idle page tracking saw. */
 import type { ByteSource, IngestBatch, IngestContext, Ingestor } from '@workset/model';
-import { TraceFormatError } from '@workset/model';
+import { BLOCK_PAGES, TraceFormatError } from '@workset/model';
 import { ByteReader } from '../binary.ts';
-import { bitsOfRuns, dumpWindow, numberOption, pageReport, pageStream, sizeRow, spaceOf, u64Pieces } from '../dump.ts';
+import { bitsOfRuns, choiceOption, dumpWindow, numberOption, pageReport, pageStream, sizeRow, spaceOf, u64Pieces } from '../dump.ts';
 import { streamName } from '../stream-name.ts';
 
 const LRU = 1 << 5;
+const HEAD = 1 << 15;
 const TAIL = 1 << 16;
 const NOPAGE = 1 << 20;
+const THP = 1 << 22;
 const IDLE = 1 << 25;
 /** Flags worth a total, by bit. Bits from 32 on are internal to a kernel version. */
 const NAMED: readonly (readonly [name: string, bit: number])[] = [
@@ -16,7 +18,10 @@ const NAMED: readonly (readonly [name: string, bit: number])[] = [
 ];
 const MAX_PAGES = 2 ** 32;
 
-/** Options: pfn (first frame of the dump, default 0), begin and end (idle marks set and read), space. */
+/**
+ * Options: pfn (first frame of the dump, default 0), begin and end (idle marks set and read), space;
+ * use=huge takes only the huge pages (what a directory's dumps are for: nobody says when they were made).
+ */
 export const kpageflagsIngestor: Ingestor<'kpageflags'> = {
   descriptor: {
     id: 'kpageflags',
@@ -35,6 +40,7 @@ export const kpageflagsIngestor: Ingestor<'kpageflags'> = {
 async function* readFlags(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
   const reader = new ByteReader(source, ctx.signal);
   const startPage = numberOption(ctx, 'pfn', 0);
+  const use = choiceOption(ctx, 'use', ['all', 'huge']);
   const totals = new Map<string, number>(NAMED.map(([name]) => [name, 0]));
   let flags = new Uint32Array(1024);
   let n = 0;
@@ -56,6 +62,9 @@ async function* readFlags(source: ByteSource, ctx: IngestContext): AsyncGenerato
   ctx.accept(n);
   const space = spaceOf(ctx, 'gpa');
   yield { kind: 'range', space, startPage, nPages: n };
+  const blocks = hugeBlocks(flags, n, startPage);
+  if (blocks.length > 0) yield { kind: 'huge', space, blocks, tNs: null, source: `${streamName(source.path)} (KPF_THP)` };
+  if (use === 'huge') return;
   if (idle > 0) yield* idleReport(flags, n, startPage, space, source, ctx);
   yield sizeRow('kpageflags', { size: n * 4096, ...Object.fromEntries(totals) });
 }
@@ -71,6 +80,19 @@ function* idleReport(flags: Uint32Array, n: number, startPage: number, space: Re
   const name = streamName(source.path);
   yield pageStream(name, 'idle-page', space, 'touched', { startPage, nPages: n });
   yield pageReport(name, dumpWindow(ctx), reported, eligible, true);
+}
+
+/** Aligned blocks that are one compound page: a head with THP and 511 tails. */
+function hugeBlocks(flags: Uint32Array, n: number, startPage: number): Float64Array {
+  const blocks: number[] = [];
+  const first = (BLOCK_PAGES - (startPage % BLOCK_PAGES)) % BLOCK_PAGES;
+  for (let at = first; at + BLOCK_PAGES <= n; at += BLOCK_PAGES) {
+    if ((flags[at]! & (HEAD | THP)) !== (HEAD | THP)) continue;
+    let tails = 1;
+    while (tails < BLOCK_PAGES && (flags[at + tails]! & TAIL) !== 0) tails++;
+    if (tails === BLOCK_PAGES) blocks.push((startPage + at) / BLOCK_PAGES);
+  }
+  return Float64Array.from(blocks);
 }
 
 function doubled(old: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {

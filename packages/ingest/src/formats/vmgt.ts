@@ -165,7 +165,7 @@ class Decoder {
       throw this.#error(`header out of range: icount shift ${icountShift}, quantum ${quantumNs} ns, ${ncpu} CPUs, options ${options}`, undefined, 0);
     }
     this.#header = { icountShift, quantumNs, ncpu, times: (options & 1) !== 0 };
-    return [];
+    return [{ kind: 'machine', vcpus: ncpu }];
   }
 
   #readFrame(header: Header): readonly IngestBatch[] {
