@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { TraceFormatError, type IngestBatch } from '@workset/model';
 import { sourceOfBytes } from '@workset/ingest';
 import { vmgtIngestor } from '../src/formats/vmgt.ts';
@@ -52,6 +53,50 @@ test('times and CPU masks are read over', async () => {
 test('a virtual page that two frames share in one quantum is one touch', async () => {
   const records = [{ pfn: 1, flags: 1, vpn: 77 }, { pfn: 2, flags: 2, vpn: 77 }, { pfn: 3, flags: 1, vpn: 78 }];
   assert.deepEqual(touches(await read(vmgtFile([{ tag: 'Q', q: 0, records }, { tag: 'E', records: 3 }])), 'gva'), ['0: 77r 77w 78r']);
+});
+
+test('virtual pages that are far apart, by whole blocks too, are told apart; damage to their number is refused', async () => {
+  const far = [0, 512, 512 * 40_000 + 5, 512 * 40_000 + 5 + 512 * 4096, 0x7fffffff000, 0x7fffffff000 - 512 * 4096, 511, 512, 0];
+  const records = far.map((vpn, i) => ({ pfn: 2 * i, flags: i % 2 === 0 ? 1 : 2, vpn }));
+  const frames: VmgtFrame[] = Array.from({ length: 150 }, (_, q) => ({ tag: 'Q', q, records }));
+  const lines = touches(await read(vmgtFile([...frames, { tag: 'E', records: 150 * records.length }])), 'gva');
+  assert.equal(lines.length, 150);
+  const expected = far.slice(0, 7).map((vpn, i) => `${vpn}${i % 2 === 0 ? 'r' : 'w'}`).join(' ');
+  // The second time page 512 is written again (known), page 0 read again (known).
+  for (const [q, line] of lines.entries()) assert.equal(line, `${q}: ${expected}`);
+  await assert.rejects(read(vmgtFile([{ tag: 'Q', q: 0, records: [{ pfn: 1, flags: 1, vpn: 2 ** 50 }] }])), TraceFormatError);
+});
+
+test('any records in any chunks give what a plain reader gives', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(fc.record({ gap: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 3_000_000 })), flags: fc.integer({ min: 1, max: 63 }), vpn: fc.oneof(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 2 ** 35 })) }), { maxLength: 60 }), { maxLength: 12 }),
+      fc.integer({ min: 1, max: 100 }),
+      async (quanta, chunk) => {
+        const frames: VmgtFrame[] = quanta.map((records, q) => {
+          let pfn = -1;
+          return { tag: 'Q', q, records: records.map(({ gap, flags, vpn }) => ({ pfn: (pfn += gap), flags, vpn })) };
+        });
+        const n = quanta.reduce((sum, records) => sum + records.length, 0);
+        const got: string[] = [];
+        for await (const batch of vmgtIngestor.ingest(sourceOfBytes('gt.vmgt', vmgtFile([...frames, { tag: 'E', records: n }]), chunk), recorder())) {
+          if (batch.kind === 'touches') for (let i = 0; i < batch.n; i++) got.push(`${batch.space} ${batch.t0Ns / 1e6} ${batch.page[i]} ${batch.cls[i]}`);
+        }
+        const wanted = new Set<string>();
+        for (const frame of frames) {
+          if (frame.tag !== 'Q') continue;
+          for (const { pfn, flags, vpn } of frame.records) {
+            const user = [...((flags & 5) !== 0 ? [0] : []), ...((flags & 2) !== 0 ? [1] : [])];
+            const kernel = [...((flags & 40) !== 0 ? [2] : []), ...((flags & 16) !== 0 ? [3] : [])];
+            for (const cls of [...user, ...kernel]) wanted.add(`gpa ${frame.q} ${pfn} ${cls}`);
+            for (const cls of user) wanted.add(`gva ${frame.q} ${vpn} ${cls}`);
+          }
+        }
+        assert.deepEqual(got.toSorted(), [...wanted].sort());
+      },
+    ),
+    { numRuns: 200 },
+  );
 });
 
 test('a quantum of many pages is kept whole', async () => {

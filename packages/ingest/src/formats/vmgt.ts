@@ -11,9 +11,10 @@
  *
  * flags: 1 read, 2 write, 4 fetch through a user address; 8, 16, 32 the same through a kernel one. One tick is 2^icount_shift ns.
  */
-import { TraceFormatError, throwIfAborted, type ByteSource, type IngestBatch, type IngestContext, type Ingestor } from '@workset/model';
+import { BLOCK_PAGES, TraceFormatError, throwIfAborted, type ByteSource, type IngestBatch, type IngestContext, type Ingestor } from '@workset/model';
 import { startsWith } from '../byte-source.ts';
-import { TouchColumns, TouchSet } from '../touch-set.ts';
+import { TouchColumns } from '../touch-set.ts';
+import { BLOCK_SLOTS, VirtualBlocks } from './vmgt-blocks.ts';
 
 const MAGIC = 'VMGT1\n';
 /** Marker codes: 1 and 2 bound a recording, 16.. are workload phases. */
@@ -26,6 +27,10 @@ const TAG = { H: 0x48, M: 0x4d, Q: 0x51, E: 0x45 } as const;
 const PAD = 64;
 /** One frame holds at most this much: a quantum that touched 8 M pages. Longer ones are damage. */
 const FRAME_BYTES_MAX = 64 << 20;
+
+const PFN_MAX = 0x7fffffff;
+/** User halves have at most 56 address bits. */
+const VPN_MAX = 2 ** 44;
 
 /** flags → mask of classes: user read or fetch 1, user write 2, kernel read or fetch 4, kernel write 8. */
 const CLASS_MASK = Uint8Array.from({ length: 64 }, (_, flags) => (flags & 5 ? 1 : 0) | (flags & 2 ? 2 : 0) | (flags & 40 ? 4 : 0) | (flags & 16 ? 8 : 0));
@@ -84,10 +89,7 @@ class Decoder {
   #totals: { records: number } | undefined;
   readonly #gpa = new TouchColumns((n) => new Uint32Array(n));
   readonly #gva = new TouchColumns((n) => new Float64Array(n));
-  readonly #virtual = new TouchSet();
-  /** Virtual pages and user classes of the records of one quantum, before double ones are merged. */
-  #vpns = new Float64Array(4096);
-  #userMasks = new Uint8Array(4096);
+  readonly #blocks = new VirtualBlocks();
 
   constructor(source: ByteSource, ctx: IngestContext) {
     this.#source = source;
@@ -214,7 +216,7 @@ class Decoder {
     this.#varint(); // host time
     const n = this.#varint();
     this.#gpa.n = 0;
-    this.#virtual.clear();
+    this.#gva.n = 0;
     this.#readRecords(n, header);
     const t0Ns = quantum * header.quantumNs;
     if (quantum < this.#lastQuantum) throw this.#error(`quantum ${quantum} follows quantum ${this.#lastQuantum}`, 'the file is damaged from here on', this.#start);
@@ -225,67 +227,116 @@ class Decoder {
     const t1Ns = t0Ns + header.quantumNs;
     const batches: IngestBatch[] = [];
     if (this.#wantsGpa) batches.push({ kind: 'touches', space: 'gpa', t0Ns, t1Ns, n: this.#gpa.n, page: this.#gpa.page, cls: this.#gpa.cls });
-    if (this.#wantsGva && this.#virtual.n > 0) {
-      this.#gva.fill(this.#virtual);
+    if (this.#wantsGva && this.#gva.n > 0) {
       batches.push({ kind: 'touches', space: 'gva', t0Ns, t1Ns, n: this.#gva.n, page: this.#gva.page, cls: this.#gva.cls });
     }
     return batches;
   }
 
-  /** The hot loop: n of { uv pfn_delta, u8 flags, [zv user_vpn_delta], [u8 first, u8 last], [u8 cpumask] }. */
+  /**
+   * The hot loop: n of { uv pfn_delta, u8 flags, [zv user_vpn_delta], [u8 first, u8 last], [u8 cpumask] }.
+   * Frames ascend, so each is new; a virtual page may come again, and then only its new classes are kept.
+   */
   #readRecords(n: number, header: Header): void {
     const bytes = this.#bytes;
     const end = this.#end;
+    const blocks = this.#blocks;
     const skip = (header.times ? 2 : 0) + (header.ncpu > 1 ? 1 : 0);
+    const stamp = blocks.nextStamp();
+    const { slotFirst, slotBase } = blocks;
     let at = this.#at;
     let pfn = -1;
-    let vpn = 0;
+    // The virtual page is `first + offset`; `first` is that of its block, whose pages have the ids from `base` on.
+    let first = 0;
+    let offset = 0;
+    let base = blocks.base(0);
+    let seen = blocks.seen;
     let k = 0;
-    let users = 0;
-    let room = 0;
-    let pages = this.#gpa.page;
+    let v = 0;
+    let pages: Uint32Array = this.#gpa.page;
     let classes = this.#gpa.cls;
-    let vpns = this.#vpns;
-    let userMasks = this.#userMasks;
+    let vPages: Float64Array = this.#gva.page;
+    let vClasses = this.#gva.cls;
     for (let i = 0; i < n; i++) {
-      if (room-- === 0) {
+      if ((i & 1023) === 0) {
         // n is not trusted: room is made as records are found.
         this.#gpa.n = k;
         this.#gpa.reserve(1024);
         pages = this.#gpa.page;
         classes = this.#gpa.cls;
-        this.#reserveUsers(users + 1024);
-        vpns = this.#vpns;
-        userMasks = this.#userMasks;
-        room = 1023;
+        this.#gva.n = v;
+        this.#gva.reserve(1024);
+        vPages = this.#gva.page;
+        vClasses = this.#gva.cls;
       }
       let delta = bytes[at++]!;
       if (delta > 127) {
-        this.#at = at - 1;
-        delta = this.#varint();
-        at = this.#at;
+        const high = bytes[at]!;
+        if (high < 128) {
+          delta = (delta & 127) | (high << 7);
+          at++;
+        } else {
+          this.#at = at - 1;
+          delta = this.#varint();
+          at = this.#at;
+          if (delta > PFN_MAX) throw this.#outOfRange(delta, at);
+        }
       }
       if (i === 0) pfn = delta;
       else if (delta === 0) throw at > end ? MORE : this.#error('a page occurs twice in one quantum', 'the file is damaged from here on', at - 1);
       else pfn += delta;
+      if (pfn > PFN_MAX) throw at > end ? MORE : this.#outOfRange(pfn, at);
       const flags = bytes[at++]!;
       if (flags === 0 || flags > 63) throw at > end ? MORE : this.#error(`record flags 0x${flags.toString(16)}`, 'the file is damaged from here on', at - 1);
       const mask = CLASS_MASK[flags]!;
       if ((flags & 7) !== 0) {
-        const zigzag = bytes[at++]!;
-        if (zigzag < 128) {
-          vpn += (zigzag >> 1) ^ -(zigzag & 1);
-        } else if (bytes[at]! < 128) {
-          const wide = (zigzag & 127) | (bytes[at++]! << 7);
-          vpn += (wide >> 1) ^ -(wide & 1);
-        } else {
-          this.#at = at - 1;
-          const wide = this.#varint();
-          at = this.#at;
-          vpn += wide % 2 === 0 ? wide / 2 : -(wide + 1) / 2;
+        let zigzag = bytes[at++]!;
+        if (zigzag > 127) {
+          const high = bytes[at]!;
+          if (high < 128) {
+            zigzag = (zigzag & 127) | (high << 7);
+            at++;
+          } else {
+            const third = bytes[at + 1]!;
+            if (third < 128) {
+              zigzag = (zigzag & 127) | ((high & 127) << 7) | (third << 14);
+              at += 2;
+            } else {
+              this.#at = at - 1;
+              const wide = this.#varint();
+              at = this.#at;
+              // Far away, perhaps by whole blocks: an offset that is in no block has it looked up.
+              first += (wide % 2 === 0 ? wide / 2 : -(wide + 1) / 2) - BLOCK_PAGES;
+              offset += BLOCK_PAGES;
+              zigzag = 0;
+            }
+          }
         }
-        vpns[users] = vpn;
-        userMasks[users++] = mask & 3;
+        offset += (zigzag >> 1) ^ -(zigzag & 1);
+        if (offset >>> 0 >= BLOCK_PAGES) {
+          const vpn = first + offset;
+          if (vpn < 0 || vpn > VPN_MAX) throw at > end ? MORE : this.#error(`page number out of range (frame ${pfn}, virtual page ${vpn})`, 'the file is damaged from here on', at);
+          offset = (vpn | 0) & (BLOCK_PAGES - 1);
+          first = vpn - offset;
+          const slot = ((vpn | 0) >>> 9) & (BLOCK_SLOTS - 1);
+          if (slotFirst[slot] === first) base = slotBase[slot]!;
+          else {
+            base = blocks.base(first);
+            seen = blocks.seen;
+          }
+        }
+        const id = base + offset;
+        const state = seen[id]!;
+        const known = state >> 2 === stamp ? state & 3 : 0;
+        seen[id] = (stamp << 2) | known | (mask & 3);
+        const fresh = mask & 3 & ~known;
+        const page = first + offset;
+        vPages[v] = page;
+        vClasses[v] = 0;
+        v += fresh & 1;
+        vPages[v] = page;
+        vClasses[v] = 1;
+        v += fresh >> 1;
       }
       at += skip;
       // Written whether the class is there or not, kept only if it is: no branch to mispredict.
@@ -304,21 +355,14 @@ class Decoder {
         k += mask >> 3;
       }
       if (at > end) throw MORE;
-      if (pfn > 0x7fffffff || vpn < 0) throw this.#error(`page number out of range (frame ${pfn}, virtual page ${vpn})`, 'the file is damaged from here on', at);
     }
     this.#at = at;
     this.#gpa.n = k;
-    if (this.#wantsGva) this.#virtual.addAll(vpns, userMasks, users);
+    this.#gva.n = v;
   }
 
-  #reserveUsers(n: number): void {
-    if (n <= this.#vpns.length) return;
-    const vpns = new Float64Array(2 * n);
-    vpns.set(this.#vpns);
-    this.#vpns = vpns;
-    const masks = new Uint8Array(2 * n);
-    masks.set(this.#userMasks);
-    this.#userMasks = masks;
+  #outOfRange(pfn: number, at: number): TraceFormatError {
+    return this.#error(`page number out of range (frame ${pfn})`, 'the file is damaged from here on', at);
   }
 
   #byte(): number {
