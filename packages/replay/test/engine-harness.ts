@@ -1,7 +1,7 @@
 /** Runs the engine over a plain trace in memory and gives back windows in the oracle's shape. */
 import assert from 'node:assert/strict';
-import { BLOCK_PAGES, parseParams, Prng, type PageBitmap, type ParamValues } from '@workset/model';
-import type { RunPart, SpaceReader, WindowRow } from '@workset/store';
+import { BLOCK_PAGES, parseParams, Prng, type PageBitmap, type ParamValues, type Row } from '@workset/model';
+import type { EvictionTable, RunPart, SpaceReader, WindowRow } from '@workset/store';
 import {
   blocksOf,
   pagesOf,
@@ -82,6 +82,10 @@ export class RecordingPart implements RunPart {
   }
   cost(w: number, op: string, count: number): void {
     this.costs.push({ w, op, count });
+  }
+  readonly rows: { readonly table: EvictionTable; readonly row: Row }[] = [];
+  row(table: EvictionTable, row: Row): void {
+    this.rows.push({ table, row });
   }
   drain = (): Promise<void> => Promise.resolve();
   close = (): Promise<void> => Promise.resolve();

@@ -70,11 +70,11 @@ test('the string of a trace: its touches in stored order, inside the wanted fram
       const first = Math.min(a, trace.frames.length);
       const end = Math.min(first + b, trace.frames.length);
       const range = { from: Math.min(cut, space.info.nPages), to: space.info.nPages };
-      const wanted = trace.frames
-        .slice(first, end)
+      const later = Math.min(end + 2, trace.frames.length);
+      const wanted = [...trace.frames.slice(first, end), ...trace.frames.slice(later)]
         .flatMap(({ touches }) => touches.map(({ page }) => space.idOf(page)))
         .filter((id) => id >= range.from);
-      const got = pageString(space, { frames: [first, end], range });
+      const got = pageString(space, { frames: [[first, end], [later, trace.frames.length]], range });
       assert.deepEqual([...got.pages], wanted);
       assert.equal(got.nDistinct, new Set(wanted).size);
     }),

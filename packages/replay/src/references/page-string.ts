@@ -13,8 +13,8 @@ export interface PageString {
 }
 
 export interface StringOptions {
-  /** Half-open frame numbers; default: all. */
-  readonly frames?: readonly [number, number] | undefined;
+  /** Half-open ranges of frame numbers, ascending; default: all. */
+  readonly frames?: readonly (readonly [number, number])[] | undefined;
   /** Touches outside are left out; default: all pages. */
   readonly range?: PageRange | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -24,18 +24,18 @@ export interface StringOptions {
 export function pageString(space: SpaceReader, options: StringOptions = {}): PageString {
   const { classBits, nPages } = space.info;
   const { rowStart, n } = space.frames;
-  const [firstFrame, endFrame] = options.frames ?? [0, n];
-  const from = rowStart[firstFrame]!;
-  const to = rowStart[endFrame]!;
+  const parts = (options.frames ?? [[0, n]]).map(([first, end]) => [rowStart[first]!, rowStart[end]!] as const);
   const range = options.range ?? { from: 0, to: nPages };
-  const pages = new Int32Array(to - from);
+  const pages = new Int32Array(parts.reduce((sum, [from, to]) => sum + to - from, 0));
   const buffer = new Int32Array(space.batchRows);
   let length = 0;
-  for (let batch = Math.floor(from / space.batchRows); batch * space.batchRows < to; batch++) {
-    throwIfAborted(options.signal);
-    space.readBatch(batch, buffer);
-    const base = batch * space.batchRows;
-    length = append(buffer, Math.max(0, from - base), Math.min(space.batchRows, to - base), classBits, range, pages, length);
+  for (const [from, to] of parts) {
+    for (let batch = Math.floor(from / space.batchRows); batch * space.batchRows < to; batch++) {
+      throwIfAborted(options.signal);
+      space.readBatch(batch, buffer);
+      const base = batch * space.batchRows;
+      length = append(buffer, Math.max(0, from - base), Math.min(space.batchRows, to - base), classBits, range, pages, length);
+    }
   }
   return stringOf(pages.subarray(0, length), nPages);
 }
