@@ -3,12 +3,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { installIfNeeded, pinnedNode, ROOT, run, whyInstall } from './lib/tools.mjs';
 
 const CAPTURES = ['rwp-shmem', 'redis-pti'];
 const OUT = join(ROOT, 'out');
+const RESULTS = join(OUT, 'results');
+const REPORT = join(OUT, 'report.html');
 const CLI = join(ROOT, 'packages/cli/bin/workset.js');
 const begin = performance.now();
 process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -24,32 +27,24 @@ const models = hashOf(['model', 'store', 'replay', 'analyze'].map((name) => join
 const charts = hashOf(['analyze', 'charts'].map((name) => join(ROOT, 'packages', name, 'dist')));
 const found = CAPTURES.filter((name) => existsSync(join(ROOT, 'traces', name)));
 if (found.length === 0) fail('no captures in traces/: is this a whole clone?');
-for (const name of found) {
-  const trace = join(OUT, `${name}.trace`);
-  const results = join(OUT, name);
-  const dir = join('traces', name);
-  const inputHash = hashOf([join(ROOT, dir), tools]);
-  await step(`ingest ${name}`, () => fresh(trace, inputHash, () => workset(['ingest', dir, '-o', trace, '--quiet'])));
-  await step(`replay ${name}`, () =>
-    fresh(results, hashOf([inputHash, models]), () =>
-      workset(['replay', trace, '-o', results, '--jobs', String(availableParallelism()), '--quiet']),
-    ),
+const traces = found.map((name) => ({ name, dir: join('traces', name), path: join(OUT, `${name}.trace`) }));
+for (const { name, dir, path } of traces)
+  await step(`ingest ${name}`, () =>
+    fresh(path, hashOf([join(ROOT, dir), tools]), () => workset(['ingest', dir, '-o', path, '--quiet'])),
   );
-}
-for (const name of found) {
-  console.log(`\n${name}: every scheme against exact truth (scope any = every touch; mapped = what a page-table entry can see)`);
-  const { code } = await run(pinnedNode(), [CLI, 'score', join(OUT, name)]);
-  if (code !== 0) fail(`score ${name} ended with exit code ${code}`);
-}
+const jobs = String(availableParallelism());
+await step(`replay, all schemes`, () =>
+  fresh(RESULTS, hashOf([...traces.map(({ path }) => stampOf(path)), models]), async () => {
+    for (const { path } of traces) await workset(['replay', path, '-o', RESULTS, '--jobs', jobs, '--quiet']);
+  }),
+);
 console.log();
-const reports = found.map((name) => ({ name, results: join(OUT, name), html: join(OUT, `${name}.html`) }));
-for (const { name, results, html } of reports) {
-  await step(`report out/${name}.html`, () =>
-    fresh(html, hashOf([join(OUT, '.stamps', `${name}.sha256`), charts]), () => workset(['report', results, '-o', html, '--quiet'])),
-  );
-}
-console.log(`\ndone in ${seconds(begin)}; open: ${reports.map(({ html }) => `file://${html}`).join('  ')}`);
-console.log(`ask your own question: node packages/cli/bin/workset.js sql ${reports[0].results}`);
+const { code } = await run(pinnedNode(), [CLI, 'score', RESULTS]);
+if (code !== 0) fail(`workset score ended with exit code ${code}`);
+console.log();
+await step('report', () => fresh(REPORT, hashOf([stampOf(RESULTS), charts]), () => workset(['report', RESULTS, '-o', REPORT, '--quiet'])));
+console.log(`\ndone in ${seconds(begin)}; the report: ${pathToFileURL(REPORT)}`);
+console.log(`your own question: node packages/cli/bin/workset.js sql ${relative(process.cwd(), RESULTS)}`);
 
 /** turbo builds package by package with a cache; where it cannot run, one tsc does the same. */
 async function build() {
@@ -62,20 +57,24 @@ async function build() {
 
 /** Does `work` unless `path` was made from the same content before; a half-made one was never there (X.part). */
 async function fresh(path, hash, work) {
-  const stamp = join(OUT, '.stamps', `${path.split('/').at(-1)}.sha256`);
+  const stamp = stampOf(path);
   if (existsSync(path) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return 'up to date';
   rmSync(stamp, { force: true });
   rmSync(path, { recursive: true, force: true });
-  const note = await work();
+  await work();
   mkdirSync(join(OUT, '.stamps'), { recursive: true });
   writeFileSync(stamp, hash);
-  return note;
+  return '';
+}
+
+/** Where the hash of what `path` was made from is kept. */
+function stampOf(path) {
+  return join(OUT, '.stamps', `${basename(path)}.sha256`);
 }
 
 async function workset(args) {
   const { code, output } = await run(pinnedNode(), [CLI, ...args], { capture: true });
   if (code !== 0) fail(`workset ${args[0]} ended with exit code ${code}\n${output}`);
-  return '';
 }
 
 /** Hash over texts, files and whole directories, names included. */

@@ -55,17 +55,29 @@ export class Output {
     if (!this.quiet) this.streams.stderr.write(`${sanitise(text)}\n`);
   }
 
-  /** Aligned columns under bold headers; the cells are sanitised here. */
+  /**
+   * Aligned columns under bold headers; the cells are sanitised here. A row of one cell is a heading across all columns. On a terminal
+   * that is too narrow a last column of text continues below itself.
+   */
   table(headers: readonly string[], rows: readonly (readonly string[])[], align: readonly Align[] = []): void {
     const cells = rows.map((row) => row.map(sanitiseCell));
-    const widths = headers.map((header, i) => Math.max(displayWidth(header), ...cells.map((row) => displayWidth(row[i] ?? ''))));
-    const render = (row: readonly string[]): string =>
-      row
-        .map((cell, i) => pad(cell, widths[i] ?? 0, align[i] ?? 'left', i === row.length - 1))
-        .join('  ')
-        .trimEnd();
+    const widths = columnWidths(headers, cells);
+    const start = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0);
+    const room = this.streams.stdout.isTTY === true && align[headers.length - 1] !== 'right' ? Math.max(24, this.width - start) : Infinity;
+    const render = (row: readonly string[]): string => {
+      const aligned = row.map((cell, i) => pad(cell, widths[i] ?? 0, align[i] ?? 'left', i === row.length - 1));
+      const last = wrap(aligned.at(-1) ?? '', room).join(`\n${' '.repeat(start)}`);
+      return [...aligned.slice(0, -1), last].join(GAP).trimEnd();
+    };
     if (headers.some((header) => header !== '')) this.line(this.paint('bold', render(headers)));
-    for (const row of cells) this.line(render(row));
+    for (const row of cells) this.line(row.length === 1 && headers.length > 1 ? this.paint('cyan', row[0]!) : render(row));
+  }
+
+  /** True when such a table does not fit the terminal; never on a pipe or file. */
+  narrowerThan(headers: readonly string[], rows: readonly (readonly string[])[]): boolean {
+    if (this.streams.stdout.isTTY !== true) return false;
+    const widths = columnWidths(headers, rows);
+    return widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1)) > this.width;
   }
 
   /** `name  value` lines, names dimmed. */
@@ -76,6 +88,28 @@ export class Output {
       this.line(`  ${this.paint('dim', name.padEnd(width))}  ${sanitise(value).replaceAll('\n', indent)}`);
     }
   }
+}
+
+const GAP = '  ';
+
+function columnWidths(headers: readonly string[], rows: readonly (readonly string[])[]): number[] {
+  return headers.map((header, i) =>
+    Math.max(displayWidth(header), ...rows.filter((row) => row.length > 1).map((row) => displayWidth(row[i] ?? ''))),
+  );
+}
+
+/** Breaks at spaces into lines of at most `width` columns; a longer word stays whole. */
+export function wrap(text: string, width: number): string[] {
+  if (displayWidth(text) <= width) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && displayWidth(line) + 1 + displayWidth(word) > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 function pad(cell: string, width: number, align: Align, last: boolean): string {

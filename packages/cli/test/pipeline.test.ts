@@ -70,12 +70,16 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     assert.match(stdout, /^0 runs done, 2 were there already/m);
   });
 
-  test('score prints scope and truth grade beside every figure', async () => {
-    const { code, stdout } = await workset(['score', results]);
+  test('score: truth grade and prices in the heading, one row per run in its own scope', async () => {
+    const { code, stdout, stderr } = await workset(['score', results]);
     assert.equal(code, 0);
-    assert.match(stdout, /^scheme +kind .*scope +truth +windows +precision +recall +f1 +jaccard +wss error +false cold +overhead$/m);
-    assert.match(stdout, /^uffd-rwp +simulated .*mapped +exact +\d/m);
-    const rows = JSON.parse((await workset(['score', results, '--json'])).stdout) as ScoreRow[];
+    assert.match(stdout, /^zipf: against exact truth; overhead at the prices of x86-vm$/m);
+    assert.match(stdout, /^ {2}scheme +stream +run +scope +windows +precision +recall +f1 +wss error +overhead$/m);
+    assert.match(stdout, /^ {2}uffd-rwp +model +mapped +\d/m);
+    assert.equal(stdout.match(/^ {2}\S+ +model /gm)?.length, 2);
+    assert.ok(`${stdout}${stderr}`.split('\n').every((line) => line.length <= 100));
+    assert.equal((JSON.parse((await workset(['score', results, '--json'])).stdout) as ScoreRow[]).length, 2);
+    const rows = JSON.parse((await workset(['score', results, '--scope', 'all', '--json'])).stdout) as ScoreRow[];
     assert.equal(rows.length, 4, 'two schemes, two scopes');
     assert.ok(rows.every(({ truth_grade, recall }) => truth_grade === 'exact' && recall >= 0 && recall <= 1));
     // RWP faults on every first access: nothing mapped can be missed
