@@ -277,15 +277,16 @@ class Decoder {
           at++;
         } else {
           this.#at = at - 1;
-          delta = this.#varint();
+          const wide = this.#varint();
           at = this.#at;
-          if (delta > PFN_MAX) throw this.#outOfRange(delta, at);
+          if (wide > PFN_MAX) throw this.#outOfRange(wide, at);
+          delta = wide | 0;
         }
       }
       if (i === 0) pfn = delta;
       else if (delta === 0) throw at > end ? MORE : this.#error('a page occurs twice in one quantum', 'the file is damaged from here on', at - 1);
-      else pfn += delta;
-      if (pfn > PFN_MAX) throw at > end ? MORE : this.#outOfRange(pfn, at);
+      else pfn = (pfn + delta) | 0;
+      if (pfn < 0) throw at > end ? MORE : this.#outOfRange(pfn + 2 ** 32, at);
       const flags = bytes[at++]!;
       if (flags === 0 || flags > 63) throw at > end ? MORE : this.#error(`record flags 0x${flags.toString(16)}`, 'the file is damaged from here on', at - 1);
       const mask = CLASS_MASK[flags]!;
@@ -312,7 +313,7 @@ class Decoder {
             }
           }
         }
-        offset += (zigzag >> 1) ^ -(zigzag & 1);
+        offset = (offset + ((zigzag >> 1) ^ -(zigzag & 1))) | 0;
         if (offset >>> 0 >= BLOCK_PAGES) {
           const vpn = first + offset;
           if (vpn < 0 || vpn > VPN_MAX) throw at > end ? MORE : this.#error(`page number out of range (frame ${pfn}, virtual page ${vpn})`, 'the file is damaged from here on', at);
