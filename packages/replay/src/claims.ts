@@ -100,8 +100,8 @@ export class Truth {
     for (const { scope, target, sure, maybe } of this.#sets) {
       const scopes = this.#clock.memory.scopesAgree ? SCOPES : [scope];
       for (const as of scopes) {
-        part.pageSet(w, kindOf('truth', target), as, sure);
-        part.pageSet(w, kindOf('edge', target), as, maybe!);
+        part.pageSet(w, kindOf('truth', target), as, sure, true);
+        part.pageSet(w, kindOf('edge', target), as, maybe!, true);
       }
     }
   }

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { Prng, throwIfAborted, type CostProfile, type Nanos, type PageBitmap, type ParamValues, type TraceSpan } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
 import { Truth, type FrameClock, type Window } from './claims.ts';
+import type { Evictor } from './evict/evictor.ts';
 import { Ledger } from './ledger.ts';
 import { SimKernel } from './memory/kernel.ts';
 import { Samplers } from './memory/samplers.ts';
@@ -25,6 +26,8 @@ export interface PassRun {
   readonly seed: number;
   /** Runs that name the same world share one kernel's page tables and folios; default: a world of its own. */
   readonly world?: PassWorld | undefined;
+  /** A swapper that acts on the run's reports. */
+  readonly evictor?: Evictor | undefined;
   readonly work:
     | { readonly kind: 'simulated'; readonly scheme: TrackingScheme; readonly params: ParamValues; readonly recorded: readonly RecordedCycle[] | null }
     | { readonly kind: 'observed'; readonly reports: readonly Report[] };
@@ -77,6 +80,7 @@ class Pass implements FrameClock {
   readonly #truths = new Map<string, Truth>();
   readonly #samplers = new Samplers();
   readonly #walkers: Walker[] = [];
+  readonly #evictors: readonly Evictor[];
   #worlds = new Map<string | PassRun, World>();
   #nextRemap = 0;
   #wakes = 0;
@@ -92,6 +96,7 @@ class Pass implements FrameClock {
     this.memory = new StampMemory(space.info.nPages, space.info.classBits);
     this.#buffer = new Int32Array(Math.min(space.batchRows, Math.max(1, space.info.nTouches)));
     this.#runs = options.runs.map((run) => new RunState(run, this));
+    this.#evictors = options.runs.flatMap(({ evictor }) => evictor ?? []);
   }
 
   async run(): Promise<PassSummary> {
@@ -102,9 +107,11 @@ class Pass implements FrameClock {
       this.#advance(start);
       this.#worlds = new Map();
       this.#samplers.clear();
+      for (const evictor of this.#evictors) evictor.startSpan(start);
       for (const run of this.#runs) run.startSpan(start, this.#options.space);
       await this.#drain(spans[s]!.t1Ns);
       for (const run of this.#runs) run.endSpan();
+      for (const evictor of this.#evictors) evictor.endSpan(spans[s]!.t1Ns);
     }
     await this.#drain(Infinity);
     return { touches: this.#touches, windows: this.#runs.map((run) => run.nWindows) };
@@ -133,6 +140,7 @@ class Pass implements FrameClock {
     let f = memory.framesApplied;
     while (f < frames.n && frames.t1Ns[f]! <= ns) {
       this.#remapUntil(frames.t1Ns[f]!);
+      for (const evictor of this.#evictors) evictor.frame(f, frames.t1Ns[f]!);
       this.#eachPiece(f, (touches, from, to) => this.#apply(touches, from, to, f));
       this.#touches += frames.rowStart[f + 1]! - frames.rowStart[f]!;
       f++;
@@ -144,6 +152,7 @@ class Pass implements FrameClock {
   #apply(touches: Int32Array, from: number, to: number, frame: number): void {
     this.memory.apply(touches, from, to, frame);
     for (const { tlb, walks, hugeBlocks } of this.#walkers) tlb.apply(touches, from, to, frame, walks, hugeBlocks);
+    for (const evictor of this.#evictors) evictor.apply(touches, from, to);
     if (this.#samplers.active) this.#samplers.apply(touches, from, to, this.memory.classBits);
   }
 
@@ -258,6 +267,8 @@ interface PendingWindow {
   readonly w: number;
   readonly truth: Truth;
   readonly outerT1Ns: number;
+  /** What the run's swapper is told once the window is over. */
+  readonly reported: PageBitmap | undefined;
 }
 
 /** One run during a pass: its tracker, its kernel, its open windows. */
@@ -312,8 +323,9 @@ class RunState {
   /** Completes windows whose outer end has come. */
   finishDue(now: Nanos): void {
     if (this.#pending.length === 0) return;
-    for (const { truth, outerT1Ns, w } of this.#pending) {
+    for (const { truth, outerT1Ns, w, reported } of this.#pending) {
       if (outerT1Ns > now) continue;
+      if (reported !== undefined) this.#run.evictor!.report(w, reported, outerT1Ns);
       truth.finish();
       truth.write(w, this.#run.part);
     }
@@ -367,16 +379,18 @@ class RunState {
     part.pageSet(w, 'reported', '', report.reported);
     if (report.eligible !== undefined) part.pageSet(w, 'eligible', '', report.eligible);
     for (const region of report.regions ?? []) part.region(w, region.startPage, region.nPages, region.score, region.ageNs);
+    this.#run.evictor?.takeCosts((op, count) => this.#ledger.charge(op, count));
     this.#ledger.flush(w, part);
     if (span < 0) return;
     const truth = this.#claimed?.claimT1Ns === report.claimT1Ns ? this.#claimed.truth : this.#pass.truthOf(range, report);
     if (report.outerT1Ns > Math.max(report.claimT1Ns, this.#kernel?.now ?? 0)) {
-      this.#pending.push({ w, truth, outerT1Ns: report.outerT1Ns });
+      this.#pending.push({ w, truth, outerT1Ns: report.outerT1Ns, reported: this.#run.evictor && report.reported.clone() });
       this.nextNs = Math.min(this.nextNs, report.outerT1Ns);
       return;
     }
     truth.finish();
     truth.write(w, part);
+    this.#run.evictor?.report(w, report.reported, report.claimT1Ns);
   }
 }
 

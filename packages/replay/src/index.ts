@@ -1,5 +1,6 @@
 export * from './engine.ts';
 export { DEFAULT_TLB, type TlbConfig } from './memory/tlb.ts';
+export * from './evict/index.ts';
 export * from './plan.ts';
 export * from './primitive.ts';
 export * from './primitives/index.ts';

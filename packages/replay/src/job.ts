@@ -4,6 +4,10 @@ import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceRea
 import { runPass, type PassRun, type PassWorld } from './engine.ts';
 import { DEFAULT_WORLD } from './memory/world.ts';
 import { observedReports, recordedCycles } from './observed.ts';
+import { Evictor } from './evict/evictor.ts';
+import { footprintOf, ReferenceRuns } from './evict/reference-runs.ts';
+import { parseEvict } from './evict/spec.ts';
+import { Ledger } from './ledger.ts';
 import type { PlanOptions, RunPlan } from './plan.ts';
 import { costProfiles } from './profiles.ts';
 import { schemes } from './registry.ts';
@@ -27,13 +31,15 @@ export async function runJob(job: Job, signal: AbortSignal | undefined, onProgre
   try {
     const space = trace.space(job.runs[0]!.space);
     const runs: PassRun[] = [];
+    const evictorOf = evictorsOf(space, signal);
     for (const plan of job.runs) {
       const part = await createRunPart({ dir: job.out, runId: plan.runId, blocks: space.blocks, flushBytes: BUFFERED_BYTES / job.runs.length });
       parts.push(part);
-      runs.push(passRun(trace, plan, part));
+      runs.push({ ...passRun(trace, plan, part), evictor: evictorOf(plan, part) });
     }
     const spans = spansOf(trace, job);
     const summary = await runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, signal, onProgress });
+    finishEvictions(runs, summary.windows, new ReferenceRuns(space, signal));
     for (let i = 0; i < parts.length; i++) await parts[i]!.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
     return { touches: summary.touches };
   } catch (error) {
@@ -42,6 +48,29 @@ export async function runJob(job: Job, signal: AbortSignal | undefined, onProgre
   } finally {
     trace.close();
   }
+}
+
+/** Makes the swapper of a run; the footprint that percentages refer to is counted once per range. */
+function evictorsOf(space: SpaceReader, signal: AbortSignal | undefined): (plan: RunPlan, part: RunPart) => Evictor | undefined {
+  const footprints = new Map<string, number>();
+  return ({ evict, range, profile, scheme }, part) => {
+    if (evict === undefined) return undefined;
+    const key = `${range.from} ${range.to}`;
+    const footprintPages = footprints.get(key) ?? footprintOf(space, range, signal);
+    footprints.set(key, footprintPages);
+    return new Evictor({ plan: parseEvict(evict), space, range, part, profile: costProfiles.get(profile), armed: scheme.includes('uffd-rwp'), footprintPages });
+  };
+}
+
+/** Writes each swapper's row, and what it cost after the last report. */
+function finishEvictions(runs: readonly PassRun[], windows: readonly number[], references: ReferenceRuns): void {
+  runs.forEach(({ evictor, part, range, profile }, i) => {
+    if (evictor === undefined) return;
+    const rest = new Ledger(profile);
+    evictor.takeCosts((op, count) => rest.charge(op, count));
+    rest.flush(Math.max(0, windows[i]! - 1), part);
+    evictor.finish(evictor.wantsReferences ? references.of(evictor, range) : null);
+  });
 }
 
 function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
@@ -92,7 +121,7 @@ function runRow(trace: TraceReader, job: Job, plan: RunPlan, spans: readonly Tra
     scheme: plan.scheme,
     kind: plan.kind,
     stream: plan.stream,
-    params: JSON.stringify(printable(plan)),
+    params: JSON.stringify(plan.evict === undefined ? printable(plan) : { ...printable(plan), evict: plan.evict }),
     seed: plan.seed,
     world: worldName(plan),
     space: plan.space,

@@ -1,5 +1,5 @@
 /** Real trackers' reports, turned into the reports that the engine scores. */
-import { PageBitmap, TraceFormatError, type Observation, type ObservationStream, type PageRangeBits } from '@workset/model';
+import { PageBitmap, TraceFormatError, type Observation, type ObservationStream, type PageRangeBits, type RegionColumns } from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
 import { addPageRange, idsOf } from './memory/page-ranges.ts';
 import type { PageRange, RecordedCycle, RegionReport, Report } from './scheme.ts';
@@ -22,7 +22,19 @@ export function recordedCycles(trace: TraceReader, stream: ObservationStream, sp
   return inTimeOrder(trace.observations(stream.stream)).map((observation) => ({
     ...observation,
     eligible: observation.eligible === null ? undefined : toBitmap(observation.eligible, space, range),
+    monitored: observation.regions === null ? undefined : contiguous(observation.regions),
   }));
+}
+
+/** Regions joined where one ends and the next begins. */
+function contiguous({ startPage, nPages }: RegionColumns): { startPage: number; nPages: number }[] {
+  const spans: { startPage: number; nPages: number }[] = [];
+  for (let i = 0; i < startPage.length; i++) {
+    const last = spans.at(-1);
+    if (last !== undefined && last.startPage + last.nPages === startPage[i]) last.nPages += nPages[i]!;
+    else spans.push({ startPage: startPage[i]!, nPages: nPages[i]! });
+  }
+  return spans;
 }
 
 function inTimeOrder(observations: readonly Observation[]): Observation[] {

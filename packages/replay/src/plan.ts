@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { PAGE_BYTES, parseParams, RunError, UsageError, type ObservationStream, type ParamValues, type SpaceId } from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
 import { rangeOf } from './observed.ts';
+import { parseEvict } from './evict/spec.ts';
 import { DEFAULT_PROFILE } from './profiles.ts';
 import { schemes } from './registry.ts';
 import type { TlbConfig } from './memory/tlb.ts';
@@ -36,6 +37,8 @@ export interface PlanOptions {
   readonly thp?: 'off' | 'all' | 'trace' | undefined;
   /** Groups of schemes that share one kernel, e.g. [['idle-page', 'mglru']]. */
   readonly worlds?: readonly (readonly string[])[] | undefined;
+  /** Eviction primitives with their policies (`uffd-wp:limit=60%,cold=3`): every run is made once for each. */
+  readonly evict?: readonly string[] | undefined;
   /** Score the real trackers' reports in the trace, and repeat their cycles in the model. Default true. */
   readonly observed?: boolean | undefined;
 }
@@ -64,13 +67,22 @@ export interface RunPlan {
   readonly stream: string | null;
   readonly target: 'touched' | 'written';
   readonly world: WorldPlan;
+  /** What a swapper does with the reports, as parseEvict reads it. */
+  readonly evict?: string | undefined;
 }
 
 /** Throws UsageError for unknown names, RunError when the trace has nothing to replay. */
 export function planRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
-  const runs = [...simulatedRuns(trace, options), ...(options.observed === false ? [] : observedRuns(trace, options))];
+  const runs = withEvictions(trace, options, [...simulatedRuns(trace, options), ...(options.observed === false ? [] : observedRuns(trace, options))]);
   if (runs.length === 0) throw new RunError('nothing to replay: no scheme chosen and no tracker reports in the trace');
   return runs;
+}
+
+function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly RunPlan[]): RunPlan[] {
+  if (options.evict === undefined || options.evict.length === 0) return [...runs];
+  if (trace.manifest.truth === 'observed') throw new RunError(`${trace.path} holds no accesses (truth grade observed), so no eviction can be replayed`);
+  const texts = [...new Set(options.evict.map((text) => parseEvict(text, options.backing).text))];
+  return runs.flatMap(({ runId: _, ...run }) => texts.map((evict) => identify(trace, options, { ...run, evict })));
 }
 
 function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
@@ -86,15 +98,14 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
   const range = trackedRange(space, options.addr);
   return wanted.flatMap((spec) => {
     const { scheme, params } = resolve(spec, options.windowNs);
-    const seeds = isRandomised(scheme.descriptor.id) ? (options.seeds ?? 1) : 1;
-    return Array.from({ length: seeds }, (_, i) =>
+    return seedsOf(scheme.descriptor.id, options).map((seed) =>
       identify(trace, options, {
         scheme: scheme.descriptor.id,
         kind: 'simulated',
         space: space.info.id,
         range,
         params,
-        seed: (options.seed ?? 1) + i,
+        seed,
         profile: options.profile ?? DEFAULT_PROFILE,
         stream: null,
         target: scheme.descriptor.target,
@@ -117,17 +128,21 @@ function observedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
       const observed = identify(trace, options, { ...shared, scheme: `observed:${stream.tracker}`, kind: 'observed', params: {}, target: stream.target, world });
       const model = modelOf(stream, trace, options);
       if (model === undefined) return [observed];
-      return [observed, identify(trace, options, { ...shared, scheme: model.id, kind: 'simulated', params: model.params, target: stream.target, world: worldOfStream(stream, world) })];
+      const repeated = seedsOf(model.id, options).map((seed) =>
+        identify(trace, options, { ...shared, seed, scheme: model.id, kind: 'simulated', params: model.params, target: stream.target, world: worldOfStream(stream, world) }),
+      );
+      return [observed, ...repeated];
     });
 }
 
 /** The simulated scheme that repeats a stream's cycles, if it is one that marks and looks, and there is truth to replay. */
 function modelOf(stream: ObservationStream, trace: TraceReader, options: PlanOptions): { id: string; params: ParamValues } | undefined {
   if (trace.manifest.truth === 'observed' || !schemes.has(stream.tracker)) return undefined;
-  if (options.schemes !== undefined && !options.schemes.some((spec) => (typeof spec === 'string' ? spec : spec.id) === stream.tracker)) return undefined;
+  const wanted = options.schemes?.find((spec) => idOf(spec) === stream.tracker);
+  if (options.schemes !== undefined && wanted === undefined) return undefined;
   const scheme = schemes.get(stream.tracker);
-  if (!('interval' in scheme.config)) return undefined;
-  return { id: scheme.descriptor.id, params: parseParams(scheme.descriptor.id, scheme.config, {}) };
+  if (!('interval' in scheme.config) && !('aggr' in scheme.config)) return undefined;
+  return { id: scheme.descriptor.id, params: resolve(wanted ?? stream.tracker, undefined).params };
 }
 
 function worldOf(options: PlanOptions): WorldPlan {
@@ -155,7 +170,7 @@ function sharedWorld(id: string, options: PlanOptions): string | null {
   const groups = (options.worlds ?? []).filter((group) => group.includes(id));
   if (groups.length > 1) throw new UsageError(`${id} is in more than one world`, 'give each scheme one --world at most');
   for (const name of groups[0] ?? []) {
-    const replayed = options.schemes === undefined ? schemes.has(name) : options.schemes.some((spec) => (typeof spec === 'string' ? spec : spec.id) === name);
+    const replayed = options.schemes === undefined ? schemes.has(name) : options.schemes.some((spec) => idOf(spec) === name);
     if (!replayed) throw new UsageError(`world ${groups[0]!.join('+')} names ${name}, which is not replayed`, `add --scheme ${name}`);
   }
   return groups[0]?.join('+') ?? null;
@@ -168,9 +183,13 @@ function resolve(spec: SchemeSpec, windowNs: number | undefined) {
   return { scheme, params: parseParams(id, scheme.config, { ...interval, ...given }) };
 }
 
-/** Schemes whose reports depend on the seed. */
-function isRandomised(id: string): boolean {
-  return id.startsWith('damon');
+function idOf(spec: SchemeSpec): string {
+  return typeof spec === 'string' ? spec : spec.id;
+}
+
+/** One seed, or as many as asked for when the scheme draws random numbers. */
+function seedsOf(id: string, { seed = 1, seeds = 1 }: PlanOptions): number[] {
+  return Array.from({ length: id.startsWith('damon') ? seeds : 1 }, (_, i) => seed + i);
 }
 
 function mainSpace(trace: TraceReader): SpaceId {
@@ -187,7 +206,7 @@ function trackedRange(space: SpaceReader, addr: readonly [number, number] | unde
 }
 
 function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId'>): RunPlan {
-  const identity = JSON.stringify([trace.manifest.traceId, run.scheme, run.params, run.seed, run.space, run.range, run.stream, run.profile, run.world, options.time ?? null]);
+  const identity = JSON.stringify([trace.manifest.traceId, run.scheme, run.params, run.seed, run.space, run.range, run.stream, run.profile, run.world, options.time ?? null, ...(run.evict === undefined ? [] : [run.evict])]);
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 10);
   return { runId: `${run.scheme.replace(':', '-')}-${hash}`, ...run };
 }

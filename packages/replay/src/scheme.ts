@@ -52,6 +52,8 @@ export interface RecordedCycle {
   readonly readEndNs: Nanos;
   /** Pages the real tracker could hold, where the capture says (LRU bitmap at set time). */
   readonly eligible?: PageBitmap | undefined;
+  /** Contiguous memory a region tracker monitored, in page numbers. */
+  readonly monitored?: readonly { readonly startPage: number; readonly nPages: number }[] | undefined;
 }
 
 /** A scored region, in page numbers. */

@@ -1,12 +1,97 @@
 /**
- * Branch-free loops from stamps to bits: one pass, 32 pages to a word. Stamps and marks are below 2^31, so `(a - b) >>> 31` is
+ * Loops from stamps to bits, one pass, 32 pages to a word: by vectors where the columns are in an arena, else branch-free. Stamps and marks are below 2^31, so `(a - b) >>> 31` is
  * "a < b" and `(a - b) >> 31` the same as a mask.
  */
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
+import { Arena } from './arena.ts';
 
 /** Adds to `out` the pages whose stamp is greater than `after`. */
 export function addNewer(last: Int32Array, range: PageRange, after: number, out: PageBitmap): void {
+  const arena = Arena.loopsFor(last);
+  const words = arena && wholeWords(range);
+  if (arena === undefined || words === undefined) return addNewerScalar(last, range, after, out);
+  addBits(arena, words, out, (set) => arena.loops.newer(addressOf(last, words), after, words.n, set));
+  for (const rest of words.rest) addNewerScalar(last, rest, after, out);
+}
+
+/** Adds to `out` the pages touched after their own mark; returns how many of them had one (mark > 0). */
+export function addNewerThanMarks(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap): number {
+  const arena = Arena.loopsFor(last, marks);
+  const words = arena && wholeWords(range);
+  if (arena === undefined || words === undefined) return addNewerThanMarksScalar(last, marks, range, out);
+  let marked = 0;
+  addBits(arena, words, out, (set) => {
+    marked = arena.loops.newerThanMarks(addressOf(last, words), addressOf(marks, words), words.n, set);
+  });
+  for (const rest of words.rest) marked += addNewerThanMarksScalar(last, marks, rest, out);
+  return marked;
+}
+
+/** Adds to `out` the pages that have a mark (> 0) and were not touched after it. */
+export function addStillMarked(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap): void {
+  const arena = Arena.loopsFor(last, marks);
+  const words = arena && wholeWords(range);
+  if (arena === undefined || words === undefined) return addStillMarkedScalar(last, marks, range, out);
+  addBits(arena, words, out, (set) => arena.loops.stillMarked(addressOf(last, words), addressOf(marks, words), words.n, set));
+  for (const rest of words.rest) addStillMarkedScalar(last, marks, rest, out);
+}
+
+/** Sets the mark of every page touched after its mark to `now`; returns how many. */
+export function markNewer(last: Int32Array, marks: Int32Array, range: PageRange, now: number): number {
+  const arena = Arena.loopsFor(last, marks);
+  const words = arena && wholeWords(range);
+  if (arena === undefined || words === undefined) return markNewerScalar(last, marks, range, now);
+  const count = arena.loops.markNewer(addressOf(last, words), addressOf(marks, words), words.n, now);
+  return words.rest.reduce((sum, rest) => sum + markNewerScalar(last, marks, rest, now), count);
+}
+
+/** One pass over stamps of two classes (read, write): pages touched, and pages written, after `after`. */
+export function addTouchedAndWritten(stamps: Int32Array, range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
+  const arena = Arena.loopsFor(stamps);
+  const words = arena && wholeWords(range);
+  if (arena === undefined || words === undefined) return addTouchedAndWrittenScalar(stamps, range, after, touched, written);
+  const sets = arena.scratch(words.n);
+  const address = sets.byteOffset;
+  arena.loops.touchedAndWritten(stamps.byteOffset + words.first * 256, after, words.n, address, address + words.n * 4);
+  orInto(touched, words, sets, 0);
+  orInto(written, words, sets, words.n);
+  for (const rest of words.rest) addTouchedAndWrittenScalar(stamps, rest, after, touched, written);
+}
+
+/** The 32-page words that lie wholly in a range, and what is left of it before and behind. */
+interface WholeWords {
+  readonly first: number;
+  readonly n: number;
+  readonly rest: readonly PageRange[];
+}
+
+function wholeWords({ from, to }: PageRange): WholeWords | undefined {
+  const first = (from + 31) >>> 5;
+  const end = to >>> 5;
+  if (end <= first) return undefined;
+  const rest = [
+    { from, to: first << 5 },
+    { from: end << 5, to },
+  ].filter((range) => range.to > range.from);
+  return { first, n: end - first, rest };
+}
+
+function addressOf(column: Int32Array, { first }: WholeWords): number {
+  return column.byteOffset + first * 128;
+}
+
+function addBits(arena: Arena, words: WholeWords, out: PageBitmap, fill: (set: number) => void): void {
+  const set = arena.scratch(words.n);
+  fill(set.byteOffset);
+  orInto(out, words, set, 0);
+}
+
+function orInto({ words }: PageBitmap, { first, n }: WholeWords, set: Int32Array, from: number): void {
+  for (let i = 0; i < n; i = (i + 1) | 0) words[first + i]! |= set[from + i]!;
+}
+
+function addNewerScalar(last: Int32Array, range: PageRange, after: number, out: PageBitmap): void {
   const { words } = out;
   const to = range.to | 0;
   for (let p = range.from | 0; p < to; ) {
@@ -18,8 +103,7 @@ export function addNewer(last: Int32Array, range: PageRange, after: number, out:
   }
 }
 
-/** Adds to `out` the pages touched after their own mark; returns how many of them had one (mark > 0). */
-export function addNewerThanMarks(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap): number {
+function addNewerThanMarksScalar(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap): number {
   const { words } = out;
   const to = range.to | 0;
   let marked = 0;
@@ -37,8 +121,7 @@ export function addNewerThanMarks(last: Int32Array, marks: Int32Array, range: Pa
   return marked;
 }
 
-/** Adds to `out` the pages that have a mark (> 0) and were not touched after it. */
-export function addStillMarked(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap): void {
+function addStillMarkedScalar(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap): void {
   const { words } = out;
   const to = range.to | 0;
   for (let p = range.from | 0; p < to; ) {
@@ -50,8 +133,7 @@ export function addStillMarked(last: Int32Array, marks: Int32Array, range: PageR
   }
 }
 
-/** Sets the mark of every page touched after its mark to `now`; returns how many. */
-export function markNewer(last: Int32Array, marks: Int32Array, range: PageRange, now: number): number {
+function markNewerScalar(last: Int32Array, marks: Int32Array, range: PageRange, now: number): number {
   let count = 0;
   for (let p = range.from | 0, to = range.to | 0; p < to; p = (p + 1) | 0) {
     const newer = (marks[p]! - last[p]!) >> 31;
@@ -61,8 +143,7 @@ export function markNewer(last: Int32Array, marks: Int32Array, range: PageRange,
   return count;
 }
 
-/** One pass over stamps of two classes (read, write): pages touched, and pages written, after `after`. */
-export function addTouchedAndWritten(stamps: Int32Array, range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
+function addTouchedAndWrittenScalar(stamps: Int32Array, range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
   const to = range.to | 0;
   for (let p = range.from | 0; p < to; ) {
     const end = Math.min(to, (p | 31) + 1) | 0;

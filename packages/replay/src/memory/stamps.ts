@@ -5,11 +5,14 @@
  * (0 = never), so one store per touch serves everybody: a bit that hardware would have set since time t is `last > framesAt(t)`.
  */
 import { classesOf, type Scope, type Target } from '@workset/model';
+import { Arena } from './arena.ts';
 
 export class StampMemory {
   readonly nPages: number;
   readonly classBits: number;
   readonly stamps: Int32Array;
+  /** Where per-page state of this trace is kept. */
+  readonly arena: Arena;
   readonly #clock: StampMemory | undefined;
   #frames = 0;
   readonly #cache = new Map<number, { frames: number; last: Int32Array }>();
@@ -19,7 +22,8 @@ export class StampMemory {
     this.#clock = clock;
     this.nPages = nPages;
     this.classBits = classBits;
-    this.stamps = new Int32Array(nPages * 2 ** classBits);
+    this.arena = clock?.arena ?? new Arena(nPages);
+    this.stamps = this.arena.int32(nPages * 2 ** classBits);
   }
 
   /** Frames applied so far; a touch stamped later has a larger stamp. */
@@ -35,6 +39,20 @@ export class StampMemory {
     const { stamps } = this;
     const stamp = (frame + 1) | 0;
     for (let i = from | 0, end = to | 0; i < end; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
+  }
+
+  /**
+   * Applies the frames from `first` on, up to `end`, as far as a batch holds them: `rows` touches, the first of them row `base` of
+   * the trace. Frame f has the rows rowStart[f] .. rowStart[f+1]-1.
+   */
+  applyFrames(touches: Int32Array, base: number, rows: number, rowStart: Float64Array, first: number, end: number): void {
+    const { stamps } = this;
+    let i = Math.max(0, rowStart[first]! - base) | 0;
+    for (let f = first | 0; f < end && i < rows; f = (f + 1) | 0) {
+      const stop = Math.min(rows, rowStart[f + 1]! - base) | 0;
+      const stamp = (f + 1) | 0;
+      for (; i < stop; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
+    }
   }
 
   /** The classes that count for a scope and target, as a bit mask over class numbers. */
@@ -57,7 +75,7 @@ export class StampMemory {
     if (this.classBits === 0) return this.stamps;
     const hit = this.#cache.get(mask);
     if (hit !== undefined && hit.frames === this.framesApplied) return hit.last;
-    const last = hit?.last ?? new Int32Array(this.nPages);
+    const last = hit?.last ?? this.arena.int32(this.nPages);
     fillLast(this.stamps, this.classBits, mask, last);
     this.#cache.set(mask, { frames: this.framesApplied, last });
     return last;
@@ -82,7 +100,10 @@ function copySlot(stamps: Int32Array, classBits: number, slot: number, last: Int
 }
 
 function maxOfTwo(stamps: Int32Array, classBits: number, a: number, b: number, last: Int32Array): void {
-  for (let p = 0, n = last.length | 0; p < n; p = (p + 1) | 0) {
+  const arena = classBits === 1 ? Arena.loopsFor(stamps, last) : undefined;
+  const words = arena === undefined ? 0 : last.length >>> 5;
+  if (words > 0) arena!.loops.lastOfPairs(stamps.byteOffset, last.byteOffset, words);
+  for (let p = words << 5, n = last.length | 0; p < n; p = (p + 1) | 0) {
     const x = stamps[(p << classBits) + a]!;
     const y = stamps[(p << classBits) + b]!;
     const d = (x - y) | 0;

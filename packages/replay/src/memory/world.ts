@@ -59,7 +59,7 @@ export class World {
 
   mark(name: MarkName): Int32Array {
     let mark = this.#marks.get(name);
-    if (mark === undefined) this.#marks.set(name, (mark = new Int32Array(this.nPages)));
+    if (mark === undefined) this.#marks.set(name, (mark = this.memory.arena.int32(this.nPages)));
     return mark;
   }
   flag(name: FlagName): PageBitmap {
@@ -69,6 +69,14 @@ export class World {
   }
   hasMark(name: MarkName): boolean {
     return this.#marks.has(name);
+  }
+
+  /** Gives its columns back; the world is of no use afterwards. */
+  release(): void {
+    for (const mark of this.#marks.values()) this.memory.arena.release(mark);
+    for (const { last } of this.#folded.values()) this.memory.arena.release(last);
+    this.#marks.clear();
+    this.#folded.clear();
   }
 
   /** Last touch of each page-table entry (PMD-mapped pages share theirs). */
@@ -105,7 +113,7 @@ export class World {
 
   flushTlb(): void {
     this.#flushedAt = this.now;
-    this.#folded.delete('flushed');
+    this.#slot('flushed').frames = -1;
   }
 
   /** True when the entry is mapped by a PMD now. */
@@ -213,7 +221,7 @@ export class World {
   /** A PMD mapping ends; from now on its pages have entries of their own. */
   splitBlock(id: number): void {
     this.flag('pmd-split').add(id >>> BLOCK_SHIFT);
-    this.#folded.clear();
+    for (const slot of this.#folded.values()) slot.frames = -1;
   }
 
   #addHostPrimary(range: PageRange, out: PageBitmap): void {
@@ -289,7 +297,7 @@ export class World {
 
   #slot(key: string): { frames: number; last: Int32Array } {
     let slot = this.#folded.get(key);
-    if (slot === undefined) this.#folded.set(key, (slot = { frames: -1, last: new Int32Array(this.nPages) }));
+    if (slot === undefined) this.#folded.set(key, (slot = { frames: -1, last: this.memory.arena.int32(this.nPages) }));
     return slot;
   }
 }

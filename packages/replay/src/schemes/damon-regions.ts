@@ -3,7 +3,7 @@
  * `kernel=6.1` and `7.3` differ in initial regions, age, repeated merging and the split rule (kernel-changes 12-14).
  */
 import { PageBitmap, type Nanos } from '@workset/model';
-import type { Tracker, TrackingKernel } from '../scheme.ts';
+import type { RecordedCycle, Tracker, TrackingKernel } from '../scheme.ts';
 
 export interface DamonConfig {
   readonly sample: number;
@@ -25,9 +25,95 @@ interface Region {
   pick: number;
 }
 
-export function damonTracker(kernel: TrackingKernel, config: DamonConfig, initial: readonly { startPage: number; nPages: number }[]): Tracker {
-  const damon = new Damon(kernel, config, initial);
-  return { firstWakeNs: damon.prepare(kernel.now), wake: (now) => damon.check(now) };
+export function damonTracker(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[]): Tracker {
+  const clock = kernel.recorded === null ? new OwnClock(config, kernel.now) : new RecordedClock(config, kernel.recorded, kernel.now);
+  const damon = new Damon(kernel, config, initial, clock);
+  // A recorded kdamond that started later than the log: nothing to do before it did.
+  let running = clock.startNs <= kernel.now;
+  return {
+    firstWakeNs: running ? damon.prepare(kernel.now) : clock.startNs,
+    wake(now) {
+      if (running) return damon.check(now);
+      running = true;
+      return damon.prepare(now);
+    },
+  };
+}
+
+type MemoryRun = { readonly startPage: number; readonly nPages: number };
+
+/** When samples are checked, when counts are aggregated, and what window an aggregation claims. */
+interface DamonClock {
+  readonly startNs: Nanos;
+  /** Time of the check after the one (or the start) at `now`. */
+  nextCheck(now: Nanos): Nanos;
+  /** True when the check at `now` ends an aggregation. */
+  ends(now: Nanos): boolean;
+  /** The claim of the aggregation that ends now; moves on to the next. */
+  take(now: Nanos): { outerT0Ns: Nanos; claimT0Ns: Nanos; claimT1Ns: Nanos; outerT1Ns: Nanos };
+  /** Memory that the real kdamond monitored in the aggregation now running; undefined = as before. */
+  monitored(): readonly MemoryRun[] | undefined;
+}
+
+class OwnClock implements DamonClock {
+  readonly startNs: Nanos;
+  readonly #config: DamonConfig;
+  #since: Nanos;
+
+  constructor(config: DamonConfig, now: Nanos) {
+    this.startNs = now;
+    this.#config = config;
+    this.#since = now;
+  }
+  nextCheck(now: Nanos): Nanos {
+    return now + this.#config.sample;
+  }
+  ends(now: Nanos): boolean {
+    return now - this.#since >= this.#config.aggr - this.#config.sample / 2;
+  }
+  take(now: Nanos): { outerT0Ns: Nanos; claimT0Ns: Nanos; claimT1Ns: Nanos; outerT1Ns: Nanos } {
+    const from = this.#since;
+    this.#since = now;
+    return { outerT0Ns: from, claimT0Ns: from, claimT1Ns: now, outerT1Ns: now };
+  }
+  monitored(): undefined {
+    return undefined;
+  }
+}
+
+/** Aggregates when the real kdamond did, with the configured number of samples spread evenly between. */
+class RecordedClock implements DamonClock {
+  readonly startNs: Nanos;
+  readonly #cycles: readonly RecordedCycle[];
+  readonly #samples: number;
+  #next = 0;
+  #since: Nanos;
+  #taken = 0;
+
+  constructor({ aggr, sample }: DamonConfig, recorded: readonly RecordedCycle[], now: Nanos) {
+    this.#samples = Math.max(1, Math.floor(aggr / sample));
+    this.#cycles = recorded.filter(({ readBeginNs }) => readBeginNs > now);
+    this.startNs = this.#cycles.length === 0 ? Infinity : Math.max(now, this.#cycles[0]!.readBeginNs - aggr);
+    this.#since = this.startNs;
+  }
+  nextCheck(): Nanos {
+    const cycle = this.#cycles[this.#next];
+    if (cycle === undefined) return Infinity;
+    this.#taken++;
+    return this.#taken >= this.#samples ? cycle.readBeginNs : this.#since + (this.#taken * (cycle.readBeginNs - this.#since)) / this.#samples;
+  }
+  ends(now: Nanos): boolean {
+    return now >= this.#cycles[this.#next]!.readBeginNs;
+  }
+  take(now: Nanos): { outerT0Ns: Nanos; claimT0Ns: Nanos; claimT1Ns: Nanos; outerT1Ns: Nanos } {
+    const { setBeginNs, setEndNs, readBeginNs, readEndNs } = this.#cycles[this.#next++]!;
+    this.#since = now;
+    this.#taken = 0;
+    return { outerT0Ns: setBeginNs, claimT0Ns: setEndNs, claimT1Ns: readBeginNs, outerT1Ns: readEndNs };
+  }
+  monitored(): readonly MemoryRun[] | undefined {
+    return this.#cycles[this.#next]?.monitored;
+  }
 }
 
 class Damon {
@@ -35,15 +121,15 @@ class Damon {
   readonly #config: DamonConfig;
   readonly #modern: boolean;
   #regions: Region[];
-  #aggregatedAt: Nanos;
+  readonly #clock: DamonClock;
   #lastCount = 0;
   #rotation = 0;
 
-  constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly { startPage: number; nPages: number }[]) {
+  constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock) {
     this.#kernel = kernel;
     this.#config = config;
     this.#modern = config.kernel !== '6.1';
-    this.#aggregatedAt = kernel.now;
+    this.#clock = clock;
     this.#regions = initial.filter(({ nPages }) => nPages > 0).map(({ startPage, nPages }) => freshRegion(startPage, startPage + nPages));
     if (this.#modern) this.#splitAbove(this.#sizeLimit());
   }
@@ -55,13 +141,16 @@ class Damon {
       region.pick = region.start + this.#kernel.random(region.end - region.start);
       this.#kernel.damonMkold(region.pick);
     }
-    return now + this.#config.sample;
+    return this.#clock.nextCheck(now);
   }
 
   /** Checks the picks, aggregates when it is time, prepares the next sampling interval. */
   check(now: Nanos): Nanos {
     for (const region of this.#regions) if (this.#kernel.damonYoung(region.pick)) region.nr++;
-    if (now - this.#aggregatedAt >= this.#config.aggr - this.#config.sample / 2) this.#aggregate(now);
+    if (this.#clock.ends(now)) {
+      this.#aggregate(now);
+      this.#follow(this.#clock.monitored());
+    }
     return this.prepare(now);
   }
 
@@ -85,7 +174,19 @@ class Damon {
     }
     if (this.#modern) this.#split73();
     else this.#split61();
-    this.#aggregatedAt = now;
+  }
+
+  /** damon_set_regions: regions outside the new memory go, the outermost inside are stretched to it, untouched memory becomes one region. */
+  #follow(memory: readonly MemoryRun[] | undefined): void {
+    if (memory === undefined) return;
+    this.#regions = memory.flatMap(({ startPage, nPages }) => {
+      const end = startPage + nPages;
+      const inside = this.#regions.filter((region) => region.start < end && region.end > startPage);
+      if (inside.length === 0) return [freshRegion(startPage, end)];
+      inside[0]!.start = startPage;
+      inside.at(-1)!.end = end;
+      return inside;
+    });
   }
 
   /** Largest size a merge may produce, pages: total / min_nr_regions. */
@@ -165,10 +266,7 @@ class Damon {
       if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
     }
     this.#kernel.report({
-      outerT0Ns: this.#aggregatedAt,
-      claimT0Ns: this.#aggregatedAt,
-      claimT1Ns: now,
-      outerT1Ns: now,
+      ...this.#clock.take(now),
       reported,
       eligible,
       regions: this.#regions.map(({ start, end, nr, age }) => ({ startPage: start, nPages: end - start, score: nr, ageNs: age * this.#config.aggr })),

@@ -14,7 +14,11 @@ export const damonVaddr = defineScheme({
     domain: 'virtual',
   },
   config,
-  attach: (kernel, given) => damonTracker(kernel, given, threeRegions(kernel.memoryRuns())),
+  attach(kernel, given) {
+    // A recorded kdamond's own mappings, where the capture has them: a trace of addresses does not say whose they are.
+    const seen = kernel.recorded?.find(({ readBeginNs }) => readBeginNs > kernel.now)?.monitored;
+    return damonTracker(kernel, given, evenPieces(seen ?? threeRegions(kernel.memoryRuns()), given.min));
+  },
 });
 
 /** The address space minus its two largest gaps (damon_va_three_regions). */
@@ -29,5 +33,18 @@ function threeRegions(runs: readonly { startPage: number; nPages: number }[]): {
     const last = (cuts[i] ?? runs.length) - 1;
     const startPage = runs[first]?.startPage ?? 0;
     return { startPage, nPages: runs.length === 0 ? 0 : runs[last]!.startPage + runs[last]!.nPages - startPage };
+  });
+}
+
+/** Cuts the initial regions into equal pieces of at least total / min_nr_regions (damon_va_evenly_split_region). */
+function evenPieces(regions: readonly { startPage: number; nPages: number }[], min: number): { startPage: number; nPages: number }[] {
+  const size = Math.max(1, Math.floor(regions.reduce((sum, { nPages }) => sum + nPages, 0) / min));
+  return regions.flatMap(({ startPage, nPages }) => {
+    const pieces = Math.max(1, Math.floor(nPages / size));
+    const each = Math.floor(nPages / pieces);
+    return Array.from({ length: pieces }, (_, i) => ({
+      startPage: startPage + i * each,
+      nPages: i === pieces - 1 ? nPages - i * each : each,
+    }));
   });
 }

@@ -1,0 +1,83 @@
+/**
+ * Int32 columns for per-page state. Large ones live in one WebAssembly memory, where the vector code can reach them; small ones
+ * and those beyond its 4 GiB are plain arrays, and everything works on those too, slower.
+ */
+import { simdModule } from './simd-code.ts';
+
+export interface VectorLoops {
+  newer(last: number, after: number, words: number, out: number): void;
+  newerThanMarks(last: number, marks: number, words: number, out: number): number;
+  stillMarked(last: number, marks: number, words: number, out: number): void;
+  markNewer(last: number, marks: number, words: number, now: number): number;
+  touchedAndWritten(pairs: number, after: number, words: number, touched: number, written: number): void;
+  lastOfPairs(pairs: number, last: number, words: number): void;
+}
+
+/** Below this many values a loop in JavaScript is as good. */
+const VECTOR_MIN = 1 << 15;
+const WASM_PAGE = 65536;
+const MAX_WASM_PAGES = 65536;
+
+export class Arena {
+  readonly #vector: boolean;
+  #memory: WebAssembly.Memory | undefined;
+  #loops: VectorLoops | undefined;
+  #used = 0;
+  #free: Int32Array[] = [];
+  #scratch: Int32Array | undefined;
+
+  /** @param nPages size of the id space; `vector` false keeps everything in plain arrays */
+  constructor(nPages: number, vector = nPages >= VECTOR_MIN) {
+    this.#vector = vector;
+  }
+
+  /** A column of zeros. */
+  int32(length: number): Int32Array {
+    const again = this.#free.findIndex((column) => column.length === length);
+    if (again >= 0) return this.#free.splice(again, 1)[0]!.fill(0);
+    return (this.#vector ? this.#inMemory(length) : undefined) ?? new Int32Array(length);
+  }
+  /** Gives a column back for later use. */
+  release(column: Int32Array): void {
+    this.#free.push(column);
+  }
+
+  /** The vector code, when all columns are within its reach. */
+  static loopsFor(a: Int32Array, b = a): Arena | undefined {
+    const arena = owners.get(a);
+    return arena !== undefined && owners.get(b) === arena ? arena : undefined;
+  }
+  get loops(): VectorLoops {
+    return this.#loops!;
+  }
+  /** Words for two sets, cleared. */
+  scratch(words: number): Int32Array {
+    if (this.#scratch === undefined || this.#scratch.length < 2 * words) this.#scratch = this.#inMemory(2 * words);
+    return this.#scratch!.fill(0, 0, 2 * words);
+  }
+
+  #inMemory(length: number): Int32Array | undefined {
+    this.#memory ??= new WebAssembly.Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
+    this.#loops ??= instantiate(this.#memory);
+    const bytes = (length * 4 + 127) & ~127;
+    const missing = Math.ceil((this.#used + bytes) / WASM_PAGE) - this.#memory.buffer.byteLength / WASM_PAGE;
+    try {
+      if (missing > 0) this.#memory.grow(missing);
+    } catch {
+      return undefined;
+    }
+    const column = new Int32Array(this.#memory.buffer, this.#used, length);
+    this.#used += bytes;
+    owners.set(column, this);
+    return column;
+  }
+}
+
+const owners = new WeakMap<Int32Array, Arena>();
+
+let compiled: WebAssembly.Module | undefined;
+
+function instantiate(memory: WebAssembly.Memory): VectorLoops {
+  compiled ??= new WebAssembly.Module(simdModule(MAX_WASM_PAGES));
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as VectorLoops;
+}
