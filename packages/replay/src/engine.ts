@@ -105,6 +105,7 @@ class Pass implements FrameClock {
       await this.#drain(spans[s]!.t0Ns);
       const start = this.#startOf(spans[s]!);
       this.#advance(start);
+      for (const world of this.#worlds.values()) world.release();
       this.#worlds = new Map();
       this.#samplers.clear();
       for (const evictor of this.#evictors) evictor.startSpan(start);
@@ -137,16 +138,38 @@ class Pass implements FrameClock {
     throwIfAborted(this.#options.signal);
     const { frames } = this.#options.space;
     const { memory } = this;
-    let f = memory.framesApplied;
-    while (f < frames.n && frames.t1Ns[f]! <= ns) {
-      this.#remapUntil(frames.t1Ns[f]!);
-      for (const evictor of this.#evictors) evictor.frame(f, frames.t1Ns[f]!);
-      this.#eachPiece(f, (touches, from, to) => this.#apply(touches, from, to, f));
-      this.#touches += frames.rowStart[f + 1]! - frames.rowStart[f]!;
-      f++;
-      memory.framesApplied = f;
+    let end = memory.framesApplied;
+    while (end < frames.n && frames.t1Ns[end]! <= ns) end++;
+    if (this.#walkers.length === 0 && !this.#samplers.active && this.#options.remaps === undefined) this.#applyUntil(end);
+    else for (let f = memory.framesApplied; f < end; f++) this.#applyFrame(f);
+  }
+
+  /** Applies the frames up to `end` when nobody looks at single touches: batch by batch. */
+  #applyUntil(end: number): void {
+    const { frames, batchRows } = this.#options.space;
+    const { memory } = this;
+    const endRow = frames.rowStart[end]!;
+    for (let row = frames.rowStart[memory.framesApplied]!, f = memory.framesApplied; row < endRow; ) {
+      const batch = Math.floor(row / batchRows);
+      this.#loadBatch(batch);
+      const base = batch * batchRows;
+      memory.applyFrames(this.#buffer, base, row - base, this.#batchRows, frames.rowStart, f, end);
+      const next = Math.min(endRow, base + this.#batchRows);
+      this.#touches += next - row;
+      while (f < end && frames.rowStart[f + 1]! <= next) f++;
+      row = next;
       if (this.#touches >= this.#reportAt) this.#progress();
     }
+    memory.framesApplied = end;
+  }
+
+  #applyFrame(f: number): void {
+    const { frames } = this.#options.space;
+    this.#remapUntil(frames.t1Ns[f]!);
+    this.#eachPiece(f, (touches, from, to) => this.#apply(touches, from, to, f));
+    this.#touches += frames.rowStart[f + 1]! - frames.rowStart[f]!;
+    this.memory.framesApplied = f + 1;
+    if (this.#touches >= this.#reportAt) this.#progress();
   }
 
   #apply(touches: Int32Array, from: number, to: number, frame: number): void {
@@ -203,15 +226,18 @@ class Pass implements FrameClock {
     const end = space.frames.rowStart[frame + 1]!;
     for (let row = space.frames.rowStart[frame]!; row < end; ) {
       const batch = Math.floor(row / space.batchRows);
-      if (batch !== this.#batch) {
-        this.#batchRows = space.readBatch(batch, this.#buffer);
-        this.#batch = batch;
-      }
+      this.#loadBatch(batch);
       const base = batch * space.batchRows;
       const stop = Math.min(end - base, this.#batchRows);
       visit(this.#buffer, row - base, stop);
       row = base + stop;
     }
+  }
+
+  #loadBatch(batch: number): void {
+    if (batch === this.#batch) return;
+    this.#batchRows = this.#options.space.readBatch(batch, this.#buffer);
+    this.#batch = batch;
   }
 
   firstStartingAt(ns: number): number {
