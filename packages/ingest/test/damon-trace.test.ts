@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { UnreadableInputError } from '@workset/model';
+import { recognise } from '@workset/ingest';
 import { damonTraceIngestor } from '../src/formats/damon-trace.ts';
+import { perfScriptIngestor } from '../src/formats/perf-script.ts';
 import { ingestBytes, ingestText, fixture } from './text-harness.ts';
 import type { Outcome } from './text-harness.ts';
 
@@ -79,8 +81,8 @@ test('the claim window is the aggregation interval before the first record', asy
 
 test('page faults between the DAMON lines are counted, not read', async () => {
   const outcome = await damon('redis-pti/A.ftrace.txt.gz');
-  assert.equal(outcome.rejected['other-event'], 2517);
-  assert.equal(outcome.firstLine['other-event'], 13);
+  assert.equal(outcome.rejected['access-event'], 2517);
+  assert.equal(outcome.firstLine['access-event'], 13);
 });
 
 test('the same recording through tracefs and through perf: the same regions', async () => {
@@ -234,8 +236,20 @@ test('damon-mixed-events.txt: foreign lines do not enter the snapshot', async ()
   assert.deepEqual(outcome.reports.map((report) => [report.stream, report.regions!.nPages.length]), [['damon-mixed-events.damos_before_apply', 5], ['damon-mixed-events', 6]]);
 });
 
+test('a text with page faults too goes to the reader of both; here they are counted as lost', async () => {
+  const fault = '            prog-70  [000] d....     1.200000: page_fault_user: address=0x7f3aefde6000 ip=0x401000 error_code=0x6\n';
+  const record = (ms: number) => `       kdamond.0-77  [000] .....     1.${ms}: damon_aggregated: target_id=0 nr_regions=1 4294967296-4300476416: 3 12\n`;
+  const both = Buffer.from(`# tracer: nop\n#\n${record(100000)}${fault}${record(300000)}`);
+  assert.equal(recognise(both, 'trace.txt').descriptor.id, 'perf-script');
+  const kept = await ingestBytes(perfScriptIngestor, both);
+  assert.deepEqual([kept.accesses.length, kept.reports.length], [1, 2]);
+  const alone = await ingestBytes(damonTraceIngestor, both);
+  assert.deepEqual([alone.reports.length, alone.rejected['access-event']], [2, 1]);
+});
+
 test('sniffing', () => {
-  assert.equal(damonTraceIngestor.sniff(fixture('damon-text/trace-cmd.opt-R.txt')), 0.95);
+  assert.equal(damonTraceIngestor.sniff(fixture('damon-text/damon.tracefs.txt.gz')), 0.95);
+  assert.equal(recognise(fixture('damon-text/trace-cmd.opt-R.txt'), 'trace.txt').descriptor.id, 'perf-script');
   assert.equal(damonTraceIngestor.sniff(fixture('bad-text/base.exc.txt')), 0);
   assert.equal(damonTraceIngestor.sniff(new Uint8Array(0)), 0);
 });

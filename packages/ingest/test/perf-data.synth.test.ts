@@ -144,6 +144,15 @@ test('samples of several events are told apart by id', async () => {
   assert.deepEqual(rejected(none), [['perf-unknown-event', 1]]);
 });
 
+test('the event that carries side-band records does not make faults a sample', async () => {
+  const withId = TID_TIME_ADDR | (1 << 16);
+  const sample = record(9, pack([[8, 10], [4, 7], [4, 7], [8, 1], [8, 0x1000]]));
+  const faults: AttrSpec = { type: 1, config: 2, sampleType: withId, ids: [10], period: 1 };
+  const dummy: AttrSpec = { type: 1, config: 9, sampleType: withId, ids: [20], period: 1 };
+  assert.deepEqual((await run(pipe([faults, dummy], [sample]))).others, [{ kind: 'grade', truth: 'faults' }]);
+  assert.deepEqual((await run(pipe([{ ...faults, period: 100 }, dummy], [sample]))).others, [{ kind: 'grade', truth: 'sampled' }]);
+});
+
 test('FINISHED_ROUND: what came before the last but one is in order', async () => {
   const cpu0 = [1, 3, 5, 7].map((t) => fault(t, t * 4096));
   const cpu1 = [2, 4, 6, 8].map((t) => fault(t, t * 4096));

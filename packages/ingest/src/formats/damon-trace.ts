@@ -3,6 +3,7 @@ import { UnreadableInputError } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext, Ingestor } from '@workset/model';
 import { lineBlocks, MAX_LINE_BYTES } from '../lines.ts';
 import type { LineCursor } from '../lines.ts';
+import { carriesAccess } from '../text/fault-body.ts';
 import { damonKind, DamonText, NOT_DAMON } from '../text/damon-text.ts';
 import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from '../text/head.ts';
 import { LayoutCache } from '../text/layout-cache.ts';
@@ -12,6 +13,8 @@ import { surveyText } from '../text/survey.ts';
 
 const LF = 10;
 const CR = 13;
+/** Beside the kinds of damon-text.ts: an access, which this reader does not keep. */
+const ACCESS = -2;
 
 export const damonTraceIngestor: Ingestor<'damon-trace'> = {
   descriptor: {
@@ -26,7 +29,8 @@ export const damonTraceIngestor: Ingestor<'damon-trace'> = {
   },
   sniff(head) {
     const survey = surveyText(head);
-    if (survey.damon > 0) return 0.95;
+    // perf-script reads both kinds and hands DAMON lines to the same assembler.
+    if (survey.damon > 0) return survey.accesses > 0 ? 0.7 : 0.95;
     return survey.ftraceHeader ? 0.3 : 0;
   },
   ingest,
@@ -42,10 +46,15 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
   yield* reader.take();
 }
 
+function kindOf(name: string): number {
+  const kind = damonKind(name);
+  return kind === NOT_DAMON && carriesAccess(name) ? ACCESS : kind;
+}
+
 class DamonTraceReader {
   readonly #ctx: IngestContext;
   readonly #head = new HeadReader();
-  readonly #kinds = new EventTable(damonKind);
+  readonly #kinds = new EventTable(kindOf);
   readonly #layouts = new LayoutCache();
   readonly #noise: NoiseReader;
   readonly #damon: DamonText;
@@ -98,7 +107,8 @@ class DamonTraceReader {
   }
 
   #use(kind: number, timeNs: number, bytes: Uint8Array, body: number, to: number, line: number): void {
-    if (kind === NOT_DAMON) this.#ctx.reject('other-event', 'an event that carries no accesses for this reader', { line, severity: 'info' });
+    if (kind === ACCESS) this.#ctx.reject('access-event', 'an access in a text that is read as DAMON reports alone; --format perf-script reads both', { line, severity: 'warning' });
+    else if (kind === NOT_DAMON) this.#ctx.reject('other-event', 'an event that carries no accesses for this reader', { line, severity: 'info' });
     else this.#damon.line(kind, timeNs, bytes, body, to, line);
   }
 

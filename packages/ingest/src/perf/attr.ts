@@ -83,6 +83,11 @@ export function isFaultEvent(attr: PerfAttr): boolean {
   return attr.type === EVENT_TYPE.software && FAULT_CONFIGS.includes(attr.config);
 }
 
+/** True for the event that perf record adds for side-band records; it never samples. */
+export function isDummyEvent(attr: PerfAttr): boolean {
+  return attr.type === EVENT_TYPE.software && attr.config === DUMMY_CONFIG;
+}
+
 /** Bit n of the flag bit-field; a big-endian compiler lays bit-fields out from the other end. */
 function flagReader(view: DataView, at: number, little: boolean): (bit: number) => boolean {
   return (bit) => {

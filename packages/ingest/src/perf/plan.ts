@@ -1,7 +1,7 @@
 /** What to do with the samples of each event. */
 import { UsageError } from '@workset/model';
 import type { IngestContext, SpaceId, TruthGrade } from '@workset/model';
-import { EVENT_TYPE, SAMPLE, isFaultEvent } from './attr.ts';
+import { EVENT_TYPE, SAMPLE, isDummyEvent, isFaultEvent } from './attr.ts';
 import type { PerfAttr } from './attr.ts';
 import { layoutOf } from './layout.ts';
 import type { SampleLayout } from './layout.ts';
@@ -56,7 +56,7 @@ export function gradeOf(plans: readonly EventPlan[]): TruthGrade {
     const fault = plan.use === 'user-fault' || plan.use === 'kvm-fault' || isFaultEvent(attr);
     return fault && !attr.freq && attr.samplePeriod <= 1;
   };
-  const used = plans.filter((plan) => plan.use !== null && !isDamon(plan.use));
+  const used = plans.filter((plan) => plan.use !== null && !isDamon(plan.use) && !isDummyEvent(plan.attr));
   if (used.length === 0) return 'observed';
   return used.every(exactFaults) ? 'faults' : 'sampled';
 }

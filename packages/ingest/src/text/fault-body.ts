@@ -35,6 +35,12 @@ export function bodyKind(eventName: string): number {
   return KINDS[name] ?? (/^(damo[ns]_|kvm_|sched|mm_|sys_)/.test(name) ? BODY_OTHER : BODY_COLUMN);
 }
 
+/** True for events that always name an address: the fault tracepoints, and perf's software events of the same. */
+export function carriesAccess(eventName: string): boolean {
+  const name = plainEventName(eventName);
+  return KINDS[name] !== undefined || /^(page|minor|major)-faults$/.test(name);
+}
+
 export const BODY_OK = 0;
 export const BODY_NO_ADDRESS = 1;
 export const BODY_DAMAGED = 2;

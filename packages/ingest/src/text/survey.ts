@@ -2,6 +2,7 @@
 import { looksUtf16 } from '../lines.ts';
 import { damonKind, NOT_DAMON } from './damon-text.ts';
 import { HEAD_OK, HEAD_SIDE_BAND, HeadReader } from './head.ts';
+import { carriesAccess } from './fault-body.ts';
 import { EventTable } from './names.ts';
 import { ascii, find, startsWith } from './numbers.ts';
 
@@ -9,6 +10,8 @@ export interface TextSurvey {
   /** Lines with a time and an event or body. */
   readonly samples: number;
   readonly damon: number;
+  /** Events that name an address, whatever else they are. */
+  readonly accesses: number;
   /** Lines with perf's decoded data source (`|OP LOAD|LVL ...`). */
   readonly dataSource: number;
   readonly lines: number;
@@ -24,14 +27,14 @@ const CPUS = ascii('cpus=');
 const PERF_HEADER = ascii('# ========');
 const COMPLAINT = ascii("Samples for '");
 const OP = ascii('|OP ');
-const MAX_LINES = 400;
+const MAX_LINES = 1024;
 
 export function surveyText(head: Uint8Array): TextSurvey {
   const reader = new HeadReader();
-  const kinds = new EventTable(damonKind);
+  const kinds = new EventTable((name) => (damonKind(name) !== NOT_DAMON ? 'damon' : carriesAccess(name) ? 'access' : 'other'));
   let from = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
   const at = from;
-  let [samples, damon, dataSource, lines] = [0, 0, 0, 0];
+  let [samples, damon, accesses, dataSource, lines] = [0, 0, 0, 0, 0];
   while (from < head.length && lines < MAX_LINES) {
     let to = head.indexOf(10, from);
     if (to < 0) to = head.length;
@@ -40,14 +43,17 @@ export function surveyText(head: Uint8Array): TextSurvey {
     const verdict = end > from && head[from] !== 35 ? reader.read(head, from, end) : -1;
     if (verdict === HEAD_OK || verdict === HEAD_SIDE_BAND) samples++;
     if (verdict === HEAD_OK) {
-      if (kinds.kindOf(head, reader.eventFrom, reader.eventTo) !== NOT_DAMON) damon++;
-      else if (find(head, reader.body, end, OP) >= 0) dataSource++;
+      const kind = kinds.kindOf(head, reader.eventFrom, reader.eventTo);
+      if (kind === 'damon') damon++;
+      if (kind === 'access') accesses++;
+      if (kind !== 'damon' && find(head, reader.body, end, OP) >= 0) dataSource++;
     }
     from = to + 1;
   }
   return {
     samples,
     damon,
+    accesses,
     dataSource,
     lines,
     ftraceHeader: startsWith(head, at, head.length, TRACER) || startsWith(head, at, head.length, CPUS),
