@@ -55,9 +55,9 @@ const codes = (manifest: TraceManifest) => manifest.diagnostics.map(({ code, cou
 test('a run of frames that the flags of its segment call huge, next to one that they do not', async () => {
   const manifest = await ingested({ 'A.pagemap.bin': arena([5, undefined, undefined]), 'A.kpageflags.bin': flags(4096, 5, 7), 'start.kpageflags.bin': flags(4096) });
   assert.deepEqual(manifest.hugeBlocks, [
-    { space: 'gpa', blocks: [5, 7], source: 'A.kpageflags (KPF_THP)' },
-    { space: 'gva', blocks: [0x8000], source: 'A.pagemap: aligned runs of 512 frames with A.kpageflags (KPF_THP)' },
-    { space: 'gpa', blocks: [5], source: 'A.pagemap: aligned runs of 512 frames with A.kpageflags (KPF_THP)' },
+    { space: 'gpa', blocks: [5, 7], segment: 'A', source: 'A.kpageflags (KPF_THP)' },
+    { space: 'gva', blocks: [0x8000], segment: 'A', source: 'A.pagemap: aligned runs of 512 frames with A.kpageflags (KPF_THP)' },
+    { space: 'gpa', blocks: [5], segment: 'A', source: 'A.pagemap: aligned runs of 512 frames with A.kpageflags (KPF_THP)' },
   ]);
   assert.ok(codes(manifest).includes('taken-by-name 1'));
   assert.equal(manifest.name, `out${next - 1}`);

@@ -65,6 +65,8 @@ export interface SpaceInfo {
 export interface HugeBlocks {
   readonly space: SpaceId;
   readonly blocks: readonly number[];
+  /** Segment of the capture ("A" of A.pagemap.bin) in which they were huge; empty = all of it. */
+  readonly segment: string;
   /** Which files say so and how; "inferred …" when no kernel flag does. */
   readonly source: string;
 }

@@ -82,18 +82,26 @@ function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
   return { ...shared, work: { kind: 'simulated', scheme: schemes.get(plan.scheme), params: plan.params, recorded } };
 }
 
-function passWorld(trace: TraceReader, { runId, world, space, range }: RunPlan): PassWorld {
+function passWorld(trace: TraceReader, { runId, world, space, range, stream }: RunPlan): PassWorld {
   const { mmu, backing, tlb, thp, shared } = world;
-  const config = { ...DEFAULT_WORLD, mmu, backing, hugeBlocks: hugeBlocks(trace.space(space), thp, range) };
+  const config = { ...DEFAULT_WORLD, mmu, backing, hugeBlocks: hugeBlocks(trace, trace.space(space), thp, range, stream) };
   return { name: shared ?? runId, config, tlb: tlb ?? undefined };
 }
 
-/** Whole 2 MiB blocks inside the range that are mapped by a PMD. */
-function hugeBlocks(space: SpaceReader, thp: RunPlan['world']['thp'], range: PageRange): PageBitmap | undefined {
-  if (thp !== 'all') return undefined;
+/** Whole 2 MiB blocks inside the range that are mapped by a PMD: all of them, or those the capture calls huge. */
+function hugeBlocks(trace: TraceReader, space: SpaceReader, thp: RunPlan['world']['thp'], range: PageRange, stream: string | null): PageBitmap | undefined {
+  const first = Math.ceil(range.from / BLOCK_PAGES);
+  const end = Math.floor(range.to / BLOCK_PAGES);
   const blocks = new PageBitmap(space.blocks.length);
-  blocks.addRange(Math.ceil(range.from / BLOCK_PAGES), Math.floor(range.to / BLOCK_PAGES));
-  return blocks;
+  if (thp === 'all') blocks.addRange(first, end);
+  if (thp === 'trace') {
+    // A run that repeats a stream lives in that stream's segment ("B" of B.idle).
+    const here = (segment: string): boolean => segment === '' || stream === null || !stream.includes('.') || stream.startsWith(`${segment}.`);
+    const said = (trace.manifest.hugeBlocks ?? []).filter(({ space: id, segment }) => id === space.info.id && here(segment));
+    const known = new Set(said.flatMap(({ blocks: numbers }) => numbers));
+    for (let i = first; i < end; i++) if (known.has(space.blocks[i]!)) blocks.add(i);
+  }
+  return blocks.count() === 0 ? undefined : blocks;
 }
 
 /** The recorded spans inside the wanted time; logs without spans count as one. */

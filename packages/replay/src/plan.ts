@@ -33,7 +33,7 @@ export interface PlanOptions {
   readonly backing?: 'anon' | 'shmem' | undefined;
   /** `off` (default), or the TLB in front of the page tables. */
   readonly tlb?: TlbConfig | 'off' | undefined;
-  /** 2 MiB mappings: none (default), all tracked memory, or what the capture says. */
+  /** 2 MiB mappings: what the capture says (default; none when it says nothing), none, or all tracked memory. */
   readonly thp?: 'off' | 'all' | 'trace' | undefined;
   /** Groups of schemes that share one kernel, e.g. [['idle-page', 'mglru']]. */
   readonly worlds?: readonly (readonly string[])[] | undefined;
@@ -151,7 +151,7 @@ function worldOf(options: PlanOptions): WorldPlan {
     mmu: options.mmu ?? 'guest',
     backing: options.backing ?? 'shmem',
     tlb: options.tlb === undefined || options.tlb === 'off' ? null : options.tlb,
-    thp: options.thp ?? 'off',
+    thp: options.thp ?? 'trace',
   };
 }
 

@@ -44,13 +44,13 @@ test('huge blocks are part of the identity, and damaged ones are refused', async
   const written = async (blocks: readonly number[] | undefined): Promise<string> => {
     const writer = await createTraceWriter({ out });
     writer.frame('gpa', 0, 10, 1, Uint32Array.of(1), Uint8Array.of(0));
-    const { traceId } = await writer.close(finalOf(blocks === undefined ? {} : { hugeBlocks: [{ space: 'gpa', blocks, source: 'test' }] }));
+    const { traceId } = await writer.close(finalOf(blocks === undefined ? {} : { hugeBlocks: [{ space: 'gpa', blocks, segment: '', source: 'test' }] }));
     if (blocks?.[1] !== 3) assert.equal(readManifest(out).traceId, traceId);
     return traceId;
   };
   const ids = [await written(undefined), await written([4]), await written([4, 5])];
   assert.equal(new Set(ids).size, 3);
-  assert.deepEqual(readManifest(out).hugeBlocks, [{ space: 'gpa', blocks: [4, 5], source: 'test' }]);
+  assert.deepEqual(readManifest(out).hugeBlocks, [{ space: 'gpa', blocks: [4, 5], segment: '', source: 'test' }]);
   await written([4, 3]);
   assert.throws(() => readManifest(out), TraceFormatError);
 });

@@ -22,7 +22,9 @@ interface Arena {
 }
 
 interface Flagged {
+  /** Segment with its directory. */
   readonly segment: string;
+  readonly label: string;
   readonly space: SpaceId;
   readonly blocks: ReadonlySet<number>;
   readonly source: string;
@@ -55,7 +57,7 @@ export class HugePages {
   }
 
   flagged(input: CaptureInput, space: SpaceId, blocks: Float64Array, source: string): void {
-    this.#flagged.push({ segment: keyOf(input), space, blocks: new Set(blocks), source });
+    this.#flagged.push({ segment: keyOf(input), label: input.segment, space, blocks: new Set(blocks), source });
   }
 
   asked(input: CaptureInput, stream: string): void {
@@ -64,7 +66,7 @@ export class HugePages {
 
   /** Everything that is known, and a note in the log of a segment whose arena was not huge where another's was. */
   finish(): HugeBlocks[] {
-    const found: HugeBlocks[] = this.#flagged.map(({ space, blocks, source }) => ({ space, blocks: ascending(blocks), source }));
+    const found: HugeBlocks[] = this.#flagged.map(({ label, space, blocks, source }) => ({ space, blocks: ascending(blocks), segment: label, source }));
     for (const [key, arena] of this.#arenas) found.push(...this.#ofArena(key, arena));
     const huge = new Set(found.filter(({ space }) => space === 'gva').flatMap(({ blocks }) => blocks));
     for (const { whole, runs, log } of this.#arenas.values()) {
@@ -78,16 +80,16 @@ export class HugePages {
     if (runs.size === 0) return [];
     const name = segment === '' ? 'pagemap' : `${segment}.pagemap`;
     const stream = this.#asked.get(key);
-    if (stream !== undefined) return both(runs, `${name}: aligned runs of 512 frames, MADV_HUGEPAGE says ${stream}`);
+    if (stream !== undefined) return both(runs, segment, `${name}: aligned runs of 512 frames, MADV_HUGEPAGE says ${stream}`);
     const found: HugeBlocks[] = [];
     const ofFrames = this.#flagged.filter(({ space }) => space === 'gpa');
     const ofSegment = ofFrames.filter((flags) => flags.segment === key);
     const flags = ofSegment.length > 0 ? ofSegment : ofFrames;
     const sure = new Map([...runs].filter(([, frame]) => flags.some(({ blocks }) => blocks.has(frame))));
-    if (sure.size > 0) found.push(...both(sure, `${name}: aligned runs of 512 frames with ${flags.map(({ source }) => source).join(', ')}`));
+    if (sure.size > 0) found.push(...both(sure, segment, `${name}: aligned runs of 512 frames with ${flags.map(({ source }) => source).join(', ')}`));
     const rest = new Map([...runs].filter(([block]) => !sure.has(block)));
     // One run can be chance; a dump of an arena of small pages has none or few.
-    if (rest.size > 0 && 2 * runs.size >= whole.size) found.push(...both(rest, `inferred from ${name} alone: aligned runs of 512 frames in ${runs.size} of ${whole.size} blocks`));
+    if (rest.size > 0 && 2 * runs.size >= whole.size) found.push(...both(rest, segment, `inferred from ${name} alone: aligned runs of 512 frames in ${runs.size} of ${whole.size} blocks`));
     return found;
   }
 
@@ -122,10 +124,10 @@ function findRuns({ whole, runs }: Arena, run: Run, vPage: number, n: number, fr
   }
 }
 
-function both(runs: ReadonlyMap<number, number>, source: string): HugeBlocks[] {
+function both(runs: ReadonlyMap<number, number>, segment: string, source: string): HugeBlocks[] {
   return [
-    { space: 'gva', blocks: ascending(runs.keys()), source },
-    { space: 'gpa', blocks: ascending(new Set(runs.values())), source },
+    { space: 'gva', blocks: ascending(runs.keys()), segment, source },
+    { space: 'gpa', blocks: ascending(new Set(runs.values())), segment, source },
   ];
 }
 
