@@ -16,6 +16,7 @@ const TITLES: Readonly<Record<ListKind, string>> = {
   ingestors: 'Capture formats',
   patterns: 'Synthetic patterns',
   schemes: 'Tracking schemes',
+  primitives: 'Eviction primitives',
   metrics: 'Metrics',
   views: 'SQL views',
   charts: 'Charts',

@@ -30,7 +30,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'list',
     usage: '[kind] [NAME]',
-    summary: 'ingestors, schemes, metrics, views, charts, cost profiles: parameters, defaults, blind spots',
+    summary: 'what there is, with parameters, defaults and blind spots',
     load: async () => (await import('./commands/list.ts')).list,
   },
   {
@@ -44,6 +44,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'DIR',
     summary: 'how well each scheme found the working set, and at what cost',
     load: async () => (await import('./commands/score.ts')).score,
+  },
+  {
+    name: 'races',
+    usage: '[PRIMITIVE]',
+    summary: 'which eviction primitives lose writes: every interleaving with concurrent accesses',
+    load: async () => (await import('./commands/races.ts')).races,
   },
   {
     name: 'compare',

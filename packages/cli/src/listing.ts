@@ -12,7 +12,7 @@ export interface ListItem {
   readonly blindSpots: readonly string[];
 }
 
-export const LIST_KINDS = ['ingestors', 'schemes', 'metrics', 'views', 'charts', 'profiles', 'patterns'] as const;
+export const LIST_KINDS = ['ingestors', 'schemes', 'primitives', 'metrics', 'views', 'charts', 'profiles', 'patterns'] as const;
 export type ListKind = (typeof LIST_KINDS)[number];
 
 export function isListKind(text: string): text is ListKind {
@@ -27,6 +27,10 @@ export async function listItems(kind: ListKind): Promise<readonly ListItem[]> {
       return (await import('@workset/ingest')).patterns.all.map((item) => itemOf(item.descriptor));
     case 'schemes':
       return (await import('@workset/replay')).schemes.all.map((item) => itemOf(item.descriptor, item.config));
+    case 'primitives': {
+      const { EVICT_CONFIG, primitives } = await import('@workset/replay');
+      return primitives.all.map((item) => itemOf(item.descriptor, { ...item.config, ...EVICT_CONFIG }));
+    }
     case 'profiles':
       return (await import('@workset/replay')).costProfiles.all.map((item) => itemOf(item.descriptor, {}, { prices: item.prices }));
     case 'metrics':

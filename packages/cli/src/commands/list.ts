@@ -8,7 +8,7 @@ import { sanitise } from '../sanitise.ts';
 
 export const list: CommandSpec = {
   name: 'list',
-  summary: 'ingestors, schemes, metrics, views, charts, cost profiles: parameters, defaults, blind spots',
+  summary: 'what there is, with parameters, defaults and blind spots',
   about: [`kinds: ${LIST_KINDS.join(', ')}. With a NAME everything about that one is printed.`],
   positionals: { usage: '[kind] [NAME]', min: 0, max: 2 },
   options: [],

@@ -49,6 +49,13 @@ export const replay: CommandSpec = {
     { name: 'backing', value: 'KIND', help: 'what backs the tracked memory; default shmem', choices: ['anon', 'shmem'] },
     { name: 'thp', value: 'WHICH', help: '2 MiB mappings: off (default), all, or what the capture says', choices: ['off', 'all', 'trace'] },
     { name: 'tlb', value: 'SPEC', help: 'off (default), on, or entries=N,huge=N,ways=N,flush=FRAMES: a TLB in front of the page tables' },
+    {
+      name: 'evict',
+      value: 'PRIMITIVE[:k=v,…]',
+      many: true,
+      help: 'let a swapper evict what the scheme calls cold (workset list primitives)',
+      completes: 'primitives',
+    },
     { name: 'no-observed', help: 'leave out the reports of real trackers' },
     { name: 'seed', value: 'N', help: 'seed of schemes with randomness; default 1' },
     { name: 'seeds', value: 'N', help: 'so many seeds per scheme with randomness; default 1' },
@@ -58,6 +65,7 @@ export const replay: CommandSpec = {
   examples: [
     'workset replay vm.trace -o results',
     'workset replay vm.trace -o results --scheme uffd-rwp:interval=100ms:10s:x2 --scheme damon-paddr --seeds 5 --jobs 4',
+    'workset replay vm.trace -o results --scheme uffd-rwp --evict rwp-sync:limit=60%,cold=3',
     'workset replay vm.trace -o results --dry-run',
   ],
   async run(args, ctx) {
@@ -103,6 +111,7 @@ function replayOptions(args: Args): Chosen {
     mmu: args.text('mmu') as ReplayOptions['mmu'],
     backing: args.text('backing') as ReplayOptions['backing'],
     thp: args.text('thp') as ReplayOptions['thp'],
+    evict: args.list('evict').length === 0 ? undefined : args.list('evict'),
     observed: args.off('observed') ? false : undefined,
     seed: countOption(args, 'seed', 0) ?? 1,
     seeds: countOption(args, 'seeds', 1),
