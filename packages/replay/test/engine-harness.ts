@@ -9,10 +9,12 @@ import {
   type DrawRandom,
   type OracleCycle,
   type OracleRegion,
+  type OracleRemap,
   type OracleWindow,
+  type OracleWorldConfig,
   type PlainTrace,
 } from '@workset/testkit';
-import { costProfiles, DEFAULT_PROFILE, runPass, schemes, type PageRange, type PassRun, type Report } from '@workset/replay';
+import { costProfiles, DEFAULT_PROFILE, runPass, schemes, type PageRange, type PassRun, type PassWorld, type Remap, type Report } from '@workset/replay';
 
 /** A batch size that cuts frames in odd places. */
 const BATCH_ROWS = 7;
@@ -97,25 +99,43 @@ export interface EngineRun {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly cycles?: readonly OracleCycle[];
   readonly range?: PageRange;
+  readonly world?: PassWorld;
 }
 
 const SEED = 1;
 
-function passRun(space: SpaceReader, part: RunPart, range: PageRange | undefined, work: PassRun['work'], runId: string): PassRun {
-  return { runId, range: range ?? { from: 0, to: space.info.nPages }, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: SEED, work };
+function passRun(space: SpaceReader, part: RunPart, { range, world }: Pick<EngineRun, 'range' | 'world'>, work: PassRun['work'], runId: string): PassRun {
+  return { runId, range: range ?? { from: 0, to: space.info.nPages }, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: SEED, world, work };
+}
+
+/** The oracle's world as the engine's: blocks become dense ids, and all runs that are given it share it. */
+export function engineWorld(trace: PlainTrace, { tlb, hugeBlocks, ...config }: OracleWorldConfig, name = 'shared'): PassWorld {
+  const blocks = blocksOf(trace);
+  const dense = hugeBlocks.map((block) => blocks.indexOf(block)).filter((block) => block >= 0);
+  return {
+    name,
+    config: { ...config, hugeBlocks: dense.length === 0 ? undefined : PageBitmap.of(blocks.length, dense) },
+    tlb,
+  };
+}
+
+/** Page numbers as the engine's dense ids. */
+export function engineRemaps(trace: PlainTrace, remaps: readonly OracleRemap[]): Remap[] {
+  const pages = pagesOf(trace);
+  return remaps.map(({ page, ...remap }) => ({ ...remap, id: pages.indexOf(page) }));
 }
 
 /** One pass with all the given runs in it. */
-export async function runEngine(trace: PlainTrace, runs: readonly EngineRun[]): Promise<RecordingPart[]> {
+export async function runEngine(trace: PlainTrace, runs: readonly EngineRun[], remaps: readonly Remap[] = []): Promise<RecordingPart[]> {
   const space = spaceOf(trace);
   const parts = runs.map(() => new RecordingPart());
-  const passRuns = runs.map(({ scheme: id, params = {}, cycles, range }, i) => {
+  const passRuns = runs.map(({ scheme: id, params = {}, cycles, ...where }, i) => {
     const scheme = schemes.get(id);
     const values: ParamValues = parseParams(id, scheme.config, params);
     const cyclesOrNull = cycles?.map((cycle, n) => ({ ...cycle, cycle: n })) ?? null;
-    return passRun(space, parts[i]!, range, { kind: 'simulated', scheme, params: values, recorded: cyclesOrNull }, runIdOf(id));
+    return passRun(space, parts[i]!, where, { kind: 'simulated', scheme, params: values, recorded: cyclesOrNull }, runIdOf(id));
   });
-  await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: passRuns });
+  await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: passRuns, remaps });
   return parts;
 }
 
@@ -127,7 +147,7 @@ export async function observeWithEngine(trace: PlainTrace, reports: readonly Rep
     space,
     spans: trace.spans,
     quantumNs: trace.quantumNs,
-    runs: [passRun(space, part, undefined, { kind: 'observed', reports }, 'observed')],
+    runs: [passRun(space, part, {}, { kind: 'observed', reports }, 'observed')],
   });
   return part;
 }
@@ -152,7 +172,7 @@ export function trackedPages(trace: PlainTrace, range: PageRange | undefined): n
 const SCORED_KINDS = { touched: ['truth', 'edge'], written: ['truth_writes', 'edge_writes'] } as const;
 
 /** Windows of the oracle, in a form that compares and prints. */
-export function printOracle(windows: readonly OracleWindow[]): object[] {
+export function printOracle(windows: readonly Omit<OracleWindow, 'counts'>[]): object[] {
   return windows.map((window) => ({
     times: [window.outerT0Ns, window.claimT0Ns, window.claimT1Ns, window.outerT1Ns],
     span: window.span,

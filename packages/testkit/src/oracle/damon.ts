@@ -1,9 +1,8 @@
 /** DAMON's physical-address operations, step by step as kernel-semantics 8 lists them; random numbers come from outside. */
-import type { Coroutine, OracleWorld } from './schemes.ts';
+import type { Coroutine, OracleDesk, OracleWorld } from './schemes.ts';
 
 export interface OracleDamonConfig {
   readonly sample: number;
-  /** A whole multiple of `sample`. */
   readonly aggr: number;
   readonly min: number;
   readonly max: number;
@@ -22,27 +21,45 @@ interface Region {
 /** Uniform integer in [0, n). */
 export type DrawRandom = (n: number) => number;
 
-export function* damonPaddr(
-  world: OracleWorld,
+/** Page numbers [startPage, startPage + nPages). */
+export interface MonitoredRange {
+  readonly startPage: number;
+  readonly nPages: number;
+}
+
+/** How one page is made old and looked at. */
+export interface DamonPrimitives {
+  mkold(page: number): void;
+  isAccessed(page: number): boolean;
+}
+
+export function damonPaddr(world: OracleWorld, config: OracleDamonConfig, initial: MonitoredRange, draw: DrawRandom): Coroutine {
+  const primitives = { mkold: (page: number) => mkold(world, page), isAccessed: (page: number) => isAccessed(world, page) };
+  return damonLoop({ ...world, ...primitives }, config, [initial], draw);
+}
+
+export function* damonLoop(
+  world: OracleDesk & DamonPrimitives & { readonly tracked: readonly number[] },
   config: OracleDamonConfig,
-  initial: { startPage: number; nPages: number },
+  initial: readonly MonitoredRange[],
   draw: DrawRandom,
 ): Coroutine {
   const isModern = config.kernel !== '6.1';
-  const limit = Math.max(1, Math.floor(initial.nPages / config.min));
-  const regions: Region[] = initial.nPages === 0 ? [] : [newRegion(initial.startPage, initial.startPage + initial.nPages)];
+  const total = initial.reduce((sum, { nPages }) => sum + nPages, 0);
+  const limit = Math.max(1, Math.floor(total / config.min));
+  const regions: Region[] = initial.filter(({ nPages }) => nPages > 0).map(({ startPage, nPages }) => newRegion(startPage, startPage + nPages));
   if (regions.length === 0) return;
   if (isModern) cutToSize(regions, limit);
   const split = isModern ? splitter73(config, draw) : splitter61(config, draw);
   let aggregatedAt = world.startNs;
   let now = world.startNs;
   for (;;) {
-    for (let sample = 0; sample < Math.floor(config.aggr / config.sample); sample++) {
+    for (let sample = 0; sample < samplesPerAggregation(config); sample++) {
       const picks = regions.map((region) => region.start + draw(sizeOf(region)));
-      picks.forEach((page) => mkold(world, page));
+      picks.forEach((page) => world.mkold(page));
       now = yield now + config.sample;
       regions.forEach((region, i) => {
-        if (isAccessed(world, picks[i]!)) region.nrAccesses++;
+        if (world.isAccessed(picks[i]!)) region.nrAccesses++;
       });
     }
     mergeAll(regions, config, limit);
@@ -55,6 +72,11 @@ export function* damonPaddr(
     }
     split(regions);
   }
+}
+
+/** 6.1 waits until the aggregation interval has passed; later kernels count whole sampling intervals. */
+function samplesPerAggregation({ aggr, sample, kernel }: OracleDamonConfig): number {
+  return Math.max(1, kernel === '6.1' ? Math.ceil(aggr / sample) : Math.floor(aggr / sample));
 }
 
 function newRegion(start: number, end: number): Region {
@@ -81,7 +103,7 @@ function isAccessed({ memory, tracked }: OracleWorld, number: number): boolean {
 /** 8.2 steps 1 to 3. */
 function mergeAll(regions: Region[], config: OracleDamonConfig, limit: number): void {
   const isModern = config.kernel !== '6.1';
-  const maxThreshold = Math.floor(config.aggr / config.sample);
+  const maxThreshold = Math.max(1, Math.floor(config.aggr / config.sample));
   let threshold = Math.floor(Math.max(...regions.map((region) => region.nrAccesses)) / 10);
   mergePass(regions, threshold, limit, (region) => {
     const hasFlipped = isModern && (region.nrAccesses === 0) !== (region.lastNrAccesses === 0);
@@ -176,7 +198,7 @@ function splitter73(config: OracleDamonConfig, draw: DrawRandom): (regions: Regi
   };
 }
 
-function report(world: OracleWorld, config: OracleDamonConfig, regions: readonly Region[], since: number, now: number): void {
+function report(world: OracleDesk & { readonly tracked: readonly number[] }, config: OracleDamonConfig, regions: readonly Region[], since: number, now: number): void {
   const inside = (chosen: readonly Region[]): Set<number> =>
     new Set(world.tracked.filter((page) => chosen.some(({ start, end }) => page >= start && page < end)));
   world.report({

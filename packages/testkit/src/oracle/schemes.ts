@@ -97,8 +97,11 @@ export function idle({ memory, tracked }: OracleWorld): MarkAndLook {
   };
 }
 
+/** What a loop needs: when it began, and where its reports go. */
+export type OracleDesk = Pick<OracleWorld, 'startNs' | 'report'>;
+
 /** Mark, sleep the interval, look, report, mark again at once. */
-export function* periodic(world: OracleWorld, steps: MarkAndLook, intervalNs: number): Coroutine {
+export function* periodic(world: OracleDesk, steps: MarkAndLook, intervalNs: number): Coroutine {
   let markedAt = world.startNs;
   let eligible = steps.mark();
   for (;;) {
@@ -111,7 +114,7 @@ export function* periodic(world: OracleWorld, steps: MarkAndLook, intervalNs: nu
 }
 
 /** Repeats the cycles of a capture: marks when its marking ended, looks when its reading began. */
-export function* recorded(world: OracleWorld, steps: MarkAndLook, cycles: readonly OracleCycle[]): Coroutine {
+export function* recorded(world: OracleDesk, steps: MarkAndLook, cycles: readonly OracleCycle[]): Coroutine {
   let eligible: ReadonlySet<number> | undefined;
   let isFirst = true;
   for (const cycle of cycles) {

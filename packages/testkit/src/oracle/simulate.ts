@@ -77,14 +77,15 @@ function run(coroutine: Coroutine, memory: OracleMemory, endNs: number, startNs:
   }
 }
 
-function snapToEdge({ frames, quantumNs }: PlainTrace, ns: number): number {
+export function snapToEdge({ frames, quantumNs }: PlainTrace, ns: number): number {
   const isNear = (edge: number): boolean => Math.abs(edge - ns) <= quantumNs / 100;
   const end = frames.map(({ t1Ns }) => t1Ns).find(isNear);
   const begin = frames.map(({ t0Ns }) => t0Ns).find(isNear);
   return end ?? begin ?? ns;
 }
 
-function score(trace: PlainTrace, tracked: readonly number[], report: OracleReport, counts: OracleCounts): OracleWindow {
+/** A report with its span and its truths. */
+export function score<Counts>(trace: PlainTrace, tracked: readonly number[], report: OracleReport, counts: Counts): Omit<OracleWindow, 'counts'> & { counts: Counts } {
   const span = spanOf(trace, report);
   return { ...report, counts, span, truths: span < 0 ? [] : truthOf(trace, new Set(tracked), report) };
 }
