@@ -81,11 +81,12 @@ export class Coldness {
     return -1;
   }
 
-  /** Counting sort by last report, stable over the fault order. */
+  /** Counting sort by last report, stable over the fault order, of what has not shown itself since the last report. */
   #rank(): void {
-    const counts = new Int32Array(this.#report + 2);
+    const counts = new Int32Array(this.#report + 1);
     let n = 0;
     for (let id = this.order.after(); id >= 0; id = this.order.after(id)) {
+      if (this.#lastSeen[id]! > this.#report) continue;
       counts[this.#lastSeen[id]!]!++;
       n++;
     }
@@ -99,6 +100,7 @@ export class Coldness {
     this.#rankedSeen = new Int32Array(n);
     for (let id = this.order.after(); id >= 0; id = this.order.after(id)) {
       const seen = this.#lastSeen[id]!;
+      if (seen > this.#report) continue;
       const at = counts[seen]!++;
       this.#ranking[at] = id;
       this.#rankedSeen[at] = seen;

@@ -523,6 +523,7 @@ export class Evictor {
       this.#tally.blocked((cls & KERNEL) !== 0, tNs - sinceNs);
       if (page.model.access(accessOf(cls)) !== 'done') page.waiters.push({ sinceNs: tNs, cls });
     }
+    if (page.waiters.length > 0 && this.#plan.handler === 'rescue' && page.model.rescue()) this.#giveBack(page, tNs);
   }
 
   /** The rest of the batch under way, at once; returns how long it takes. */

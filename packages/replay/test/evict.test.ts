@@ -1,0 +1,121 @@
+/** The eviction replay: laws on random traces, and stories on drawn ones. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { UsageError } from '@workset/model';
+import { parseEvict, primitives, raceTable, windowExperiment } from '@workset/replay';
+import { arbitraryTrace, grid, type PlainTrace } from '@workset/testkit';
+import { spaceOf } from './engine-harness.ts';
+import { runEvictor, truthfulReports } from './evict-harness.ts';
+
+const POLICIES = ['cold=1', 'cold=2', 'limit=60%', 'limit=70%,low=40%', 'limit=50%,order=oldest-fault-in', 'limit=3p,low=2p,cold=1'];
+/** Every primitive and protection, with a store so slow that frames pass between its steps. */
+const PRIMITIVES = primitives.all.flatMap(({ descriptor, config }) => ('protect' in config ? [`${descriptor.id}:protect=rwp`, `${descriptor.id}:protect=none`] : [`${descriptor.id}:`]));
+const spec = (primitive: string, policy: string, handler: string, latency: string): string => [primitive.replace(/:$/, ''), `${policy},handler=${handler},batch=2,latency=${latency}`].join(primitive.endsWith(':') ? ':' : ',');
+
+const specs = fc
+  .tuple(fc.constantFrom(...PRIMITIVES), fc.constantFrom(...POLICIES), fc.constantFrom('rescue', 'finish'), fc.constantFrom('10us', '1500us', '4ms'))
+  .map(([primitive, policy, handler, latency]) => spec(primitive, policy, handler, latency));
+const traces = arbitraryTrace({ aligned: true, maxFrames: 60 });
+const num = (value: unknown): number => value as number;
+
+test('no policy refaults less than OPT at equal memory, and every page is counted', () => {
+  fc.assert(
+    fc.property(traces, specs, fc.integer({ min: 1, max: 5 }), fc.boolean(), (trace, text, every, armed) => {
+      const { summary, evictions, refaults } = runEvictor(trace, text, truthfulReports(trace, every), armed);
+      assert.ok(num(summary['regret_opt']) >= 0, `${text}: ${num(summary['refaults'])} refaults, OPT ${num(summary['opt_refaults'])}`);
+      assert.ok(num(summary['opt_refaults']) <= num(summary['lru_refaults']));
+      assert.ok(num(summary['peak_pages']) <= num(summary['memory_pages']));
+      assert.equal(evictions.length, num(summary['evictions']) + num(summary['aborted']) + num(summary['unfinished']));
+      assert.equal(refaults.length, summary['refaults']);
+      assert.ok(num(summary['refaults']) <= num(summary['evictions']));
+      assert.equal(summary['touches'], trace.frames.reduce((n, { touches }) => n + touches.length, 0));
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('what the exploration calls safe loses nothing in any replay; what it calls unsafe loses somewhere', () => {
+  const unsafe = new Set(raceTable({ maxAccesses: 1 }).filter(({ safe, entry }) => !safe && entry !== 'unmapped').map(({ primitive, params }) => `${primitive}:${'protect' in params ? `protect=${String(params['protect'])}` : ''}`));
+  const lost = new Set<string>();
+  fc.assert(
+    fc.property(traces, fc.constantFrom(...PRIMITIVES), fc.constantFrom('rescue', 'finish'), fc.boolean(), (trace, primitive, handler, armed) => {
+      const { summary } = runEvictor(trace, spec(primitive, 'cold=1', handler, '1500us'), truthfulReports(trace, 2), armed);
+      if (num(summary['lost_writes']) > 0) lost.add(primitive);
+      if (!unsafe.has(primitive)) assert.deepEqual([summary['lost_writes'], summary['stale_reads']], [0, 0]);
+    }),
+    { numRuns: 1500 },
+  );
+  assert.deepEqual([...lost].sort(), [...unsafe].sort());
+});
+
+test('the same run twice gives the same rows', () => {
+  fc.assert(
+    fc.property(traces, specs, (trace, text) => assert.deepEqual(runEvictor(trace, text, truthfulReports(trace, 3), true), runEvictor(trace, text, truthfulReports(trace, 3), true))),
+    { numRuns: 50 },
+  );
+});
+
+/** Page 0 is cold at the second report, at 4 ms; its eviction ends at about 6.5 ms, so columns 4 and 5 are inside. Page 1 is busy. */
+const story = (p0: string): PlainTrace => grid(`p0: ${p0} | p1: WWWWWWWWWWWW`);
+const SLOW_STORE = 'cold=1,latency=2500us,batch=1';
+const reports = (trace: PlainTrace) => truthfulReports(trace, 2);
+
+test('punch-hole: a write after the copy is lost, and the read that follows is stale', () => {
+  const trace = story('R...........');
+  const { evictions } = runEvictor(trace, `punch-hole:${SLOW_STORE}`, reports(trace), false);
+  assert.deepEqual(evictions.map(({ t_ns, page, outcome }) => [t_ns, page, outcome]), [[4_000_000, 0, 'done']]);
+  const late = story('R....W..R...');
+  const run = runEvictor(late, `punch-hole:${SLOW_STORE}`, reports(late), false);
+  assert.deepEqual([run.evictions[0]!['outcome'], run.evictions[0]!['writes'], run.summary['lost_writes'], run.summary['stale_reads']], ['lost-write', 1, 1, 1]);
+  assert.deepEqual(run.refaults.map(({ t_ns, access, stale }) => [t_ns, access, stale]), [[9_000_000, 'read', true]]);
+});
+
+test('C13: a read inside the window passes unseen under uffd-wp, and is caught under RW-protection', () => {
+  const trace = story('R....R.R....');
+  const wp = runEvictor(trace, `uffd-wp:${SLOW_STORE}`, reports(trace), false);
+  assert.deepEqual([wp.evictions[0]!['outcome'], wp.summary['window_reads'], wp.summary['refaults_window_read']], ['done', 1, 1]);
+  const rwp = runEvictor(trace, `rwp-sync:${SLOW_STORE}`, reports(trace), true);
+  assert.deepEqual([rwp.evictions[0]!['outcome'], rwp.summary['blocked_reads'], rwp.summary['refaults']], ['aborted-cancelled', 1, 0]);
+});
+
+test('handler=finish: the write waits for the end of the eviction and brings the page back itself', () => {
+  const trace = story('R....W......');
+  const { evictions, refaults, summary } = runEvictor(trace, `uffd-wp:${SLOW_STORE},handler=finish`, reports(trace), false);
+  assert.deepEqual([evictions[0]!['outcome'], evictions[0]!['lost_writes'], refaults.length, summary['blocked_writes']], ['done', 0, 1, 1]);
+  assert.deepEqual([refaults[0]!['t_ns'], refaults[0]!['access'], refaults[0]!['away_ns']], [6_000_000, 'write', 0]);
+  assert.ok(num(refaults[0]!['wait_ns']) > 500_000 && num(summary['blocked_user_ns']) === refaults[0]!['wait_ns']);
+});
+
+test('a limit is kept at every moment: the fault waits for the coldest page to go', () => {
+  const trace = grid`p0: R....... | p1: .R..R... | p2: ..R..... | p3: ...R...R`;
+  const { evictions, summary } = runEvictor(trace, 'uffd-wp:limit=2p,batch=1', [{ after: 2, pages: [1] }], false);
+  assert.deepEqual(evictions.map(({ page, direct }) => [page, direct]), [[0, true], [1, true], [2, true]]);
+  assert.deepEqual([summary['peak_pages'], summary['limit_pages'], summary['refaults'], summary['opt_refaults']], [2, 2, 1, 0]);
+});
+
+test('--evict refuses what makes no sense, and says what would', () => {
+  for (const [text, message] of [
+    ['uffd-wp', /neither/],
+    ['uffd-wp:low=3p,cold=1', /low needs a limit/],
+    ['uffd-wp:order=oldest-fault-in,cold=1', /needs a limit/],
+    ['uffd-wp:limit=lots', /not a size/],
+    ['uffd-wp:cold', /no value/],
+    ['rwp-sync:cold=3,backing=anon', /waits for itself/],
+    ['punchhole:cold=3', /unknown eviction primitive/],
+    ['uffd-move:cold=3,minor=on', /no parameter "minor"/],
+  ] as const) {
+    assert.throws(() => parseEvict(text), (error: unknown) => error instanceof UsageError && message.test(error.message), text);
+  }
+  assert.equal(parseEvict('uffd-wp:cold=3,limit=60%,batch=64').text, parseEvict('uffd-wp: limit=60% , cold=3').text);
+  assert.equal(parseEvict('uffd-move:cold=3').backing, 'anon');
+  assert.equal(parseEvict(parseEvict('readv-dontneed:protect=none,limit=1G,low=900M').text).policy, 'hysteresis');
+});
+
+test('the window experiment: unseen reads are the refaults that RW-protection would have saved', () => {
+  const trace = grid`p0: R.....RR.... | p1: R......R.... | p2: R.....WR.... | p3: RRRRRRRRRRRR | p4: R.....r.....`;
+  const result = windowExperiment({ space: spaceOf(trace), spans: trace.spans, windowNs: 3_000_000, evictNs: 1_000_000 });
+  // Windows of 3 columns; all but p3 are cold after the second one, and column 6 is the eviction; nothing is cold after the others.
+  assert.deepEqual(result, { windowNs: 3_000_000, evictNs: 1_000_000, windows: 3, cold: 4, readInEviction: 2, writtenInEviction: 1, kernelReadInEviction: 1, refaultsWp: 2, refaultsRwp: 1, refaultsUnseenRead: 1 });
+  assert.throws(() => windowExperiment({ space: spaceOf(trace), spans: trace.spans, windowNs: 5, evictNs: 5 }), UsageError);
+});
