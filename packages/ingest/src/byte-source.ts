@@ -1,17 +1,17 @@
-/** Opens a file or stdin as decompressed bytes: gzip and zstd by magic bytes, size and sha256 of the raw bytes on the way. */
+/** Opens a file, stdin or a perf directory as decompressed bytes; size and sha256 of the raw bytes on the way. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { pipeline, Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { TraceFormatError, UnreadableInputError, WorksetError, type ByteSource } from '@workset/model';
+import { CodecError, compressionOf, decompress, type Compression } from './codecs/index.ts';
 
 /** Bytes shown to the sniffers. */
 export const HEAD_BYTES = 65536;
 const CHUNK_BYTES = 1 << 20;
 const STDIN = '-';
 
-export type Compression = 'none' | 'gzip' | 'zstd';
+export type { Compression };
 
 /** A ByteSource whose head can be looked at first, and which knows the raw file it came from. */
 export interface OpenSource extends ByteSource {
@@ -28,18 +28,13 @@ export interface OpenSource extends ByteSource {
   close(): void;
 }
 
-const FOREIGN_COMPRESSION: readonly { magic: readonly number[]; name: string; command: string }[] = [
-  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], name: 'xz', command: 'xz -dc' },
-  { magic: [0x04, 0x22, 0x4d, 0x18], name: 'lz4', command: 'lz4 -dc' },
-  { magic: [0x42, 0x5a, 0x68], name: 'bzip2', command: 'bzip2 -dc' },
-];
-
 /**
- * @param path a file, a pipe, or "-" for stdin
- * @throws UnreadableInputError for a missing, empty or unreadable file, a directory, or an unsupported compression
+ * @param path a file, a pipe, "-" for stdin, or a directory of perf record --threads
+ * @throws UnreadableInputError for a missing, empty or unreadable file, or any other directory
  * @throws TraceFormatError when the compressed head is damaged
  */
 export async function openSource(path: string): Promise<OpenSource> {
+  if (path !== STDIN && (await isDirectory(path))) return openDirectory(path);
   const sizeBytes = path === STDIN ? null : await checkReadable(path);
   const stream: Readable = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
   const source = new Source(path, stream, sizeBytes);
@@ -91,8 +86,8 @@ class Source implements OpenSource {
     if (magic.length === 0) {
       throw new UnreadableInputError('the file is empty', { file: this.path }, 'the capture tool wrote nothing: check that it ran to its end');
     }
-    this.compression = this.#compressionOf(magic);
-    this.#rest = decompress(replay(chunks, raw), this.compression);
+    this.compression = compressionOf(magic);
+    this.#rest = await decompress(replay(chunks, raw), this.compression);
     const head = await this.#typed(() => gather(this.#rest!, HEAD_BYTES));
     this.#pending = head.chunks;
     this.head = head.bytes;
@@ -133,16 +128,6 @@ class Source implements OpenSource {
     }
   }
 
-  #compressionOf(magic: Uint8Array): Compression {
-    const foreign = FOREIGN_COMPRESSION.find((kind) => startsWith(magic, kind.magic));
-    if (foreign !== undefined) {
-      const file = this.path === STDIN ? 'FILE' : this.path;
-      throw new UnreadableInputError(`the file is compressed with ${foreign.name}, which is not read directly`, { file: this.path }, `${foreign.command} ${file} | workset ingest - -o out.trace`);
-    }
-    if (startsWith(magic, [0x1f, 0x8b])) return 'gzip';
-    return startsWith(magic, [0x28, 0xb5, 0x2f, 0xfd]) ? 'zstd' : 'none';
-  }
-
   /** Runs a read and turns what the file system and zlib throw into typed errors. */
   async #typed<T>(read: () => Promise<T>): Promise<T> {
     try {
@@ -153,27 +138,39 @@ class Source implements OpenSource {
   }
 
   #damaged(error: unknown): Error {
+    if (error instanceof CodecError) return this.#codecDamage(error);
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || !/^(Z_|ZSTD_|ERR_Z)/.test(code)) return unreadable(this.path, error);
+    const truncated = code === 'Z_BUF_ERROR' || /unexpected end|src size|truncated/i.test(message);
+    return this.#codecDamage(new CodecError(message, truncated, error));
+  }
+
+  #codecDamage(error: CodecError): TraceFormatError {
     const place = { file: this.path, byteOffset: this.rawBytesRead };
     const check = `check it with: ${this.compression} -t ${this.path}`;
-    if (code === 'Z_BUF_ERROR' || /unexpected end|src size|truncated/i.test(message)) {
-      return new TraceFormatError(`the file is truncated: its ${this.compression} stream has no end`, place, `copy it again from the machine that recorded it; ${check}`, error);
-    }
-    return new TraceFormatError(`the ${this.compression} stream is damaged (${message})`, place, check, error);
+    return error.truncated
+      ? new TraceFormatError(`the file is truncated: its ${this.compression} stream has no end`, place, `copy it again from the machine that recorded it; ${check}`, error)
+      : new TraceFormatError(`the ${this.compression} stream is damaged (${error.message})`, place, check, error);
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+async function openDirectory(path: string): Promise<OpenSource> {
+  const { isPerfDirectory } = await import('./perf/directory.ts');
+  if (await isPerfDirectory(path)) return (await import('./perf/open-directory.ts')).openPerfRecording(path);
+  throw new UnreadableInputError('this is a directory, not a capture file', { file: path }, 'name one of its files, or ingest all of it as one capture set: workset ingest DIR -o out.trace');
 }
 
 async function checkReadable(path: string): Promise<number | null> {
   try {
     const info = await stat(path);
-    if (info.isDirectory()) {
-      throw new UnreadableInputError('this is a directory, not a capture file', { file: path }, 'name one of its files, or ingest all of it as one capture set: workset ingest DIR -o out.trace');
-    }
     if (info.isFile()) await (await open(path, 'r')).close();
     return info.isFile() ? info.size : null;
   } catch (error) {
-    throw error instanceof UnreadableInputError ? error : unreadable(path, error);
+    throw unreadable(path, error);
   }
 }
 
@@ -184,14 +181,6 @@ function unreadable(path: string, error: unknown): UnreadableInputError {
     return new UnreadableInputError('permission denied', { file: path }, 'captures of perf and sysfs often belong to root: change the owner, or read it as that user', error);
   }
   return new UnreadableInputError(`the file cannot be read (${code ?? String(error)})`, { file: path }, undefined, error);
-}
-
-function decompress(raw: AsyncGenerator<Uint8Array>, compression: Compression): AsyncIterator<Uint8Array> {
-  if (compression === 'none') return raw;
-  const unpack = compression === 'gzip' ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstdDecompress({ chunkSize: CHUNK_BYTES });
-  // pipeline() hands an error of either side to the iteration of `unpack`; its callback has nothing to add.
-  pipeline(Readable.from(raw, { objectMode: false, highWaterMark: CHUNK_BYTES }), unpack, () => {});
-  return unpack[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
 }
 
 /** Takes chunks until they hold `n` bytes or the stream ends; `bytes` is at most n long. */

@@ -6,7 +6,9 @@ import { createTraceWriter, type TraceManifest } from '@workset/store';
 import type { OpenSource } from './byte-source.ts';
 import { Assembler } from './capture/assembler.ts';
 import { inReadingOrder, listInputs, sha256Of, type CaptureInput } from './capture/inputs.ts';
+import { readBatches } from './read-batches.ts';
 import { readManifestFile } from './capture/manifest.ts';
+import { isPerfDirectorySource } from './perf/directory.ts';
 import { VERSION } from './version.ts';
 
 /** Accesses with single times are grouped into quanta of this length, ns. */
@@ -94,7 +96,7 @@ async function readInput(assembler: Assembler, input: CaptureInput, options: Cap
     if (input.ingestor.descriptor.produces !== 'touches') log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
     const report = () => options.onProgress?.({ path: input.path, ...place, rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records: log.accepted });
     try {
-      for await (const batch of input.ingestor.ingest(watched(source, report), log.context)) take(batch);
+      for await (const batch of readBatches(input.ingestor, watched(source, report), log.context)) take(batch);
     } catch (error) {
       if (!(input.isOptional && error instanceof UnreadableInputError && log.accepted === 0)) throw error;
       log.reasons.add('unusable-file', `${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`);
@@ -112,6 +114,7 @@ async function readInput(assembler: Assembler, input: CaptureInput, options: Cap
 /** The same source, with a call per chunk. */
 function watched(source: OpenSource, onChunk: () => void) {
   return {
+    ...(isPerfDirectorySource(source) ? { parts: source.parts } : {}),
     path: source.path,
     async *chunks() {
       for await (const chunk of source.chunks()) {

@@ -2,6 +2,7 @@
 export { openSource, sourceOfBytes, type Compression, type OpenSource } from './byte-source.ts';
 export { DEFAULT_QUANTUM_NS, ingestCapture, type CaptureOptions, type CaptureProgress } from './capture.ts';
 export { ClockMap } from './clock.ts';
+export { CONVERT_FORMATS, convertFormatOf, convertTrace, type ConvertFormat, type ConvertOptions, type ConvertResult } from './convert/index.ts';
 export { ingestors } from './registry.ts';
 export { guesses, recognise, type Guess } from './sniff.ts';
 export { inspectFile, type CaptureInfo, type InspectOptions, type SpaceFootprint, type StreamSummary } from './inspect.ts';

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { type Diagnostic, type IngestBatch, type SpaceId, type TruthGrade } from '@workset/model';
 import { openSource, type Compression } from './byte-source.ts';
 import { Reasons } from './capture/reasons.ts';
+import { readBatches } from './read-batches.ts';
 import { recognise } from './sniff.ts';
 import { segmentOf } from './stream-name.ts';
 
@@ -82,7 +83,7 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
       lost: (n: number) => void (lost = (lost ?? 0) + n),
       reject: reasons.add.bind(reasons),
     };
-    for await (const batch of ingestor.ingest(source, context)) {
+    for await (const batch of readBatches(ingestor, source, context)) {
       survey.take(batch);
       options.onProgress?.({ rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records });
     }

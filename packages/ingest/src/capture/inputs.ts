@@ -1,10 +1,11 @@
 /** Which files belong to a capture, of which format each is, and in which order they are read. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TRUTH_GRADES, TraceFormatError, UnreadableInputError, UsageError, type Diagnostic, type Ingestor, type TruthGrade } from '@workset/model';
 import { openSource, type OpenSource } from '../byte-source.ts';
+import { isPerfDirectory } from '../perf/directory.ts';
+import { filesOfPerfDirectory, sha256OfFiles } from '../perf/open-directory.ts';
+import { readBatches } from '../read-batches.ts';
 import { recognise } from '../sniff.ts';
 import { segmentOf } from '../stream-name.ts';
 import type { CaptureManifest, ManifestInput } from './manifest.ts';
@@ -47,11 +48,11 @@ export async function listInputs(paths: readonly string[], options: InputOptions
   const inputs = new Map<string, CaptureInput>();
   const skipped: Diagnostic[] = [];
   for (const one of named) {
-    if (!(await isDirectory(one.path))) {
+    if (!(await isDirectory(one.path)) || (await isPerfDirectory(one.path))) {
       inputs.set(one.path, await inputOf(one, options, false));
       continue;
     }
-    const names = (await readdir(one.path, { withFileTypes: true })).filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
+    const names = await namesIn(one.path);
     const byName: string[] = [];
     const directory = dirname(join(one.path, 'x'));
     for (const name of names.sort()) {
@@ -92,6 +93,15 @@ async function namedInput(path: string, one: ManifestInput, options: InputOption
   return { ...input, isByName: true, options: { use: 'huge', ...input.options } };
 }
 
+/** Its files, and the perf recordings in it that are directories themselves. */
+async function namesIn(directory: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isFile() || entry.isSymbolicLink() || (entry.isDirectory() && (await isPerfDirectory(join(directory, entry.name))))) names.push(entry.name);
+  }
+  return names;
+}
+
 async function isDirectory(path: string): Promise<boolean> {
   if (path === '-') return false;
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
@@ -123,11 +133,9 @@ async function inputOf(one: ManifestInput, options: InputOptions, isOptional: bo
   };
 }
 
-/** sha256 of a file as it lies on disk, hex. */
+/** sha256 of a file as it lies on disk, or of all files of a perf directory, hex. */
 export async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
+  return sha256OfFiles((await isPerfDirectory(path)) ? await filesOfPerfDirectory(path) : [path]);
 }
 
 /** Accesses first, the best grade first and then by time; then what places reports; then the reports. Else by path, so that the order given does not matter. */
@@ -154,7 +162,7 @@ async function firstAccess(input: CaptureInput): Promise<{ grade: number; tNs: n
   if (source.rawBytesTotal === null) return { grade: TRUTH_GRADES.indexOf(truth), tNs };
   try {
     const quiet = { options: input.options, accept() {}, lost() {}, reject() {} };
-    for await (const batch of input.ingestor.ingest(source, quiet)) {
+    for await (const batch of readBatches(input.ingestor, source, quiet)) {
       if (batch.kind === 'grade') truth = batch.truth;
       if (batch.kind === 'touches') tNs = batch.t0Ns;
       if (batch.kind === 'accesses' && batch.n > 0) tNs = batch.timeNs[0]!;

@@ -1,6 +1,6 @@
 /** Access logs as delimited text: columns by header names or by libCacheSim's `time-col=2, obj-id-col=5, ...` syntax. */
 import type { IngestBatch, IngestContext, Ingestor } from '@workset/model';
-import { READ, UsageError, WRITE } from '@workset/model';
+import { KERNEL, READ, UsageError, WRITE } from '@workset/model';
 import { AccessBatches } from '../text/access-batches.ts';
 import { columnsFromHeader, columnsFromOptions, headerLikelihood } from '../text/csv-columns.ts';
 import type { CsvColumns } from '../text/csv-columns.ts';
@@ -23,8 +23,8 @@ export const csvIngestor: Ingestor<'csv'> = {
     usualNames: ['*.csv', '*.tsv'],
   },
   sniff(head) {
-    const first = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096)).toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').split(/\r?\n/)[0] ?? '';
-    return headerLikelihood(first);
+    const lines = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096)).toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').split(/\r?\n/);
+    return headerLikelihood(lines.find((line) => line !== '' && !line.startsWith('#')) ?? '');
   },
   ingest: (source, ctx) => readLines(source, ctx, new CsvReader(ctx, source.path)),
 };
@@ -40,6 +40,7 @@ class CsvReader implements LineReader {
   #batches: AccessBatches | undefined;
   #nsPerRow = 0;
   #rows = 0;
+  #headerSeen = false;
   /** Bounds of the cells of the current line. */
   readonly #from: number[] = [];
   readonly #to: number[] = [];
@@ -53,7 +54,7 @@ class CsvReader implements LineReader {
 
   #start(columns: CsvColumns): void {
     this.#columns = columns;
-    this.#batches = new AccessBatches(spaceOption(this.#ctx) ?? (columns.isAddress ? 'gva' : 'object'), this.#ctx, this.out, columns.pid >= 0 || columns.cpu >= 0);
+    this.#batches = new AccessBatches(spaceOption(this.#ctx) ?? columns.space, this.#ctx, this.out, columns.pid >= 0 || columns.cpu >= 0);
     if (columns.time < 0) this.#nsPerRow = rateOption(this.#ctx, 'this CSV (no time column)', false).nsPerStep;
     else if (columns.assumedUnit) this.#ctx.reject('assumed-time-unit', 'the time column is taken as seconds; set it with the option time-unit', { severity: 'info' });
     if (columns.op < 0) this.#ctx.reject('access-type-unknown', 'no column says read or write: all are taken as reads', { severity: 'info' });
@@ -61,7 +62,8 @@ class CsvReader implements LineReader {
 
   line(bytes: Buffer, from: number, to: number, line: number): void {
     if (from === to || bytes[from] === 35) return;
-    if (this.#columns === undefined || (this.#columns.hasHeader && this.#rows === 0 && line === 1)) {
+    if (this.#columns === undefined || (this.#columns.hasHeader && !this.#headerSeen)) {
+      this.#headerSeen = true;
       if (this.#columns === undefined) this.#start(columnsFromHeader(bytes.toString('latin1', from, to), this.#ctx.options));
       return;
     }
@@ -76,8 +78,8 @@ class CsvReader implements LineReader {
     const size = columns.size < 0 || !columns.isAddress ? 1 : decimal(bytes, this.#from[columns.size]!, this.#to[columns.size]!);
     const pid = columns.pid < 0 ? -1 : decimal(bytes, this.#from[columns.pid]!, this.#to[columns.pid]!);
     const cpu = columns.cpu < 0 ? -1 : decimal(bytes, this.#from[columns.cpu]!, this.#to[columns.cpu]!);
-    const write = columns.op >= 0 && isWrite(bytes.toString('latin1', this.#from[columns.op]!, this.#to[columns.op]!), columns.opIsFlag);
-    if (addSized(this.#batches!, this.#ctx, timeNs, page, low, size, write ? WRITE : READ, pid, cpu, line) > 0) this.#rows++;
+    const cls = columns.op < 0 ? READ : classOf(bytes.toString('latin1', this.#from[columns.op]!, this.#to[columns.op]!), columns.opIsFlag);
+    if (addSized(this.#batches!, this.#ctx, timeNs, page, low, size, cls, pid, cpu, line) > 0) this.#rows++;
   }
 
   /** Cell bounds without quotes and blanks; the number of cells. */
@@ -138,7 +140,10 @@ class CsvReader implements LineReader {
   }
 }
 
-/** w, W, write, store, put, set, S and true-like flags are writes; everything else reads. */
-function isWrite(text: string, isFlag: boolean): boolean {
-  return isFlag ? /^(1|true|yes|y)$/i.test(text) : /^(w|write|s|st|store|set|put|update|insert|add|1)$/i.test(text);
+/** w, W, write, store, put, set, S and true-like flags are writes; kr and kw are by the kernel; everything else reads. */
+function classOf(text: string, isFlag: boolean): number {
+  if (isFlag) return /^(1|true|yes|y)$/i.test(text) ? WRITE : READ;
+  if (text === 'kr') return KERNEL;
+  if (text === 'kw') return KERNEL | WRITE;
+  return /^(w|write|s|st|store|set|put|update|insert|add|1)$/i.test(text) ? WRITE : READ;
 }

@@ -1,6 +1,6 @@
 /** Directory recordings (perf record --threads): `data` with header and attrs, `data.N` bare record streams, merged by time. */
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnreadableInputError } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext } from '@workset/model';
@@ -8,7 +8,7 @@ import { ByteReader } from '../binary.ts';
 import { PerfStream, readPerfRecords } from './stream.ts';
 import { readFeaturesOfFile } from './features.ts';
 import type { PerfFacts } from './features.ts';
-import { readHeader } from './header.ts';
+import { perfMagic, readHeader } from './header.ts';
 import { mergeByTime } from './merge.ts';
 
 /** A perf recording in a directory. As a ByteSource it gives the bytes of its `data` file, so it can be sniffed. */
@@ -34,10 +34,18 @@ export async function openPerfDirectory(path: string): Promise<PerfDirectorySour
   return { path, parts, chunks: fileSource(join(path, 'data')).chunks };
 }
 
-/** True when `path` is a directory that perf record --threads wrote. */
+/** True when `path` is a directory that perf record --threads wrote: it has a file `data` that begins as perf.data does. */
 export async function isPerfDirectory(path: string): Promise<boolean> {
-  const inside = await stat(join(path, 'data')).catch(() => null);
-  return inside?.isFile() === true;
+  const file = await open(join(path, 'data'), 'r').catch(() => null);
+  if (file === null) return false;
+  try {
+    const { bytesRead, buffer } = await file.read(new Uint8Array(8), 0, 8, 0);
+    return bytesRead === 8 && perfMagic(buffer) !== null;
+  } catch {
+    return false;
+  } finally {
+    await file.close();
+  }
 }
 
 export function isPerfDirectorySource(source: ByteSource): source is PerfDirectorySource {

@@ -1,5 +1,5 @@
 /** Which column of a delimited text means what. */
-import { UsageError } from '@workset/model';
+import { SPACES, UsageError, type SpaceId } from '@workset/model';
 
 export interface CsvColumns {
   /** Indices from 0; -1 = absent. */
@@ -18,6 +18,8 @@ export interface CsvColumns {
   readonly assumedUnit: boolean;
   /** False: object ids. */
   readonly isAddress: boolean;
+  /** As the name of the column says; else gva for addresses. */
+  readonly space: SpaceId;
   readonly hex: boolean;
   readonly pageShift: number;
   readonly opIsFlag: boolean;
@@ -55,7 +57,7 @@ export function columnsFromHeader(line: string, options: Readonly<Record<string,
   const time = find(TIME);
   const unit = time < 0 ? undefined : TIME.exec(names[time]!)?.[1]?.slice(0, 2).toLowerCase().replace(/^se$/, 's');
   const flag = find(FLAG);
-  return complete({ time, id, size: find(SIZE), op: flag >= 0 ? flag : find(OP), opIsFlag: flag >= 0, pid: find(PID), cpu: find(CPU) }, address >= 0, delimiter, true, unit, options);
+  return complete({ time, id, size: find(SIZE), op: flag >= 0 ? flag : find(OP), opIsFlag: flag >= 0, pid: find(PID), cpu: find(CPU) }, address >= 0, delimiter, true, unit, options, names[id]);
 }
 
 /** `columns="time-col=2, obj-id-col=5, obj-size-col=4, delimiter=,, has-header=true"` as libCacheSim's -t, columns from 1; undefined without it. */
@@ -90,7 +92,7 @@ interface Roles {
   readonly cpu: number;
 }
 
-function complete(roles: Roles, isAddress: boolean, delimiter: string, hasHeader: boolean, unit: string | undefined, options: Readonly<Record<string, string>>): CsvColumns {
+function complete(roles: Roles, isAddress: boolean, delimiter: string, hasHeader: boolean, unit: string | undefined, options: Readonly<Record<string, string>>, name = ''): CsvColumns {
   const said = unit ?? options['time-unit'];
   const nsPerUnit = UNITS[said ?? 's'];
   if (nsPerUnit === undefined) throw new UsageError(`unknown time unit ${said ?? ''}`, 'ns, us, ms or s');
@@ -104,6 +106,7 @@ function complete(roles: Roles, isAddress: boolean, delimiter: string, hasHeader
     nsPerUnit,
     assumedUnit: said === undefined,
     isAddress,
+    space: SPACES.find((space) => space === name.toLowerCase()) ?? (isAddress ? 'gva' : 'object'),
     hex: options['base'] === '16',
     pageShift: shift,
   };
