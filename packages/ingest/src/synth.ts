@@ -138,6 +138,7 @@ class QuantumBuilder {
   readonly #seen: Uint8Array;
   #stamp = 0;
   #drawn = new Int32Array(1024);
+  #chance = new Uint32Array(1024);
   #page = new Uint32Array(1024);
   #cls = new Uint8Array(1024);
 
@@ -150,11 +151,12 @@ class QuantumBuilder {
   write(q: number, quantumNs: number, n: number, draw: (page: Int32Array) => void, writes: number): void {
     if (n > this.#drawn.length) {
       this.#drawn = new Int32Array(n);
+      this.#chance = new Uint32Array(n);
       this.#page = new Uint32Array(n);
       this.#cls = new Uint8Array(n);
     }
     draw(this.#drawn);
-    const kept = this.#keepFirst(n, Math.round(writes * 4294967296));
+    const kept = this.#keepFirst(n, Math.round(writes * 0x7fffffff));
     this.#writer.frame('gpa', q * quantumNs, (q + 1) * quantumNs, kept, this.#page, this.#cls, n);
   }
 
@@ -168,16 +170,18 @@ class QuantumBuilder {
     const drawn = this.#drawn;
     const pages = this.#page;
     const classes = this.#cls;
-    const random = this.#random;
+    const chance = this.#chance;
+    this.#random.fill(chance, n);
     let kept = 0;
     for (let i = 0; i < n; i++) {
       const page = drawn[i]!;
-      const cls = random.u32() < writesBelow ? WRITE : READ;
+      // The sign bit: 1 = WRITE below the limit, else READ. Written whether seen before or not, kept only if not: no branch to mispredict.
+      const cls = ((chance[i]! >>> 1) - writesBelow) >>> 31;
       const slot = 2 * page + cls;
-      if (seen[slot] === stamp) continue;
-      seen[slot] = stamp;
       pages[kept] = page;
-      classes[kept++] = cls;
+      classes[kept] = cls;
+      kept += ((seen[slot]! ^ stamp) + 255) >> 8;
+      seen[slot] = stamp;
     }
     return kept;
   }

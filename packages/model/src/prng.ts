@@ -34,6 +34,28 @@ export class Prng {
     this.#d = (this.#d << 11) | (this.#d >>> 21);
     return result;
   }
+  /** The same as `n` calls of u32(), several times as fast. */
+  fill(words: Uint32Array, n: number): void {
+    let a = this.#a;
+    let b = this.#b;
+    let c = this.#c;
+    let d = this.#d;
+    for (let i = 0; i < n; i++) {
+      const x = Math.imul(b, 5);
+      words[i] = Math.imul((x << 7) | (x >>> 25), 9);
+      const t = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= t;
+      d = (d << 11) | (d >>> 21);
+    }
+    this.#a = a;
+    this.#b = b;
+    this.#c = c;
+    this.#d = d;
+  }
   /** Uniform in [0, 1) with 53 bits. */
   unit(): number {
     return (this.u32() * 2097152 + (this.u32() >>> 11)) / 9007199254740992;

@@ -48,34 +48,42 @@ const RUN_PAGES = 8;
 const SINGLE_RANKS = 1024;
 const STRATUM_FRACTION = 1 / 128;
 
+/** Accesses drawn at once, so that their random words stay in the cache. */
+const DRAWN_AT_ONCE = 1024;
+const TWO_32 = 4294967296;
+
 /**
  * Zipf over [from, from + nPages): the page of rank r = 1, 2, … has weight 1 / r^theta. Which page has which rank is fixed by nPages alone.
  * Exact and small enough for the cache: a stratum of ranks by Walker's alias method, then a rank of it by rejection (one in 250 is redrawn).
+ * The fraction left over from choosing the column accepts the rank: it has 20 bits or more.
  */
 export function zipf(random: Prng, from: number, nPages: number, theta: number): Sampler {
   const runs = Math.ceil(nPages / RUN_PAGES);
-  const scatter = scatterOf(runs);
+  const scatter = scatterTable(runs);
   const strata = strataOf(runs * RUN_PAGES, theta);
   const { first, width, sureBelow } = strata;
   const { threshold, alias } = aliasTable(strata.weight);
+  const words = new Uint32Array(3 * DRAWN_AT_ONCE);
   const n = first.length;
-  const rankFrom = (stratum: number): number => {
-    for (;;) {
-      const rank = first[stratum]! + ((random.u32() / 4294967296) * width[stratum]! | 0);
-      const u = random.u32();
-      // The weight falls by less than a hundredth over a stratum; the power is needed only in that hundredth.
-      if (u < sureBelow[stratum]! || u < 4294967296 * (first[stratum]! / rank) ** theta) return rank;
-    }
-  };
   return {
     fill(count, page) {
       for (let i = 0; i < count; ) {
-        const column = (random.u32() / 4294967296) * n | 0;
-        const stratum = random.u32() < threshold[column]! ? column : alias[column]!;
-        const rank = (stratum < SINGLE_RANKS ? first[stratum]! : rankFrom(stratum)) - 1;
-        const at = (scatter(rank >> 3) << 3) | (rank & 7);
-        // The last run may be cut: ranks that fall behind its end do not exist.
-        if (at < nPages) page[i++] = from + at;
+        const draws = Math.min(DRAWN_AT_ONCE, count - i);
+        random.fill(words, 3 * draws);
+        for (let at = 0; at < 3 * draws; at += 3) {
+          const scaled = (words[at]! / TWO_32) * n;
+          const column = scaled | 0;
+          // The column, or its alias when the word is not below the threshold: by sign bit, as a branch would be mispredicted.
+          const other = alias[column]!;
+          const stratum = other ^ ((column ^ other) & (((words[at + 1]! >>> 1) - threshold[column]!) >> 31));
+          const rank = first[stratum]! + (((words[at + 2]! / TWO_32) * width[stratum]!) | 0);
+          // The weight falls by less than a hundredth over a stratum; the power is needed only in that hundredth.
+          const accept = scaled - column;
+          if (accept >= sureBelow[stratum]! && accept >= (first[stratum]! / rank) ** theta) continue;
+          const place = (scatter[(rank - 1) >> 3]! << 3) | ((rank - 1) & 7);
+          // The last run may be cut: ranks that fall behind its end do not exist.
+          if (place < nPages) page[i++] = from + place;
+        }
       }
     },
   };
@@ -85,7 +93,7 @@ interface Strata {
   readonly first: Int32Array;
   readonly width: Int32Array;
   readonly weight: Float64Array;
-  /** A uniform u32 below this accepts any rank of the stratum. */
+  /** A uniform number of [0, 1) below this accepts any rank of the stratum. */
   readonly sureBelow: Float64Array;
 }
 
@@ -98,29 +106,31 @@ function strataOf(nRanks: number, theta: number): Strata {
     for (let rank = start; rank < start + width[i]!; rank++) sum += rank ** -theta;
     return sum;
   });
-  const sureBelow = Float64Array.from(first, (start, i) => 4294967296 * (start / (start + width[i]! - 1)) ** theta);
+  const sureBelow = Float64Array.from(first, (start, i) => (start / (start + width[i]! - 1)) ** theta);
   return { first: Int32Array.from(first), width, weight, sureBelow };
 }
 
-/** A fixed permutation of [0, n): a product modulo a power of two, repeated until it falls below n. */
-function scatterOf(n: number): (i: number) => number {
+/** A fixed permutation of [0, n): products with an odd number modulo a power of two, those below n. */
+function scatterTable(n: number): Int32Array {
   const bits = Math.max(1, 32 - Math.clz32(n - 1));
   const mask = 2 ** bits - 1;
   const factor = (0x9e3779b1 >>> (32 - bits)) | 1;
-  return (i) => {
-    let at = i;
+  const table = new Int32Array(n);
+  for (let i = 0, at = 0; i < n; i++) {
+    at = i;
     do at = Math.imul(at, factor) & mask;
     while (at >= n);
-    return at;
-  };
+    table[i] = at;
+  }
+  return table;
 }
 
-/** A draw takes column i when a uniform u32 is below threshold[i], else alias[i]. */
-function aliasTable(weights: Float64Array): { threshold: Uint32Array; alias: Int32Array } {
+/** A draw takes column i when 31 uniform bits are below threshold[i], else alias[i]. */
+function aliasTable(weights: Float64Array): { threshold: Int32Array; alias: Int32Array } {
   const n = weights.length;
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const share = weights.map((weight) => (weight * n) / total);
-  const threshold = new Uint32Array(n).fill(0xffffffff);
+  const threshold = new Int32Array(n).fill(0x7fffffff);
   const alias = Int32Array.from({ length: n }, (_, i) => i);
   const stack = new Int32Array(n);
   let small = 0;
@@ -130,7 +140,7 @@ function aliasTable(weights: Float64Array): { threshold: Uint32Array; alias: Int
   while (small > 0 && large < n) {
     const low = stack[--small]!;
     const high = stack[large]!;
-    threshold[low] = share[low]! * 4294967296;
+    threshold[low] = Math.round(share[low]! * 0x7fffffff);
     alias[low] = high;
     share[high]! -= 1 - share[low]!;
     if (share[high]! < 1) {
