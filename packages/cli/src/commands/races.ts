@@ -29,7 +29,7 @@ export const races: CommandSpec = {
     const progress = ctx.progress('races');
     try {
       for (const race of wanted) {
-        progress.update({ done: rows.length, total: wanted.length, unit: 'cases' });
+        progress.update({ done: rows.length, total: wanted.length, unit: 'runs' });
         rows.push(raceRow(race, { maxAccesses }));
         // lets a signal in
         await new Promise(setImmediate);

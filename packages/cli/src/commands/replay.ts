@@ -180,5 +180,6 @@ function paramsText(run: RunPlan, schemes: Registry<TrackingScheme>): string {
   const { config } = schemes.get(run.scheme);
   const own = Object.entries(run.params).filter(([name]) => run.stream === null || name !== 'interval');
   const texts = own.map(([name, value]) => `${name}=${formatParam(config[name]!, value)}`);
+  if (run.evict !== undefined) texts.push(`evict ${run.evict}`);
   return [...texts, ...(run.stream === null ? [] : [`cycles as ${run.stream}`])].join(' ');
 }

@@ -3,6 +3,7 @@ import { SCOPES, TARGETS, ThresholdError, UsageError } from '@workset/model';
 import type { QueryRow } from '@workset/analyze';
 
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
+import { printEvictions, readEvictions } from '../eviction-table.ts';
 import { checkFigure, DEFAULT_FIGURES, FIGURES } from '../figures.ts';
 import { printScores } from '../score-table.ts';
 import { parseSchemeFlag } from '../sweep-syntax.ts';
@@ -50,11 +51,19 @@ export const score: CommandSpec = {
       ...args.list('fail-under').map((text) => limitOf(text, 'under')),
       ...args.list('fail-over').map((text) => limitOf(text, 'over')),
     ];
-    const rows = await withResults(args.positionals[0]!, ctx, async (results) =>
+    const [rows, evictions] = await withResults(args.positionals[0]!, ctx, async (results) => [
       inScope((await results.query(`FROM ${viewFor(args)}`)).rows, args.text('scope')).filter((row) => wanted(row, args)),
-    );
-    if (ctx.json) ctx.out.json(rows);
-    else printScores(rows, { figures, allParams: args.flag('params') }, ctx);
+      await readEvictions(results),
+    ]);
+    if (ctx.json) ctx.out.json(rows.map((row) => ({ ...row, eviction: evictions.get(String(row['run_id'])) ?? null })));
+    else {
+      const shown = new Set(rows.map((row) => String(row['run_id'])));
+      printScores(rows, { figures, allParams: args.flag('params') }, ctx);
+      printEvictions(
+        [...evictions].flatMap(([id, row]) => (shown.has(id) ? [row] : [])),
+        ctx,
+      );
+    }
     checkLimits(rows, limits);
   },
 };
