@@ -1,5 +1,5 @@
 /** Writes a made-up trace: every access known because it was drawn here. Same pattern, options and seed: same trace. */
-import { NS_PER_MS, NS_PER_S, Prng, READ, throwIfAborted, UsageError, WRITE } from '@workset/model';
+import { NS_PER_MS, NS_PER_S, Prng, throwIfAborted, UsageError } from '@workset/model';
 import { createTraceWriter, type TraceManifest, type TraceWriter } from '@workset/store';
 import { patterns, type Phase } from './synth/patterns.ts';
 import { VERSION } from './version.ts';

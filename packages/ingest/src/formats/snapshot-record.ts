@@ -1,5 +1,6 @@
 /** Records of the kit's snapshot files: an 8-byte magic, little-endian u64 fields, then bitmaps. */
-import { TraceFormatError } from '@workset/model';
+import { TraceFormatError, type IngestContext } from '@workset/model';
+import { startsWith } from '../byte-source.ts';
 import { u64, type ByteReader } from '../binary.ts';
 
 /** Bitmaps of more than this are damage: 1 GiB of bits is 32 TiB of memory. */
@@ -39,6 +40,31 @@ export async function readBitmap(reader: ByteReader, nBytes: number, recordOffse
     throw new TraceFormatError(`a bitmap of ${nBytes} bytes is out of range`, { file: reader.path, byteOffset: recordOffset }, 'the file is damaged from here on');
   }
   return takeWhole(reader, nBytes, recordOffset);
+}
+
+/**
+ * Bytes of a bitmap over `nPages` that may or may not be padded to whole words: what makes the next record (or the end) follow it.
+ * Padded when neither does, so that the damage is found where it is.
+ */
+export async function bitmapBytes(reader: ByteReader, nPages: number, magic: string): Promise<number> {
+  const padded = Math.ceil(nPages / 64) * 8;
+  const tight = Math.ceil(nPages / 8);
+  if (tight === padded || padded > BITMAP_BYTES_MAX) return padded;
+  await reader.need(padded + magic.length);
+  const ends = (n: number): boolean => reader.available === n || startsWith(reader.bytes.subarray(reader.start + n, reader.end), magic);
+  return !ends(padded) && ends(tight) ? tight : padded;
+}
+
+/** The bits of the first `nPages` pages; bits behind the last page are cleared and counted. */
+export function pageBits(bits: Uint8Array, nPages: number, reader: ByteReader, ctx: IngestContext): Uint8Array {
+  const whole = bits.subarray(0, (nPages + 7) >> 3);
+  const rest = nPages & 7;
+  const stray = rest === 0 ? 0 : whole[whole.length - 1]! >> rest;
+  if (stray !== 0 || bits.subarray(whole.length).some((byte) => byte !== 0)) {
+    ctx.reject('bits-behind-end', 'a bitmap has bits set behind its last page; they are not used', { byteOffset: reader.offset });
+    if (rest !== 0) whole[whole.length - 1]! &= (1 << rest) - 1;
+  }
+  return whole;
 }
 
 /** Throws TraceFormatError unless times go forward: `names[i]` at `times[i]`. */

@@ -3,7 +3,7 @@ import { throwIfAborted, type Ingestor } from '@workset/model';
 import { ByteReader } from '../binary.ts';
 import { startsWith } from '../byte-source.ts';
 import { streamName } from '../stream-name.ts';
-import { checkTimes, readBitmap, readSnapshotHeader } from './snapshot-record.ts';
+import { bitmapBytes, checkTimes, pageBits, readBitmap, readSnapshotHeader } from './snapshot-record.ts';
 
 const MAGICS = { SOFTDRTY: 5 } as const;
 
@@ -28,7 +28,7 @@ export const softDirtyIngestor: Ingestor<'soft-dirty'> = {
       if (header === undefined) return;
       const [clearBegin, clearEnd, readBegin, readEnd, nPages] = header.fields as [number, number, number, number, number];
       checkTimes(reader, header, ['clear_begin', 'clear_end', 'read_begin', 'read_end'], [clearBegin, clearEnd, readBegin, readEnd]);
-      const bits = await readBitmap(reader, Math.ceil(nPages / 64) * 8, header.byteOffset);
+      const bits = await readBitmap(reader, await bitmapBytes(reader, nPages, 'SOFTDRTY'), header.byteOffset);
       if (cycle === 0) {
         yield {
           kind: 'stream',
@@ -41,7 +41,7 @@ export const softDirtyIngestor: Ingestor<'soft-dirty'> = {
         kind: 'report',
         report: {
           stream, cycle, setBeginNs: clearBegin, setEndNs: clearEnd, readBeginNs: readBegin, readEndNs: readEnd, complete: true, counts: {},
-          reported: { startPage: 0, nPages, bits: bits.subarray(0, (nPages + 7) >> 3) },
+          reported: { startPage: 0, nPages, bits: pageBits(bits, nPages, reader, ctx) },
           eligible: null, regions: null,
         },
       };

@@ -10,7 +10,7 @@ import { throwIfAborted, type IngestBatch, type IngestContext, type Ingestor, ty
 import { ByteReader, u64 } from '../binary.ts';
 import { startsWith } from '../byte-source.ts';
 import { streamName } from '../stream-name.ts';
-import { checkTimes, readBitmap, readSnapshotHeader, type SnapshotHeader } from './snapshot-record.ts';
+import { checkTimes, pageBits, readBitmap, readSnapshotHeader, type SnapshotHeader } from './snapshot-record.ts';
 
 const MAGICS = { RWPSNAP0: 15, WPSNAP00: 15 } as const;
 const FLAG = { shmem: 1, sync: 2, wp: 4, hugepage: 8 } as const;
@@ -41,7 +41,7 @@ export const uffdSnapIngestor: Ingestor<'uffd-snap'> = {
       if (header === undefined) return;
       const cycle = cycleOf(header);
       checkTimes(reader, header, ['arm_begin', 'arm_end', 'scan_begin', 'scan_end'], [cycle.armBegin, cycle.armEnd, cycle.scanBegin, cycle.scanEnd]);
-      const bits = await readBitmap(reader, Math.ceil(cycle.nPages / 64) * 8, header.byteOffset);
+      const bits = pageBits(await readBitmap(reader, Math.ceil(cycle.nPages / 64) * 8, header.byteOffset), cycle.nPages, reader, ctx);
       const messages = await readBitmap(reader, cycle.nMessages * MESSAGE_BYTES, header.byteOffset);
       if (!declared) yield declare(stream, cycle);
       declared = true;
@@ -123,7 +123,7 @@ function reportOf(stream: string, cycle: Cycle, bits: Uint8Array, messages: Uint
     readEndNs: cycle.scanEnd,
     complete: true,
     counts,
-    reported: { startPage: 0, nPages: cycle.nPages, bits: bits.subarray(0, (cycle.nPages + 7) >> 3) },
+    reported: { startPage: 0, nPages: cycle.nPages, bits },
     eligible: null,
     regions: null,
   };
