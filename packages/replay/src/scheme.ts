@@ -142,6 +142,8 @@ export interface TrackingKernel {
   /** Reads page_idle/bitmap: adds the pages of `marked` that are no longer idle. */
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void;
 
+  /** True for a page of a PMD-mapped huge page other than its head. */
+  isTail(page: number): boolean;
   /** DAMON's mkold of one page: clear A, set PG_idle; false when the page does not exist or is not on an LRU list (8.1). */
   damonMkold(page: number): boolean;
   /** DAMON's young check of one page: A set, or PG_idle clear. */

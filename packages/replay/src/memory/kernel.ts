@@ -1,5 +1,5 @@
 /** A run's view of its world: the system calls and page-table operations a tracking scheme may use, each one charged. */
-import { BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
+import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
 import { addNewerThanMarks, addStillMarked, markNewer } from './bit-loops.ts';
@@ -230,6 +230,11 @@ export class SimKernel implements TrackingKernel {
     world.dropMoved(gone);
     accessed.or(gone);
     this.#chargeIdle('idle-read', range, idle);
+  }
+
+  isTail(page: number): boolean {
+    const id = this.idOf(page);
+    return id >= 0 && (id & (BLOCK_PAGES - 1)) !== 0 && this.#world.isHuge(id);
   }
 
   damonMkold(page: number): boolean {

@@ -17,6 +17,7 @@ export const damonPaddr = defineScheme({
       'accesses between samples to pages that were not picked',
       'accesses that hit a TLB entry cached before mkold (no flush)',
       'MGLRU aging inside a sampling interval',
+      'before 6.15: all but the head page of a huge page, so it is nearly blind there',
     ],
     target: 'touched',
   },
@@ -30,7 +31,7 @@ export const damonPaddr = defineScheme({
     start: { kind: 'size', default: 0, unit: 'bytes', help: 'first monitored address; with end=0: the longest contiguous memory', source: 'user space decides' },
     end: { kind: 'size', default: 0, unit: 'bytes', help: 'end of the monitored range, exclusive', source: 'user space decides' },
   },
-  attach: (kernel, config) => damonTracker(kernel, config, [longestRun(kernel.memoryRuns(), config)]),
+  attach: (kernel, config) => damonTracker(kernel, config, [longestRun(kernel.memoryRuns(), config)], config.kernel === '6.1'),
 });
 
 /** What paddr users monitor: the given range, else the largest "System RAM" resource. */

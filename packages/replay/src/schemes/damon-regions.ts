@@ -25,9 +25,13 @@ interface Region {
   pick: number;
 }
 
-export function damonTracker(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[]): Tracker {
+/**
+ * @param skipsTails picks that fall on a tail page are neither made old nor found accessed: paddr before 6.15, where damon_get_folio()
+ *   knew head pages only
+ */
+export function damonTracker(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], skipsTails = false): Tracker {
   const clock = kernel.recorded === null ? new OwnClock(config, kernel.now) : new RecordedClock(config, kernel.recorded, kernel.now);
-  const damon = new Damon(kernel, config, initial, clock);
+  const damon = new Damon(kernel, config, initial, clock, skipsTails);
   // A recorded kdamond that started later than the log: nothing to do before it did.
   let running = clock.startNs <= kernel.now;
   return {
@@ -122,14 +126,16 @@ class Damon {
   readonly #modern: boolean;
   #regions: Region[];
   readonly #clock: DamonClock;
+  readonly #skipsTails: boolean;
   #lastCount = 0;
   #rotation = 0;
 
-  constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock) {
+  constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock, skipsTails: boolean) {
     this.#kernel = kernel;
     this.#config = config;
     this.#modern = config.kernel !== '6.1';
     this.#clock = clock;
+    this.#skipsTails = skipsTails;
     this.#regions = initial.filter(({ nPages }) => nPages > 0).map(({ startPage, nPages }) => freshRegion(startPage, startPage + nPages));
     if (this.#modern) this.#splitAbove(this.#sizeLimit());
   }
@@ -139,19 +145,23 @@ class Damon {
     if (this.#regions.length === 0) return Infinity;
     for (const region of this.#regions) {
       region.pick = region.start + this.#kernel.random(region.end - region.start);
-      this.#kernel.damonMkold(region.pick);
+      if (this.#sees(region)) this.#kernel.damonMkold(region.pick);
     }
     return this.#clock.nextCheck(now);
   }
 
   /** Checks the picks, aggregates when it is time, prepares the next sampling interval. */
   check(now: Nanos): Nanos {
-    for (const region of this.#regions) if (this.#kernel.damonYoung(region.pick)) region.nr++;
+    for (const region of this.#regions) if (this.#sees(region) && this.#kernel.damonYoung(region.pick)) region.nr++;
     if (this.#clock.ends(now)) {
       this.#aggregate(now);
       this.#follow(this.#clock.monitored());
     }
     return this.prepare(now);
+  }
+
+  #sees({ pick }: Region): boolean {
+    return !this.#skipsTails || !this.#kernel.isTail(pick);
   }
 
   #aggregate(now: Nanos): void {
