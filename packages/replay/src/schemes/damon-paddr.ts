@@ -17,7 +17,7 @@ export const damonPaddr = defineScheme({
       'accesses between samples to pages that were not picked',
       'accesses that hit a TLB entry cached before mkold (no flush)',
       'MGLRU aging inside a sampling interval',
-      'before 6.15: all but the head page of a huge page, so it is nearly blind there',
+      'kernel=6.1: all but the head page of a huge page, so it is nearly blind there',
     ],
     target: 'touched',
   },

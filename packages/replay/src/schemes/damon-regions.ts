@@ -26,8 +26,8 @@ interface Region {
 }
 
 /**
- * @param skipsTails picks that fall on a tail page are neither made old nor found accessed: paddr before 6.15, where damon_get_folio()
- *   knew head pages only
+ * @param skipsTails picks that fall on a tail page are neither made old nor found accessed: paddr of 6.1, where damon_get_page()
+ *   takes a reference on the picked page itself, which fails for tails; later kernels go to the folio (which release: estimate, 6.15)
  */
 export function damonTracker(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], skipsTails = false): Tracker {
   const clock = kernel.recorded === null ? new OwnClock(config, kernel.now) : new RecordedClock(config, kernel.recorded, kernel.now);
