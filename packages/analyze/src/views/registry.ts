@@ -3,6 +3,7 @@ import { defineRegistry } from '@workset/model';
 import { agreement, agreementWindows, fidelity } from './agreement.ts';
 import { coldTail } from './cold-tail.ts';
 import { diag } from './diag.ts';
+import { idleCauses } from './idle-causes.ts';
 import { idleSnapshots, uffdCycles } from './observed.ts';
 import { regionTruth } from './region-truth.ts';
 import { damonSnapshots, regionHeat } from './regions.ts';
@@ -27,6 +28,7 @@ export const VIEWS = defineRegistry('view', [
   regionTruth,
   damonSnapshots,
   idleSnapshots,
+  idleCauses,
   uffdCycles,
   diag,
 ]);
