@@ -7,7 +7,15 @@ import { join } from 'node:path';
 import { ROOT } from './lib/tools.mjs';
 
 const FILE = join(ROOT, 'package-lock.json');
-const SYSTEMS = { android: 'android', darwin: 'darwin', freebsd: 'freebsd', linux: 'linux', openharmony: 'openharmony', win32: 'win32', windows: 'win32' };
+const SYSTEMS = {
+  android: 'android',
+  darwin: 'darwin',
+  freebsd: 'freebsd',
+  linux: 'linux',
+  openharmony: 'openharmony',
+  win32: 'win32',
+  windows: 'win32',
+};
 const PROCESSORS = { arm: 'arm', arm64: 'arm64', ia32: 'ia32', ppc64: 'ppc64', riscv64: 'riscv64', s390x: 's390x', x64: 'x64', 64: 'x64' };
 
 const lock = JSON.parse(readFileSync(FILE, 'utf8'));

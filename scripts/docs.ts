@@ -1,5 +1,5 @@
 /**
- * Writes docs/reference.md from the command tables and the registries.
+ * Writes docs/reference.md and docs/workset.1 from the command tables and the registries.
  * usage: node scripts/run.mjs scripts/docs.ts [--check]     --check: exit code 1 when it is out of date
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,8 +10,9 @@ import { GLOBAL_OPTIONS } from '../packages/cli/src/command.ts';
 import { LIST_KINDS, listItems, paramRows } from '../packages/cli/src/listing.ts';
 import type { ListItem, ListKind } from '../packages/cli/src/listing.ts';
 import { TOPICS } from '../packages/cli/src/topics.ts';
+import { manPage } from './man.ts';
 
-const FILE = new URL('../docs/reference.md', import.meta.url);
+const DOCS = new URL('../docs/', import.meta.url);
 const TITLES: Readonly<Record<ListKind, string>> = {
   ingestors: 'Capture formats',
   patterns: 'Synthetic patterns',
@@ -23,16 +24,19 @@ const TITLES: Readonly<Record<ListKind, string>> = {
   profiles: 'Cost profiles',
 };
 
-const text = await reference();
-if (!process.argv.includes('--check')) writeFileSync(FILE, text);
-else if (current() !== text) {
-  console.error('docs/reference.md is out of date; write it again: node scripts/run.mjs scripts/docs.ts');
-  process.exitCode = 1;
+const check = process.argv.includes('--check');
+for (const [name, text] of [['reference.md', await reference()] as const, ['workset.1', await manPage()] as const]) {
+  const file = new URL(name, DOCS);
+  if (!check) writeFileSync(file, text);
+  else if (current(file) !== text) {
+    console.error(`docs/${name} is out of date; write it again: npm run docs`);
+    process.exitCode = 1;
+  }
 }
 
-function current(): string {
+function current(file: URL): string {
   try {
-    return readFileSync(FILE, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
     return '';
   }

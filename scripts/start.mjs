@@ -29,9 +29,7 @@ const found = CAPTURES.filter((name) => existsSync(join(ROOT, 'traces', name)));
 if (found.length === 0) fail('no captures in traces/: is this a whole clone?');
 const traces = found.map((name) => ({ name, dir: join('traces', name), path: join(OUT, `${name}.trace`) }));
 for (const { name, dir, path } of traces)
-  await step(`ingest ${name}`, () =>
-    fresh(path, hashOf([join(ROOT, dir), tools]), () => workset(['ingest', dir, '-o', path, '--quiet'])),
-  );
+  await step(`ingest ${name}`, () => fresh(path, hashOf([join(ROOT, dir), tools]), () => workset(['ingest', dir, '-o', path, '--quiet'])));
 const jobs = String(availableParallelism());
 await step(`replay, all schemes`, () =>
   fresh(RESULTS, hashOf([...traces.map(({ path }) => stampOf(path)), models]), async () => {

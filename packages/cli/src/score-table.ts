@@ -79,7 +79,9 @@ function sections(rows: readonly QueryRow[]): [string, QueryRow[]][] {
 
 function byStream(a: QueryRow, b: QueryRow): number {
   const key = (row: QueryRow): string =>
-    [row['stream'], schemeOf(row), row['scope'], row['kind'] === 'observed' ? 0 : 1, row['params'], String(row['seed']).padStart(9)].join('\0');
+    [row['stream'], schemeOf(row), row['scope'], row['kind'] === 'observed' ? 0 : 1, row['params'], String(row['seed']).padStart(9)].join(
+      '\0',
+    );
   return key(a) < key(b) ? -1 : 1;
 }
 
@@ -100,7 +102,8 @@ function notes(rows: readonly QueryRow[], figures: readonly string[], ctx: Comma
   ctx.out.note('scope any: every touch counts; mapped: only what a user page-table entry can see (workset help truth)');
   if (!figures.includes('overhead')) return;
   ctx.out.note('overhead: stall of the workload, priced and not measured; - is unknown');
-  if (rows.some((row) => row['overhead'] === 0)) ctx.out.note('overhead 0%: no stall is priced, only CPU of the tracker (--metric tracker_share)');
+  if (rows.some((row) => row['overhead'] === 0))
+    ctx.out.note('overhead 0%: no stall is priced, only CPU of the tracker (--metric tracker_share)');
 }
 
 /** Parameters of each row, by default those in which runs of the same scheme and stream differ. */

@@ -24,7 +24,9 @@ export const races: CommandSpec = {
     if (id !== undefined) primitives.get(id);
     const backing = args.text('backing');
     const maxAccesses = Math.min(3, countOption(args, 'accesses', 1) ?? 3);
-    const wanted = raceCases().filter((race) => (id === undefined || race.primitive === id) && (backing === undefined || race.backing === backing));
+    const wanted = raceCases().filter(
+      (race) => (id === undefined || race.primitive === id) && (backing === undefined || race.backing === backing),
+    );
     const rows: RaceRow[] = [];
     const progress = ctx.progress('races');
     try {
@@ -65,7 +67,15 @@ function merged(rows: readonly RaceRow[]): [RaceRow, string[]][] {
   const groups = new Map<string, [RaceRow, string[]]>();
   for (const row of rows) {
     const { safe, blocksReads, blocksWrites, losses, evicts, deadlock } = row;
-    const outcome = [safe, blocksReads, blocksWrites, losses.pin === undefined, losses.second === undefined, evicts, deadlock === undefined];
+    const outcome = [
+      safe,
+      blocksReads,
+      blocksWrites,
+      losses.pin === undefined,
+      losses.second === undefined,
+      evicts,
+      deadlock === undefined,
+    ];
     const key = JSON.stringify([nameOf(row), row.backing, ...outcome]);
     const [, entries] = groups.get(key) ?? groups.set(key, [row, []]).get(key)!;
     if (!entries.includes(row.entry)) entries.push(row.entry);

@@ -29,7 +29,12 @@ export const score: CommandSpec = {
     },
     { name: 'fail-under', value: 'METRIC=X', many: true, help: 'exit code 4 when a printed row is below X, or unknown' },
     { name: 'fail-over', value: 'METRIC=X', many: true, help: 'exit code 4 when a printed row is above X, or unknown' },
-    { name: 'scope', value: 'SCOPE', help: 'rows of this scope, or of all; default: what each scheme can see at best', choices: [...SCOPES, 'all'] },
+    {
+      name: 'scope',
+      value: 'SCOPE',
+      help: 'rows of this scope, or of all; default: what each scheme can see at best',
+      choices: [...SCOPES, 'all'],
+    },
     { name: 'target', value: 'TARGET', help: 'rows against this target, claimed or not', choices: TARGETS },
     { name: 'scheme', alias: 's', value: 'NAME', many: true, help: 'rows of these schemes only (observed:NAME for real trackers)' },
     { name: 'trace', value: 'NAME', help: 'rows of this trace only' },
