@@ -60,6 +60,9 @@ export class DamonSamples {
   #take(region: PendingRegion): void {
     const record = this.#record;
     record.target = region.targetId;
+    record.targetText = region.targetText;
+    record.ctx = region.ctx;
+    record.scheme = region.scheme;
     record.nrRegions = region.nrRegions;
     record.startPage = region.startPage;
     record.endPage = region.endPage;

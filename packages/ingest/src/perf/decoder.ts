@@ -55,7 +55,7 @@ export class PerfDecoder {
   readonly #pidFilter: number;
   readonly #tail: SampleTail = { dataSrc: -1, physAddr: -1, rawAt: -1, rawBytes: 0 };
   readonly #access: RawAccess = { page: 0, write: false, kernelHalf: false };
-  readonly #region: RawRegion = { targetId: 0, nrRegions: 0, startPage: 0, endPage: 0, nrAccesses: 0, age: 0 };
+  readonly #region: RawRegion = { targetId: 0, targetText: '', ctx: -1, scheme: -1, nrRegions: 0, startPage: 0, endPage: 0, nrAccesses: 0, age: 0 };
   #firstPid = -1;
   #planned = 0;
 

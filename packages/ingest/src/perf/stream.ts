@@ -1,5 +1,5 @@
 /** One perf.data file, pipe or bare record stream → batches, in time order per FINISHED_ROUND. */
-import { TraceFormatError } from '@workset/model';
+import { TraceFormatError, UnreadableInputError } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext } from '@workset/model';
 import { ByteReader, ByteWindow, memorySource } from '../binary.ts';
 import { EVENT_TYPE } from './attr.ts';
@@ -17,12 +17,20 @@ const MAX_HELD_BYTES = 512 << 20;
 const MAX_TAIL_BYTES = 16 << 20;
 const MAX_TRACING_BYTES = 64 << 20;
 const TRACING_DATA = 1;
+const DIR_FORMAT = 24;
 
 /** Batches of a whole perf.data file or pipe. */
 export async function* readPerf(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
   const reader = new ByteReader(source, ctx.signal);
   const header = await readHeader(reader);
-  yield* readPerfRecords(reader, header, { attrs: header.attrs, little: header.little, clock: null, timeBaseHigh: null }, ctx);
+  let isEmpty = true;
+  for await (const batch of readPerfRecords(reader, header, { attrs: header.attrs, little: header.little, clock: null, timeBaseHigh: null }, ctx)) {
+    if (batch.kind === 'accesses' || batch.kind === 'report') isEmpty = false;
+    yield batch;
+  }
+  if (isEmpty && header.features.includes(DIR_FORMAT)) {
+    throw new UnreadableInputError('this is the file "data" of a recording in a directory (perf record --threads): its samples are in data.0, data.1, …', { file: source.path }, 'give the directory itself');
+  }
 }
 
 /** Batches of what follows the header. */
@@ -209,7 +217,10 @@ export class PerfStream {
 
   *#reports(batches: readonly IngestBatch[]): Generator<IngestBatch> {
     if (batches.length > 0) yield* this.#grade();
-    yield* batches;
+    for (const batch of batches) {
+      if (batch.kind === 'report') this.#ctx.accept(batch.report.regions?.startPage.length ?? 0);
+      yield batch;
+    }
   }
 
   #latest(): number {

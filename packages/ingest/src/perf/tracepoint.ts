@@ -1,5 +1,5 @@
 /** Raw payloads of the tracepoints that tell about memory, by their fixed layouts. */
-import { pageAt, u64 } from '../binary.ts';
+import { pageAt } from '../binary.ts';
 
 /** Fields of an access tracepoint, after decoding. */
 export interface RawAccess {
@@ -9,7 +9,13 @@ export interface RawAccess {
   kernelHalf: boolean;
 }
 export interface RawRegion {
+  /** The id, or of 5.15's kernel pointers the low 52 bits: equal for equal targets. */
   targetId: number;
+  /** All digits of an id that a double cannot hold, else empty. */
+  targetText: string;
+  /** Of damos_before_apply; -1 = the event has none. */
+  ctx: number;
+  scheme: number;
   nrRegions: number;
   startPage: number;
   endPage: number;
@@ -62,7 +68,8 @@ function decodeFault(view: DataView, addressAt: number, errorAt: number, little:
 export function decodeDamon(view: DataView, at: number, size: number, little: boolean, out: RawRegion): boolean {
   const old = size === 44;
   if (!old && (size < 48 || size > 56)) return false;
-  out.targetId = u64(view, at + 8, little);
+  readTarget(view, at + 8, little, out);
+  out.ctx = out.scheme = -1;
   out.nrRegions = view.getUint32(at + (old ? 32 : 16), little);
   out.nrAccesses = view.getUint32(at + 40, little);
   out.age = old ? -1 : view.getUint32(at + 44, little);
@@ -72,11 +79,20 @@ export function decodeDamon(view: DataView, at: number, size: number, little: bo
 /** damos_before_apply: ctx@8 scheme@12 target_idx@16 start@24 end@32 nr_accesses@40 age@44 nr_regions@48. */
 export function decodeDamos(view: DataView, at: number, size: number, little: boolean, out: RawRegion): boolean {
   if (size < 52 || size > 60) return false;
-  out.targetId = u64(view, at + 16, little);
+  readTarget(view, at + 16, little, out);
+  out.ctx = view.getUint32(at + 8, little);
+  out.scheme = view.getUint32(at + 12, little);
   out.nrRegions = view.getUint32(at + 48, little);
   out.nrAccesses = view.getUint32(at + 40, little);
   out.age = view.getUint32(at + 44, little);
   return decodeBounds(view, at + 24, little, out);
+}
+
+function readTarget(view: DataView, at: number, little: boolean, out: RawRegion): void {
+  const high = view.getUint32(at + (little ? 4 : 0), little);
+  const low = view.getUint32(at + (little ? 0 : 4), little);
+  out.targetId = (high < 2 ** 20 ? high : high % 2 ** 20) * 2 ** 32 + low;
+  out.targetText = high < 2 ** 20 ? '' : view.getBigUint64(at, little).toString();
 }
 
 /** Regions are page aligned; anything else is damage. */

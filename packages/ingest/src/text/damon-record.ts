@@ -3,6 +3,8 @@ import { ascii, decimal, decimalPage, num, skipBlanks, startsWith, tokenEnd } fr
 
 const KEYS = {
   target: [ascii('target_id='), ascii('target_idx=')],
+  ctx: ascii('ctx_idx='),
+  scheme: ascii('scheme_idx='),
   regions: ascii('nr_regions='),
   accesses: ascii('nr_accesses='),
   start: ascii('start='),
@@ -28,6 +30,11 @@ export const RECORD_REASONS: Readonly<Record<number, readonly [code: string, mes
 export class DamonRecord {
   /** Target index, or the low bits of 5.15's kernel pointer: equal for equal targets. */
   target = 0;
+  /** All digits of the id when a double cannot hold it, else empty. */
+  targetText = '';
+  /** Of damos_before_apply; -1 = the event has none. */
+  ctx = -1;
+  scheme = -1;
   nrRegions = 0;
   startPage = 0;
   endPage = 0;
@@ -69,6 +76,8 @@ export class DamonRecord {
   #readAll(bytes: Uint8Array, from: number, to: number): number {
     this.target = this.nrRegions = this.startPage = this.endPage = this.nrAccesses = this.age = -1;
     this.#startLow = this.#endLow = 0;
+    this.ctx = this.scheme = -1;
+    this.targetText = '';
     let pos = from;
     while (pos < to) {
       pos = skipBlanks(bytes, pos, to);
@@ -103,8 +112,10 @@ export class DamonRecord {
 
   #readPair(bytes: Uint8Array, pos: number, to: number): void {
     if (bytes[pos] === 116) {
-      for (const key of KEYS.target) if (startsWith(bytes, pos, to, key)) this.target = identity(bytes, pos + key.length, to);
-    } else if (startsWith(bytes, pos, to, KEYS.regions)) this.nrRegions = decimal(bytes, pos + KEYS.regions.length, to);
+      for (const key of KEYS.target) if (startsWith(bytes, pos, to, key)) this.#readTarget(bytes, pos + key.length, to);
+    } else if (startsWith(bytes, pos, to, KEYS.ctx)) this.ctx = decimal(bytes, pos + KEYS.ctx.length, to);
+    else if (startsWith(bytes, pos, to, KEYS.scheme)) this.scheme = decimal(bytes, pos + KEYS.scheme.length, to);
+    else if (startsWith(bytes, pos, to, KEYS.regions)) this.nrRegions = decimal(bytes, pos + KEYS.regions.length, to);
     else if (startsWith(bytes, pos, to, KEYS.accesses)) this.nrAccesses = decimal(bytes, pos + KEYS.accesses.length, to);
     else if (startsWith(bytes, pos, to, KEYS.age)) this.age = decimal(bytes, pos + KEYS.age.length, to);
     else if (startsWith(bytes, pos, to, KEYS.start)) {
@@ -114,6 +125,11 @@ export class DamonRecord {
       this.endPage = decimalPage(bytes, pos + KEYS.end.length, to);
       this.#endLow = num.low;
     }
+  }
+
+  #readTarget(bytes: Uint8Array, from: number, to: number): void {
+    this.target = identity(bytes, from, to);
+    if (num.end - from > 15) this.targetText = Buffer.from(bytes.buffer, bytes.byteOffset + from, num.end - from).toString('latin1');
   }
 
   #verdict(readable: boolean): number {

@@ -32,8 +32,8 @@ export class SnapshotAssembler {
   /** @param kind a small number per event name, to find the target without building a string */
   add(event: DamonEvent, kind: number, timeNs: number, record: DamonRecord): void {
     let target = this.#recent[kind];
-    if (target === undefined || target.id !== record.target) {
-      target = this.#targetOf(event, record.target);
+    if (target === undefined || target.id !== record.target || target.scheme !== record.scheme || target.ctx !== record.ctx) {
+      target = this.#targetOf(event, record);
       this.#recent[kind] = target;
     }
     target.add(timeNs, record);
@@ -52,13 +52,16 @@ export class SnapshotAssembler {
     return [...this.#targets.values()].reduce((sum, target) => sum + target.snapshots, 0);
   }
 
-  #targetOf(event: DamonEvent, id: number): TargetAssembler {
-    const key = `${event} ${id}`;
+  #targetOf(event: DamonEvent, record: DamonRecord): TargetAssembler {
+    const { ctx, scheme } = record;
+    // each scheme of damos_before_apply goes over the regions by itself
+    const group = `${event} ${ctx} ${scheme} `;
+    const key = group + record.target;
     let target = this.#targets.get(key);
     if (target === undefined) {
-      const ordinal = [...this.#targets.keys()].filter((other) => other.startsWith(`${event} `)).length;
-      const suffix = (event === 'damon_aggregated' ? '' : `.${event}`) + (ordinal === 0 ? '' : `.target${ordinal}`);
-      target = new TargetAssembler(this.#ctx, this.#out, event, id, this.#name + suffix, this.#aggregationNs);
+      const ordinal = [...this.#targets.keys()].filter((other) => other.startsWith(group)).length;
+      const parts = [event === 'damon_aggregated' ? '' : `.${event}`, ctx > 0 ? `.ctx${ctx}` : '', scheme > 0 ? `.scheme${scheme}` : '', ordinal === 0 ? '' : `.target${ordinal}`];
+      target = new TargetAssembler(this.#ctx, this.#out, event, record, this.#name + parts.join(''), this.#aggregationNs);
       this.#targets.set(key, target);
     }
     return target;
@@ -68,6 +71,9 @@ export class SnapshotAssembler {
 /** One event of one target: at most one open snapshot. */
 class TargetAssembler {
   readonly id: number;
+  readonly ctx: number;
+  readonly scheme: number;
+  readonly #idText: string;
   snapshots = 0;
   readonly #ctx: IngestContext;
   readonly #out: IngestBatch[];
@@ -87,11 +93,14 @@ class TargetAssembler {
   #firstSnapshotNs = 0;
   #lastSnapshotNs = 0;
 
-  constructor(ctx: IngestContext, out: IngestBatch[], event: DamonEvent, id: number, stream: string, aggregationNs: number) {
+  constructor(ctx: IngestContext, out: IngestBatch[], event: DamonEvent, record: DamonRecord, stream: string, aggregationNs: number) {
     this.#ctx = ctx;
     this.#out = out;
     this.#event = event;
-    this.id = id;
+    this.id = record.target;
+    this.ctx = record.ctx;
+    this.scheme = record.scheme;
+    this.#idText = record.targetText;
     this.#stream = stream;
     this.#aggregationNs = aggregationNs;
   }
@@ -185,7 +194,13 @@ class TargetAssembler {
       range: gapless(regions),
       target: 'touched',
       granuleBytes: 4096,
-      notes: { event: this.#event, target_id: this.id, aggregation_ns: this.#aggregationNs },
+      notes: {
+        event: this.#event,
+        target_id: this.#idText === '' ? this.id : this.#idText,
+        ...(this.ctx < 0 ? {} : { context_idx: this.ctx }),
+        ...(this.scheme < 0 ? {} : { scheme_idx: this.scheme }),
+        aggregation_ns: this.#aggregationNs,
+      },
     };
     this.#out.push({ kind: 'stream', stream, arenaRelative: false });
   }
