@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { RunError, TABLES, TraceFormatError, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId, TableSpec } from '@workset/model';
 import { syncPath } from './files.ts';
+import { writeParquet } from './parquet/file.ts';
 
 export const RESULTS_FORMAT = 'workset-results';
 export const RESULTS_VERSION = 1;
@@ -80,8 +81,7 @@ export async function writeTablePart(dir: string, table: TableId, part: string, 
   const path = partPath(dir, table, part);
   if (rows.length === 0) return rmSync(path, { force: true });
   const columns = spec.columns.map(({ name }) => rows.map((row) => cellOf(spec, name, row)));
-  const { writeParquet } = await import('./duckdb.ts');
-  await writeParquet(`${path}.part`, spec, columns);
+  writeParquet(`${path}.part`, spec, columns);
   publishPart(path);
 }
 

@@ -3,14 +3,16 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { TABLES } from '@workset/model';
 import type { PageBitmap, Row, Scope, TableSpec } from '@workset/model';
-import type { Cell } from './duckdb.ts';
-import { forEachChunk } from './page-chunks.ts';
+import { PageSetBuffer } from './page-set-buffer.ts';
+import { writeParquet } from './parquet/file.ts';
+import type { Cell } from './parquet/pages.ts';
 import { partPath, publishPart, writeTablePart } from './results-dir.ts';
-import type { RunPart, RunPartOptions, SetKind, WindowRow } from './types.ts';
+import type { EvictionTable, RunPart, RunPartOptions, SetKind, WindowRow } from './types.ts';
 
 const DEFAULT_FLUSH_BYTES = 64 << 20;
-const TABLES_OF_A_RUN = ['windows', 'page_sets', 'regions', 'costs'] as const;
+const TABLES_OF_A_RUN = ['windows', 'regions', 'costs', 'evictions', 'refaults', 'eviction_runs'] as const;
 type RunTable = (typeof TABLES_OF_A_RUN)[number];
+const PAGE_SETS = 'page_sets';
 
 /** Starts writing a run; what an earlier try of the same run left is removed. */
 export async function createRunPart(options: RunPartOptions): Promise<RunPart> {
@@ -20,7 +22,7 @@ export async function createRunPart(options: RunPartOptions): Promise<RunPart> {
 
 /** `runs` goes first: without it the rest counts for nothing. */
 function removeRun(dir: string, runId: string): void {
-  for (const table of ['runs', ...TABLES_OF_A_RUN, 'scores'] as const) {
+  for (const table of ['runs', ...TABLES_OF_A_RUN, PAGE_SETS, 'scores'] as const) {
     const folder = join(dir, table);
     if (statSync(folder, { throwIfNoEntry: false }) === undefined) continue;
     const rest = table === 'scores' ? /^\.parquet$/ : /^-\d{3,}\.parquet(\.part)?$/;
@@ -33,17 +35,22 @@ function removeRun(dir: string, runId: string): void {
 class BufferedRunPart implements RunPart {
   readonly #options: RunPartOptions;
   readonly #buffers: Readonly<Record<RunTable, TableBuffer>>;
+  readonly #sets: PageSetBuffer;
+  #setParts = 0;
   /** Paths of flushed parts, still called `.part`. */
   readonly #flushed: string[] = [];
   #bytes = 0;
 
   constructor(options: RunPartOptions) {
     this.#options = options;
+    this.#sets = new PageSetBuffer(options.runId, options.blocks);
     this.#buffers = {
       windows: new TableBuffer(TABLES.windows),
-      page_sets: new TableBuffer(TABLES.page_sets),
       regions: new TableBuffer(TABLES.regions),
       costs: new TableBuffer(TABLES.costs),
+      evictions: new TableBuffer(TABLES.evictions),
+      refaults: new TableBuffer(TABLES.refaults),
+      eviction_runs: new TableBuffer(TABLES.eviction_runs),
     };
   }
 
@@ -51,9 +58,8 @@ class BufferedRunPart implements RunPart {
     const { w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages } = row;
     this.#push('windows', [this.#options.runId, w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages]);
   }
-  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void {
-    const { runId, blocks } = this.#options;
-    forEachChunk(set, blocks, (chunk, bits) => this.#push('page_sets', [runId, w, kind, scope, chunk, bits], bits.length));
+  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen = false): void {
+    this.#bytes += this.#sets.add(w, kind, scope, set, frozen);
   }
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void {
     this.#push('regions', [this.#options.runId, w, startPage, nPages, score, ageNs]);
@@ -61,13 +67,19 @@ class BufferedRunPart implements RunPart {
   cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void {
     this.#push('costs', [this.#options.runId, w, op, count, vcpuNs, trackerNs]);
   }
+  row(table: EvictionTable, row: Row): void {
+    const cells = TABLES[table].columns.map(({ name }) => (name === 'run_id' ? this.#options.runId : row[name]));
+    const missing = cells.findIndex((cell) => cell === undefined);
+    if (missing >= 0) throw new Error(`${table} row without ${TABLES[table].columns[missing]!.name}`);
+    this.#push(table, cells as Cell[]);
+  }
 
   async drain(): Promise<void> {
-    if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) await this.#flush();
+    if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) this.#flush();
   }
 
   async close(run: Row): Promise<void> {
-    await this.#flush();
+    this.#flush();
     for (const path of this.#flushed) publishPart(path);
     await writeTablePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
   }
@@ -76,22 +88,25 @@ class BufferedRunPart implements RunPart {
     removeRun(this.#options.dir, this.#options.runId);
   }
 
-  #push(table: RunTable, cells: readonly Cell[], bytes = 0): void {
+  #push(table: RunTable, cells: readonly Cell[]): void {
     this.#buffers[table].push(cells);
-    this.#bytes += bytes + 16 * cells.length;
+    this.#bytes += 16 * cells.length;
   }
 
-  async #flush(): Promise<void> {
-    const { writeParquet } = await import('./duckdb.ts');
+  #flush(): void {
     for (const table of TABLES_OF_A_RUN) {
       const buffer = this.#buffers[table];
-      if (buffer.rows === 0) continue;
-      const number = String(buffer.parts++).padStart(3, '0');
-      const path = partPath(this.#options.dir, table, `${this.#options.runId}-${number}`);
-      await writeParquet(`${path}.part`, buffer.table, buffer.take());
-      this.#flushed.push(path);
+      if (buffer.rows > 0) writeParquet(this.#nextPart(table, buffer.parts++), buffer.table, buffer.take());
     }
+    if (!this.#sets.isEmpty) this.#sets.write(this.#nextPart(PAGE_SETS, this.#setParts++));
     this.#bytes = 0;
+  }
+
+  /** Path to write the n-th part of a table to. */
+  #nextPart(table: RunTable | typeof PAGE_SETS, n: number): string {
+    const path = partPath(this.#options.dir, table, `${this.#options.runId}-${String(n).padStart(3, '0')}`);
+    this.#flushed.push(path);
+    return `${path}.part`;
   }
 }
 

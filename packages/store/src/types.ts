@@ -135,8 +135,11 @@ export type EvictionTable = 'evictions' | 'refaults' | 'eviction_runs';
 /** Writes one run's part of every table. The row in `runs` is written last: its presence means the run is whole. */
 export interface RunPart {
   window(row: WindowRow): void;
-  /** Scope '' for reported, eligible and cold. The bitmap is copied before returning. */
-  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void;
+  /**
+   * Scope '' for reported, eligible and cold. The bitmap is copied before returning. `frozen`: the caller will never change it, so
+   * that runs and scopes with the same set share one copy.
+   */
+  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen?: boolean): void;
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void;
   cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void;
   /** One row of an eviction table, all its columns but run_id. Throws Error when one is missing. */

@@ -4,6 +4,18 @@
  */
 import { simdModule } from './simd-code.ts';
 
+/** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
+interface WasmMemory {
+  readonly buffer: SharedArrayBuffer;
+  grow(pages: number): number;
+}
+interface Wasm {
+  readonly Memory: new (limits: { initial: number; maximum: number; shared: true }) => WasmMemory;
+  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
+  readonly Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { readonly exports: object };
+}
+const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
+
 export interface VectorLoops {
   newer(last: number, after: number, words: number, out: number): void;
   newerThanMarks(last: number, marks: number, words: number, out: number): number;
@@ -20,15 +32,17 @@ const MAX_WASM_PAGES = 65536;
 
 export class Arena {
   readonly #vector: boolean;
-  #memory: WebAssembly.Memory | undefined;
+  #memory: WasmMemory | undefined;
   #loops: VectorLoops | undefined;
   #used = 0;
   #free: Int32Array[] = [];
+  readonly #scratchWords: number;
   #scratch: Int32Array | undefined;
 
   /** @param nPages size of the id space; `vector` false keeps everything in plain arrays */
   constructor(nPages: number, vector = nPages >= VECTOR_MIN) {
     this.#vector = vector;
+    this.#scratchWords = 2 * Math.ceil(nPages / 32);
   }
 
   /** A column of zeros. */
@@ -50,15 +64,17 @@ export class Arena {
   get loops(): VectorLoops {
     return this.#loops!;
   }
-  /** Words for two sets, cleared. */
+  /** Words for two sets of the id space, of which 2 * words are cleared. */
   scratch(words: number): Int32Array {
-    if (this.#scratch === undefined || this.#scratch.length < 2 * words) this.#scratch = this.#inMemory(2 * words);
     return this.#scratch!.fill(0, 0, 2 * words);
   }
 
   #inMemory(length: number): Int32Array | undefined {
-    this.#memory ??= new WebAssembly.Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
-    this.#loops ??= instantiate(this.#memory);
+    if (this.#memory === undefined) {
+      this.#memory = new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
+      this.#loops = instantiate(this.#memory);
+      this.#scratch = this.#inMemory(this.#scratchWords);
+    }
     const bytes = (length * 4 + 127) & ~127;
     const missing = Math.ceil((this.#used + bytes) / WASM_PAGE) - this.#memory.buffer.byteLength / WASM_PAGE;
     try {
@@ -75,9 +91,9 @@ export class Arena {
 
 const owners = new WeakMap<Int32Array, Arena>();
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: object | undefined;
 
-function instantiate(memory: WebAssembly.Memory): VectorLoops {
-  compiled ??= new WebAssembly.Module(simdModule(MAX_WASM_PAGES));
-  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as VectorLoops;
+function instantiate(memory: WasmMemory): VectorLoops {
+  compiled ??= new Module(simdModule(MAX_WASM_PAGES));
+  return new Instance(compiled, { env: { memory } }).exports as VectorLoops;
 }

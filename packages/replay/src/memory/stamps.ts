@@ -42,12 +42,12 @@ export class StampMemory {
   }
 
   /**
-   * Applies the frames from `first` on, up to `end`, as far as a batch holds them: `rows` touches, the first of them row `base` of
-   * the trace. Frame f has the rows rowStart[f] .. rowStart[f+1]-1.
+   * Applies frames of one batch: rows [from, rows) of `touches`, whose row 0 is row `base` of the trace. Frame f has the rows
+   * rowStart[f] .. rowStart[f+1]-1; `from` lies in frame `first`, and nothing from frame `end` on is applied. The hot loop.
    */
-  applyFrames(touches: Int32Array, base: number, rows: number, rowStart: Float64Array, first: number, end: number): void {
+  applyFrames(touches: Int32Array, base: number, from: number, rows: number, rowStart: Float64Array, first: number, end: number): void {
     const { stamps } = this;
-    let i = Math.max(0, rowStart[first]! - base) | 0;
+    let i = from | 0;
     for (let f = first | 0; f < end && i < rows; f = (f + 1) | 0) {
       const stop = Math.min(rows, rowStart[f + 1]! - base) | 0;
       const stamp = (f + 1) | 0;

@@ -6,7 +6,7 @@
  */
 import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { addNewer, addNewerThanMarks, setMarks } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, markNewer, setMarks } from './bit-loops.ts';
 import type { StampMemory } from './stamps.ts';
 
 /** How a world is built; stated defaults stand in for what a trace does not carry. */
@@ -26,7 +26,20 @@ export interface WorldConfig {
 export const DEFAULT_WORLD: WorldConfig = { mmu: 'guest', backing: 'shmem', zapKeepsYoung: false };
 
 export type MarkName = 'primary-a' | 'secondary-a' | 'zap' | 'rwp' | 'wp' | 'soft-dirty' | 'kvm-dirty' | 'numa';
-export type FlagName = 'idle' | 'young' | 'referenced' | 'workingset' | 'spte-absent-at-clear' | 'spte-counted' | 'pmd-split' | 'moved-young' | 'moved';
+export type FlagName =
+  | 'idle'
+  | 'young'
+  | 'referenced'
+  | 'workingset'
+  | 'spte-absent-at-clear'
+  | 'spte-counted'
+  | 'pmd-split'
+  | 'banked-young'
+  | 'moved'
+  | 'unmapped'
+  | 'numa-armed'
+  | 'primary-a uncached'
+  | 'secondary-a uncached';
 
 export class World {
   readonly config: WorldConfig;
@@ -37,8 +50,8 @@ export class World {
   readonly #marks = new Map<MarkName, Int32Array>();
   readonly #flags = new Map<FlagName, PageBitmap>();
   readonly #folded = new Map<string, { frames: number; last: Int32Array }>();
-  /** Frames applied at the last TLB flush of the whole range. */
-  #flushedAt = 0;
+  /** Frames applied at each TLB flush, ascending; a flush drops everything. */
+  readonly #flushes: number[] = [];
   readonly #touchClasses: number;
   readonly #writeClasses: number;
 
@@ -94,26 +107,18 @@ export class World {
   touchedSmall(): Int32Array {
     return this.memory.last(this.#touchClasses);
   }
-  /** Last page walk of each entry: what sets an A bit. After a flush the next touch of every page walks. */
-  walked(): Int32Array {
-    if (this.walks === this.memory) return this.touched();
-    const walked = this.#perEntry('walked', this.walks.last(this.#touchClasses));
-    return this.#flushedAt === 0 ? walked : this.#walkedAfterFlush(walked);
+  /** Last page walk of each entry, were the TLB never flushed by a protection change. */
+  #walked(): Int32Array {
+    return this.walks === this.memory ? this.touched() : this.#perEntry('walked', this.walks.last(this.#touchClasses));
   }
 
   /** Touches of one entry; the point query behind DAMON's samples. */
   touchedOf(id: number): number {
     return this.#ofEntry(this.memory, id);
   }
-  walkedOf(id: number): number {
-    const walked = this.#ofEntry(this.walks, id);
-    if (this.walks === this.memory || this.#flushedAt === 0) return walked;
-    return Math.max(walked, this.touchedOf(id) > this.#flushedAt ? this.#flushedAt + 1 : 0);
-  }
-
+  /** No translation survives: the next touch of every page walks. */
   flushTlb(): void {
-    this.#flushedAt = this.now;
-    this.#slot('flushed').frames = -1;
+    if (this.walks !== this.memory && this.#flushes.at(-1) !== this.now) this.#flushes.push(this.now);
   }
 
   /** True when the entry is mapped by a PMD now. */
@@ -122,10 +127,19 @@ export class World {
     return hugeBlocks !== undefined && hugeBlocks.has(id >>> BLOCK_SHIFT) && !(this.#flags.get('pmd-split')?.has(id >>> BLOCK_SHIFT) ?? false);
   }
 
+  /** Adds the other pages of large folios that a set holds a page of: folio flags belong to all of them, mapped by a PMD or not. */
+  wholeFolios(set: PageBitmap): PageBitmap {
+    for (const block of this.config.hugeBlocks?.ids() ?? []) {
+      const { from, to } = blockOf(block << BLOCK_SHIFT);
+      if (holdsAny(set, from, to)) set.addRange(from, to);
+    }
+    return set;
+  }
+
   /** Accessed and not cleared since: primary A, and, under KVM, the secondary one (what mmu notifiers answer). */
   addYoung(range: PageRange, out: PageBitmap, which: { primary: boolean; secondary: boolean }): void {
     if (this.config.mmu === 'guest') {
-      if (which.primary) addNewerThanMarks(this.walked(), this.mark('primary-a'), range, out);
+      if (which.primary) this.#addWalkedSince('primary-a', range, out);
       return;
     }
     if (which.primary) this.#addHostPrimary(range, out);
@@ -136,14 +150,18 @@ export class World {
   clearYoung(range: PageRange, which: { primary: boolean; secondary: boolean }): void {
     if (which.primary) {
       if (this.config.mmu === 'host') this.#noteAbsentSptes(range);
+      this.#noteUncached('primary-a', range);
       this.mark('primary-a').fill(this.now, range.from, range.to);
-      this.#flags.get('moved-young')?.andNot(rangeSet(this.nPages, range));
+      this.#flags.get('banked-young')?.andNot(rangeSet(this.nPages, range));
     }
-    if (which.secondary && this.config.mmu === 'host') this.mark('secondary-a').fill(this.now, range.from, range.to);
+    if (which.secondary && this.config.mmu === 'host') {
+      this.#noteUncached('secondary-a', range);
+      this.mark('secondary-a').fill(this.now, range.from, range.to);
+    }
   }
 
   youngOf(id: number): boolean {
-    if (this.config.mmu === 'guest') return this.walkedOf(id) > this.mark('primary-a')[id]!;
+    if (this.config.mmu === 'guest') return this.#isWalkedSince('primary-a', id, this.#ofEntry(this.walks, id), this.touchedOf(id));
     const one = new PageBitmap(this.nPages);
     this.addYoung({ from: id, to: id + 1 }, one, BOTH);
     return one.has(id);
@@ -159,7 +177,9 @@ export class World {
       for (const id of set.ids()) this.clearYoung({ from: id, to: id + 1 }, which);
       return;
     }
-    if (which.primary) setMarks(this.mark('primary-a'), set, this.now);
+    if (!which.primary) return;
+    if (this.#flushes.length > 0) for (const id of set.ids()) this.#noteUncached('primary-a', { from: id, to: id + 1 });
+    setMarks(this.mark('primary-a'), set, this.now);
   }
   clearFlags(range: PageRange, names: readonly FlagName[]): void {
     const pages = rangeSet(this.nPages, range);
@@ -175,14 +195,28 @@ export class World {
   }
 
   /**
-   * The page's contents moved to another frame (migration, swap-out and -in): folio flags and A bits go with the old frame;
-   * anon protection markers stay with the address, a reclaimed shmem page loses its RWP mark (2.1, thread C7).
+   * The page's contents moved to another frame (migration, swap-out and -in): folio flags go with the old frame, SPTEs are dropped;
+   * A bits survive a migration (young migration entries), not a swap; anon protection markers stay with the address, a reclaimed
+   * shmem page loses its RWP mark (2.1, thread C7, C8).
    */
   remap(id: number, kind: 'migrate' | 'swap'): void {
     this.flag('moved').add(id);
     for (const name of ['idle', 'young', 'referenced', 'workingset'] as const) this.#flags.get(name)?.delete(id);
+    const wasYoung = this.config.mmu === 'guest' ? this.youngOf(id) : this.#hostPrimaryOf(id);
+    if (this.config.mmu === 'host') this.#dropSpte(id);
+    // Unmapped for a while: the next touch walks, whatever was cached.
+    if (kind === 'swap' || !wasYoung) {
+      this.mark('primary-a')[id] = this.now;
+      this.flag('primary-a uncached').add(id);
+      this.flag('banked-young').delete(id);
+      if (this.config.mmu === 'host') this.flag('spte-absent-at-clear').add(id);
+    }
     // Unmapped: the next touch maps it unarmed, and shows as accessed all the same.
-    if (kind === 'swap' && this.config.backing === 'shmem' && this.#marks.has('rwp')) this.mark('rwp')[id] = this.now;
+    if (kind === 'swap' && this.config.backing === 'shmem' && this.#marks.has('rwp') && this.touchedOf(id) > 0) {
+      this.mark('rwp')[id] = this.now;
+      this.flag('unmapped').add(id);
+      this.#flags.get('numa-armed')?.delete(id);
+    }
   }
   /** A new marking pass sees the frames where they are now. */
   forgetMoves(range: PageRange): void {
@@ -195,27 +229,30 @@ export class World {
   }
 
   /**
-   * A protection change under KVM: every SPTE of the range is dropped (1.5). Returns the EPT violations that SPTEs rebuilt since
-   * the last call have cost.
+   * A protection change under KVM: every SPTE of the range is dropped, no translation survives (1.5). Returns the SPTEs rebuilt since
+   * the last call: one EPT violation each.
    */
-  zap(range: PageRange): number {
-    if (this.config.mmu === 'guest') return 0;
-    const violations = this.countViolations(range);
-    if (this.config.zapKeepsYoung) this.#addSecondary(range, this.flag('moved-young'));
-    this.mark('zap').fill(this.now, range.from, range.to);
+  zap(range: PageRange): PageBitmap {
+    if (this.config.mmu === 'guest') return new PageBitmap(this.nPages);
+    const violations = this.takeViolations(range);
+    this.#bankYoung(range);
+    markNewer(this.touched(), this.mark('zap'), range, this.now);
     this.flag('spte-counted').andNot(rangeSet(this.nPages, range));
+    this.flushTlb();
     return violations;
   }
 
-  /** SPTEs built since they were last counted: one EPT violation each. */
-  countViolations(range: PageRange): number {
-    if (this.config.mmu === 'guest') return 0;
+  /** SPTEs that were zapped and have been built again since they were last asked for. */
+  takeViolations(range: PageRange): PageBitmap {
     const built = new PageBitmap(this.nPages);
-    addNewerThanMarks(this.touched(), this.mark('zap'), range, built);
+    if (this.config.mmu === 'guest' || !this.#marks.has('zap')) return built;
+    const touched = this.touched();
+    const zapped = this.mark('zap');
+    for (let p = range.from; p < range.to; p = (p + 1) | 0) if (zapped[p]! > 0 && touched[p]! > zapped[p]!) built.add(p);
     const counted = this.flag('spte-counted');
     built.andNot(counted);
     counted.or(built);
-    return built.count();
+    return built;
   }
 
   /** A PMD mapping ends; from now on its pages have entries of their own. */
@@ -225,7 +262,7 @@ export class World {
   }
 
   #addHostPrimary(range: PageRange, out: PageBitmap): void {
-    // GUP sets the host PTE's A bit only when an SPTE is missing: the first touch after a zap, or ever.
+    // GUP marks the host's page only when an SPTE is missing: the first touch after a zap, or ever.
     const touched = this.touched();
     const cleared = this.mark('primary-a');
     const zapped = this.mark('zap');
@@ -234,17 +271,40 @@ export class World {
       const since = cleared[p]! === 0 || absent.has(p) ? cleared[p]! : zapped[p]! >= cleared[p]! ? zapped[p]! : 0x7fffffff;
       if (touched[p]! > since) out.add(p);
     }
+    const banked = this.#flags.get('banked-young');
+    if (banked !== undefined) out.or(banked.clone().and(rangeSet(this.nPages, range)));
+  }
+  #hostPrimaryOf(id: number): boolean {
+    const one = new PageBitmap(this.nPages);
+    this.#addHostPrimary({ from: id, to: id + 1 }, one);
+    return one.has(id);
   }
 
+  /** A zapped SPTE is built with A set; one that stayed gets it from a walk. */
   #addSecondary(range: PageRange, out: PageBitmap): void {
-    const walked = this.walked();
+    const walked = new PageBitmap(this.nPages);
+    this.#addWalkedSince('secondary-a', range, walked);
+    const touched = this.touched();
     const cleared = this.mark('secondary-a');
     const zapped = this.mark('zap');
     for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      if (walked[p]! > cleared[p]! && walked[p]! > zapped[p]!) out.add(p);
+      const wasZapped = zapped[p]! > 0 && zapped[p]! >= cleared[p]!;
+      if (wasZapped ? touched[p]! > zapped[p]! : walked.has(p)) out.add(p);
     }
-    const moved = this.#flags.get('moved-young');
-    if (moved !== undefined) out.or(moved);
+  }
+
+  /** Before SPTEs go: the host's A bits as they are, and, before 6.13, the SPTEs' own. */
+  #bankYoung(range: PageRange): void {
+    const banked = this.flag('banked-young');
+    this.#addHostPrimary(range, banked);
+    if (this.config.zapKeepsYoung) this.#addSecondary(range, banked);
+  }
+  /** The SPTE of one page, unmapped by its owner: nobody's tracking is charged for building it again. */
+  #dropSpte(id: number): void {
+    const one = { from: id, to: id + 1 };
+    this.#bankYoung(one);
+    markNewer(this.touched(), this.mark('zap'), one, this.now);
+    this.flag('spte-counted').add(id);
   }
 
   /** Remembers which SPTEs are missing now: their next touch will go through GUP and set the primary A bit. */
@@ -255,17 +315,46 @@ export class World {
     absent.or(rangeSet(this.nPages, range)).andNot(present);
   }
 
-  #walkedAfterFlush(walked: Int32Array): Int32Array {
-    const slot = this.#slot('flushed');
-    if (slot.frames === this.now) return slot.last;
+  /**
+   * Adds the entries whose A bit a walk has set since it was cleared. The walks come from a TLB that is never flushed; with LRU
+   * replacement a flushed one differs in this alone: a page not touched since the flush is not cached.
+   */
+  #addWalkedSince(name: 'primary-a' | 'secondary-a', range: PageRange, out: PageBitmap): void {
+    const cleared = this.mark(name);
+    const walked = this.#walked();
+    addNewerThanMarks(walked, cleared, range, out);
+    if (this.walks === this.memory) return;
     const touched = this.touched();
-    const stamp = this.#flushedAt + 1;
-    for (let p = 0; p < this.nPages; p = (p + 1) | 0) {
-      const natural = walked[p]!;
-      slot.last[p] = touched[p]! >= stamp && natural < stamp ? stamp : natural;
+    for (let p = range.from; p < range.to; p = (p + 1) | 0) {
+      if (touched[p]! > cleared[p]! && this.#isWalkedSince(name, p, walked[p]!, touched[p]!)) out.add(p);
     }
-    slot.frames = this.now;
-    return slot.last;
+  }
+  #isWalkedSince(name: 'primary-a' | 'secondary-a', id: number, walked: number, touched: number): boolean {
+    const cleared = this.mark(name)[id]!;
+    if (walked > cleared || touched <= cleared) return walked > cleared;
+    return (this.#flags.get(`${name} uncached`)?.has(id) ?? false) || touched > this.#firstFlushFrom(cleared);
+  }
+
+  /** Remembers which entries no TLB holds while their A bits are cleared: their next touch will walk. */
+  #noteUncached(name: 'primary-a' | 'secondary-a', range: PageRange): void {
+    if (this.walks === this.memory) return;
+    const uncached = this.flag(`${name} uncached`).andNot(rangeSet(this.nPages, range));
+    const flushed = this.#flushes.at(-1) ?? -1;
+    const touched = this.touched();
+    const zapped = this.#marks.get('zap');
+    for (let p = range.from; p < range.to; p = (p + 1) | 0) if (touched[p]! <= flushed || touched[p]! <= (zapped?.[p] ?? -1)) uncached.add(p);
+  }
+
+  /** Frames applied at the first flush not before `frames`. */
+  #firstFlushFrom(frames: number): number {
+    const flushes = this.#flushes;
+    let low = 0;
+    for (let high = flushes.length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (flushes[middle]! >= frames) high = middle;
+      else low = middle + 1;
+    }
+    return flushes[low] ?? Infinity;
   }
 
   /** Per-entry stamps: in a PMD-mapped block every page carries the newest stamp of the 512. */
@@ -310,6 +399,11 @@ export function rangeSet(nPages: number, range: PageRange): PageBitmap {
   const set = new PageBitmap(nPages);
   set.addRange(range.from, range.to);
   return set;
+}
+
+function holdsAny({ words }: PageBitmap, from: number, to: number): boolean {
+  for (let i = from >>> 5; i < to >>> 5; i++) if (words[i] !== 0) return true;
+  return false;
 }
 
 function blockOf(id: number): PageRange {

@@ -1,0 +1,136 @@
+/**
+ * Writes a Parquet file of one results table. Our own writer, and a small one, because replay writes the same page sets for many
+ * runs: a compressed page can be written again as it is, and a replay needs no database (190 ms to load, and a sort of every row).
+ */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { ColumnSpec, SqlType, TableSpec } from '@workset/model';
+import { CODEC, pageOfCells, plain, type Cell, type Page } from './pages.ts';
+import { binary, encodeStruct, i32, i32s, i64, struct, structs, text, texts, type Field } from './thrift.ts';
+
+/** Smallest and largest value of a column, for readers that skip files by it. */
+export interface Extent {
+  readonly min: NonNullable<Cell>;
+  readonly max: NonNullable<Cell>;
+}
+export interface ColumnPages {
+  readonly pages: readonly Page[];
+  readonly extent?: Extent | undefined;
+}
+
+const MAGIC = Buffer.from('PAR1');
+const PHYSICAL: Readonly<Record<SqlType, number>> = { BOOLEAN: 0, INTEGER: 1, BIGINT: 2, UBIGINT: 2, DOUBLE: 5, VARCHAR: 6, BLOB: 6 };
+const CONVERTED: Partial<Readonly<Record<SqlType, number>>> = { VARCHAR: 0, UBIGINT: 14, BIGINT: 18 };
+const REQUIRED = 0;
+const OPTIONAL = 1;
+const ENCODINGS = [0, 3];
+
+/** Row groups one after the other, then the footer. */
+export class ParquetFile {
+  readonly #fd: number;
+  readonly #table: TableSpec;
+  readonly #groups: Field[][] = [];
+  #offset = 0;
+  #rows = 0;
+
+  constructor(path: string, table: TableSpec) {
+    this.#fd = openSync(path, 'w');
+    this.#table = table;
+    this.#write(MAGIC);
+  }
+
+  /** Pages of every column, in the order of the table's columns; all columns hold `rows` values. */
+  rowGroup(rows: number, columns: readonly ColumnPages[]): void {
+    const start = this.#offset;
+    const chunks = this.#table.columns.map((column, i) => this.#columnChunk(column, columns[i]!));
+    this.#groups.push([structs(1, chunks), i64(2, this.#offset - start), i64(3, rows)]);
+    this.#rows += rows;
+  }
+
+  close(): void {
+    const { columns } = this.#table;
+    const footer = encodeStruct([
+      i32(1, 2),
+      structs(2, [[text(4, 'duckdb_schema'), i32(5, columns.length)], ...columns.map(schemaElement)]),
+      i64(3, this.#rows),
+      structs(4, this.#groups),
+      text(6, 'workset'),
+      structs(7, columns.map(() => [struct(1, [])])),
+    ]);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(footer.length);
+    this.#write(Buffer.concat([footer, length, MAGIC]));
+    closeSync(this.#fd);
+  }
+
+  #columnChunk(column: ColumnSpec, { pages, extent }: ColumnPages): Field[] {
+    const start = this.#offset;
+    for (const page of pages) this.#write(page.bytes);
+    const nValues = pages.reduce((sum, page) => sum + page.nValues, 0);
+    const raw = pages.reduce((sum, page) => sum + page.rawBytes, 0);
+    const meta = [
+      i32(1, PHYSICAL[column.type]),
+      i32s(2, ENCODINGS),
+      texts(3, [column.name]),
+      i32(4, CODEC),
+      i64(5, nValues),
+      i64(6, raw),
+      i64(7, this.#offset - start),
+      i64(9, start),
+      ...(extent === undefined ? [] : [struct(12, [binary(5, bare(column, extent.max)), binary(6, bare(column, extent.min))])]),
+    ];
+    return [i64(2, start), struct(3, meta)];
+  }
+
+  #write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + done);
+    this.#offset += bytes.length;
+  }
+}
+
+/** Writes rows given as columns, ordered by the table's key, as one row group. */
+export function writeParquet(path: string, table: TableSpec, columns: readonly (readonly Cell[])[]): void {
+  const rows = columns[0]?.length ?? 0;
+  const order = rowOrder(table, columns, rows);
+  const file = new ParquetFile(path, table);
+  file.rowGroup(rows, table.columns.map((column, i) => columnPages(column, order.map((row) => columns[i]![row]!))));
+  file.close();
+}
+
+export function columnPages(column: ColumnSpec, cells: readonly Cell[]): ColumnPages {
+  return { pages: [pageOfCells(column, cells)], extent: column.type === 'BLOB' ? undefined : extentOf(cells) };
+}
+
+function schemaElement({ name, type, nullable }: ColumnSpec): Field[] {
+  const converted = CONVERTED[type];
+  return [i32(1, PHYSICAL[type]), i32(3, nullable === true ? OPTIONAL : REQUIRED), text(4, name), ...(converted === undefined ? [] : [i32(6, converted)])];
+}
+
+function rowOrder(table: TableSpec, columns: readonly (readonly Cell[])[], rows: number): number[] {
+  const keys = table.key.map((name) => columns[table.columns.findIndex((column) => column.name === name)]!);
+  return Array.from({ length: rows }, (_, row) => row).sort((a, b) => {
+    for (const key of keys) if (key[a] !== key[b]) return isLess(key[a]!, key[b]!) ? -1 : 1;
+    return a - b;
+  });
+}
+
+function extentOf(cells: readonly Cell[]): Extent | undefined {
+  const [first, ...rest] = cells.filter((cell) => cell !== null);
+  // No order is defined on NaN, and the order of -0 is not that of JavaScript.
+  if (first === undefined || [first, ...rest].some((cell) => Number.isNaN(cell) || Object.is(cell, -0))) return undefined;
+  let [min, max] = [first, first];
+  for (const cell of rest) {
+    if (isLess(cell, min)) min = cell;
+    if (isLess(max, cell)) max = cell;
+  }
+  return { min, max };
+}
+
+/** Text in the order of its UTF-8 bytes. */
+function isLess(a: NonNullable<Cell>, b: NonNullable<Cell>): boolean {
+  return typeof a === 'string' ? Buffer.compare(Buffer.from(a), Buffer.from(b as string)) < 0 : a < b;
+}
+
+/** A value as statistics hold it: PLAIN, without the length in front. */
+function bare(column: ColumnSpec, value: NonNullable<Cell>): Uint8Array {
+  return column.type === 'VARCHAR' ? Buffer.from(value as string) : plain(column, [value]);
+}

@@ -1,0 +1,115 @@
+/** Cells of one column → a compressed Parquet data page: PLAIN values, nulls as runs of definition levels. */
+import assert from 'node:assert/strict';
+import zlib from 'node:zlib';
+import type { ColumnSpec, Row, SqlType } from '@workset/model';
+import { encodeStruct, i32, struct } from './thrift.ts';
+
+/** A value of a results table as `Row` holds it. */
+export type Cell = Row[string];
+
+/** A page with its header, ready to be written any number of times. */
+export interface Page {
+  readonly bytes: Uint8Array;
+  readonly nValues: number;
+  /** Header and values before compression. */
+  readonly rawBytes: number;
+}
+
+const ZSTD = 6;
+const GZIP = 2;
+const DATA_PAGE = 0;
+const PLAIN = 0;
+const RLE = 3;
+
+/** Zstandard; gzip under a Node that lacks it (before 22.15). */
+export const CODEC = typeof zlib.zstdCompressSync === 'function' ? ZSTD : GZIP;
+
+function compress(raw: Uint8Array): Uint8Array {
+  if (CODEC === GZIP) return zlib.gzipSync(raw, { level: 1 });
+  return zlib.zstdCompressSync(raw, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
+}
+
+/** The page of values already encoded as PLAIN (behind their definition levels, if any). */
+export function pageOf(raw: Uint8Array, nValues: number): Page {
+  const body = compress(raw);
+  const header = encodeStruct([
+    i32(1, DATA_PAGE),
+    i32(2, raw.length),
+    i32(3, body.length),
+    struct(5, [i32(1, nValues), i32(2, PLAIN), i32(3, RLE), i32(4, RLE)]),
+  ]);
+  return { bytes: Buffer.concat([header, body]), nValues, rawBytes: header.length + raw.length };
+}
+
+export function pageOfCells(column: ColumnSpec, cells: readonly Cell[]): Page {
+  const values = cells.filter((cell) => cell !== null);
+  assert(column.nullable === true || values.length === cells.length, `column ${column.name} is NOT NULL, but a row has no value for it`);
+  const encoded = plain(column, values);
+  return pageOf(column.nullable === true ? Buffer.concat([definitionLevels(cells), encoded]) : encoded, cells.length);
+}
+
+/** PLAIN bytes of values that are not null. */
+export function plain(column: ColumnSpec, values: readonly NonNullable<Cell>[]): Uint8Array {
+  const encode = ENCODERS[column.type];
+  return encode(values, column);
+}
+
+const ENCODERS: Readonly<Record<SqlType, (values: readonly NonNullable<Cell>[], column: ColumnSpec) => Uint8Array>> = {
+  VARCHAR: (values) => byteArrays(values.map((value) => Buffer.from(value as string))),
+  BLOB: (values) => byteArrays(values as readonly Uint8Array[]),
+  BIGINT: (values, column) => integers(values, column),
+  UBIGINT: (values, column) => integers(values, column),
+  INTEGER: (values) => bytesOf(Int32Array.from(values as readonly number[])),
+  DOUBLE: (values) => bytesOf(Float64Array.from(values as readonly number[])),
+  BOOLEAN: (values) => {
+    const bits = new Uint8Array((values.length + 7) >>> 3);
+    values.forEach((value, i) => (bits[i >>> 3]! |= Number(value === true) << (i & 7)));
+    return bits;
+  },
+};
+
+/** Times are rounded to whole ns; any other integer column that gets a fraction is a bug of the caller. */
+function integers(values: readonly NonNullable<Cell>[], { name, unit }: ColumnSpec): Uint8Array {
+  const out = new BigInt64Array(values.length);
+  values.forEach((cell, i) => {
+    const value = unit === 'ns' ? Math.round(cell as number) : (cell as number);
+    assert(Number.isSafeInteger(value), `column ${name} takes integers, not ${String(cell)}`);
+    out[i] = BigInt(value);
+  });
+  return bytesOf(out);
+}
+
+function byteArrays(values: readonly Uint8Array[]): Uint8Array {
+  const out = Buffer.allocUnsafe(values.reduce((sum, { length }) => sum + 4 + length, 0));
+  let at = 0;
+  for (const value of values) {
+    out.writeUInt32LE(value.length, at);
+    out.set(value, at + 4);
+    at += 4 + value.length;
+  }
+  return out;
+}
+
+/** 1 = a value, 0 = NULL, as run lengths behind their byte count. */
+function definitionLevels(cells: readonly Cell[]): Uint8Array {
+  const runs: number[] = [];
+  for (let from = 0; from < cells.length; ) {
+    const isNull = cells[from] === null;
+    let to = from + 1;
+    while (to < cells.length && (cells[to] === null) === isNull) to++;
+    for (let rest = (to - from) * 2; ; rest >>>= 7) {
+      runs.push(rest < 128 ? rest : (rest & 127) | 128);
+      if (rest < 128) break;
+    }
+    runs.push(isNull ? 0 : 1);
+    from = to;
+  }
+  const out = Buffer.allocUnsafe(4 + runs.length);
+  out.writeUInt32LE(runs.length, 0);
+  out.set(runs, 4);
+  return out;
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
