@@ -37,33 +37,6 @@ export class TouchSet {
     this.mask[this.n++] = mask;
   }
 
-  /** The same as add() of pages[i], masks[i] for i < n, with everything in registers. */
-  addAll(pages: Float64Array, masks: Uint8Array, n: number): void {
-    while (this.n + n > this.page.length) this.#grow();
-    const { page: kept, mask: keptMasks } = this;
-    const slots = this.#slots;
-    const base = this.#base;
-    const last = slots.length - 1;
-    let count = this.n;
-    for (let i = 0; i < n; i++) {
-      const page = pages[i]!;
-      let slot = slotOf(page) & last;
-      let at = slots[slot]! - base;
-      while (at >= 0 && kept[at] !== page) {
-        slot = (slot + 1) & last;
-        at = slots[slot]! - base;
-      }
-      if (at >= 0) {
-        keptMasks[at]! |= masks[i]!;
-        continue;
-      }
-      slots[slot] = base + count;
-      kept[count] = page;
-      keptMasks[count++] = masks[i]!;
-    }
-    this.n = count;
-  }
-
   #grow(): void {
     const { page, mask, n } = this;
     const size = 2 * page.length;
