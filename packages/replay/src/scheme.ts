@@ -108,6 +108,8 @@ export interface TrackingKernel {
   uffdRwProtect(range: PageRange): void;
   /** Adds the pages whose next access will be noticed: armed, or unmapped by the arm. */
   uffdRwWatched(range: PageRange, out: PageBitmap): void;
+  /** Adds the pages whose next access takes an RWP fault. */
+  uffdRwArmed(range: PageRange, out: PageBitmap): void;
   /** PAGEMAP_SCAN(PAGE_IS_ACCESSED): adds entries that are not none and have no uffd bit (2.2). */
   pagemapScanAccessed(range: PageRange, out: PageBitmap): void;
 
@@ -134,8 +136,8 @@ export interface TrackingKernel {
 
   /** The proposed per-mm tracker's walk: test and clear primary and secondary A bits by virtual address, no rmap (thread C3). */
   testAndClearYoung(range: PageRange, out: PageBitmap, how: { flush: boolean }): void;
-  /** KVM's clear_young over guest memory: SPTE A bits only (10.3); the guest's own A bits when no secondary MMU is modelled. `tracked`: RWX was taken away, so the TLB hides nothing. */
-  ageSptes(range: PageRange, out: PageBitmap, how?: { tracked: boolean }): void;
+  /** KVM's clear_young over guest memory: SPTE A bits only, no flush even where RWX is taken away instead (1.3, 10.3); the guest's own A bits when no secondary MMU is modelled. */
+  ageSptes(range: PageRange, out: PageBitmap): void;
 
   /** Writes ones to page_idle/bitmap: for the listed pages, those on an LRU list, an rmap walk, A cleared, PG_idle set (6). */
   pageIdleMark(range: PageRange, listed: PageBitmap): void;
@@ -156,8 +158,8 @@ export interface TrackingKernel {
   /** Adds pages that the last pass moved to the youngest generation. The kernel exports only a histogram. */
   lruGenYoungest(range: PageRange, out: PageBitmap): void;
 
-  /** NUMA balancing's scan: PROT_NONE on present entries (9); returns how many it protected. */
-  numaProtect(range: PageRange): number;
+  /** NUMA balancing's scan: PROT_NONE on present entries that are neither protected nor armed for RWP (9); adds them to `out`, returns how many entries. */
+  numaProtect(range: PageRange, out: PageBitmap): number;
   /** Adds the pages of `watched` that took a hint fault since they were protected. */
   numaFaulted(range: PageRange, watched: PageBitmap, out: PageBitmap): void;
 

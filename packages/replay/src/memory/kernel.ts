@@ -2,7 +2,7 @@
 import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
-import { addNewerThanMarks, addStillMarked, markNewer } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, addStillMarked, markNewer, setMarks } from './bit-loops.ts';
 import { Generations } from './generations.ts';
 import { addPageRange } from './page-ranges.ts';
 import { addPresent, BOTH, PRIMARY, rangeSet, SECONDARY, type World } from './world.ts';
@@ -75,9 +75,12 @@ export class SimKernel implements TrackingKernel {
   uffdRwProtect(range: PageRange): void {
     const world = this.#world;
     const mark = world.mark('rwp');
+    this.#noteUnmapped(range);
     // Newer than its mark: present, and never armed or resolved by an access since.
     const armed = markNewer(world.touched(), mark, range, world.now);
-    this.#charge('ept-violation', world.zap(range));
+    // A pending NUMA hint becomes an armed entry: its next fault is not a hint.
+    if (world.hasMark('numa')) world.flag('numa-armed').andNot(this.#pendingHints(range));
+    this.#chargeZap(range);
     this.#charge('syscall', 1);
     this.#charge('rwp-arm', armed);
     this.#charge('rwp-arm-skip', range.to - range.from - armed);
@@ -89,14 +92,21 @@ export class SimKernel implements TrackingKernel {
     addStillMarked(this.#world.touched(), this.#world.mark('rwp'), range, out);
   }
 
+  uffdRwArmed(range: PageRange, out: PageBitmap): void {
+    const armed = new PageBitmap(this.nPages);
+    this.uffdRwWatched(range, armed);
+    out.or(armed.andNot(this.#world.flag('unmapped')));
+  }
+
   pagemapScanAccessed(range: PageRange, out: PageBitmap): void {
     const found = new PageBitmap(this.nPages);
     // A page that had been armed was resolved by one async fault; an unarmed one was populated without.
-    const resolved = addNewerThanMarks(this.#world.touched(), this.#world.mark('rwp'), range, found);
+    const world = this.#world;
+    const marked = addNewerThanMarks(world.touched(), world.mark('rwp'), range, found);
     out.or(found);
     this.#charge('syscall', 1);
     this.#charge('scan-accessed', this.#entries(range));
-    this.#charge('rwp-fault', this.huge ? this.#entriesOf(found) : resolved);
+    this.#charge('rwp-fault', marked === found.count() ? this.#entriesOf(found.andNot(world.flag('unmapped'))) : this.#entriesOf(this.#resolved(found)));
     this.#chargeViolations(range);
   }
 
@@ -105,7 +115,7 @@ export class SimKernel implements TrackingKernel {
     world.mark('wp').fill(world.now, range.from, range.to);
     // File memory loses its PMDs to a page table of markers; anon keeps them until the first write.
     if (world.config.backing === 'shmem') this.#splitBlocks(range, undefined);
-    this.#charge('ept-violation', world.zap(range));
+    this.#chargeZap(range);
     this.#charge('syscall', 1);
     this.#charge('wp-arm', range.to - range.from);
     this.#charge('tlb-flush', 1);
@@ -121,7 +131,8 @@ export class SimKernel implements TrackingKernel {
     out.or(found);
     const rearmed = markNewer(written, mark, range, world.now);
     if (this.huge) this.#splitBlocks(range, found);
-    this.#charge('ept-violation', world.zap(range));
+    this.#chargeZap(range);
+    this.#chargeFlush(rearmed);
     this.#charge('syscall', 1);
     this.#charge('scan-written', range.to - range.from);
     this.#charge('scan-rearm', rearmed);
@@ -132,13 +143,16 @@ export class SimKernel implements TrackingKernel {
     const world = this.#world;
     const written = world.writtenSmall();
     addNewerThanMarks(written, world.mark('wp'), range, out);
-    return markNewer(written, world.mark('wp'), range, world.now);
+    const messages = markNewer(written, world.mark('wp'), range, world.now);
+    if (messages > 0) this.#chargeZap(range);
+    this.#chargeFlush(messages);
+    return messages;
   }
 
   clearSoftDirty(range: PageRange): void {
     const world = this.#world;
     world.mark('soft-dirty').fill(world.now, range.from, range.to);
-    this.#charge('ept-violation', world.zap(range));
+    this.#chargeZap(range);
     this.#charge('syscall', 1);
     this.#charge('clear-refs', this.#entries(range));
     this.#charge('tlb-flush', 1);
@@ -161,7 +175,9 @@ export class SimKernel implements TrackingKernel {
     const written = world.writtenSmall();
     addNewerThanMarks(written, mark, range, out);
     this.#charge('syscall', 1);
-    return markNewer(written, mark, range, world.now);
+    const dirty = markNewer(written, mark, range, world.now);
+    this.#chargeFlush(dirty);
+    return dirty;
   }
 
   clearRefs(range: PageRange): void {
@@ -193,21 +209,20 @@ export class SimKernel implements TrackingKernel {
     if (world.config.mmu === 'host') this.#charge('spte-age', this.#entries(range));
   }
 
-  ageSptes(range: PageRange, out: PageBitmap, { tracked } = { tracked: false }): void {
+  ageSptes(range: PageRange, out: PageBitmap): void {
     const world = this.#world;
     const which = world.config.mmu === 'host' ? SECONDARY : PRIMARY;
-    if (tracked) addNewerThanMarks(world.touched(), world.mark(world.config.mmu === 'host' ? 'secondary-a' : 'primary-a'), range, out);
-    else world.addYoung(range, out, which);
+    world.addYoung(range, out, which);
     world.clearYoung(range, which);
     this.#charge('spte-age', this.#entries(range));
   }
 
   pageIdleMark(range: PageRange, listed: PageBitmap): void {
     const world = this.#world;
-    const lru = listed.clone().and(rangeSet(this.nPages, range));
+    const lru = world.wholeFolios(listed.clone().and(rangeSet(this.nPages, range)));
     const young = new PageBitmap(this.nPages);
     world.addYoung(range, young, BOTH);
-    young.and(lru);
+    world.wholeFolios(young).and(lru);
     world.clearYoungSet(lru, BOTH);
     world.flag('young').or(young);
     world.flag('idle').or(lru);
@@ -217,11 +232,11 @@ export class SimKernel implements TrackingKernel {
 
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void {
     const world = this.#world;
-    const inRange = marked.clone().and(rangeSet(this.nPages, range));
+    const inRange = world.wholeFolios(marked.clone().and(rangeSet(this.nPages, range)));
     const idle = world.flag('idle').clone().and(inRange);
     const young = new PageBitmap(this.nPages);
     world.addYoung(range, young, BOTH);
-    young.and(idle);
+    world.wholeFolios(young).and(idle);
     // Only idle folios are walked, and lose their A bits.
     world.clearYoungSet(young, BOTH);
     world.flag('young').or(young);
@@ -241,9 +256,9 @@ export class SimKernel implements TrackingKernel {
     const id = this.idOf(page);
     const world = this.#world;
     if (id < 0 || world.touchedOf(id) === 0) return false;
-    if (world.youngOf(id)) world.flag('young').add(id);
+    if (world.youngOf(id)) this.#addFolio('young', id);
     world.clearYoungOf(id);
-    world.flag('idle').add(this.#headOf(id));
+    this.#addFolio('idle', id);
     return true;
   }
 
@@ -252,7 +267,7 @@ export class SimKernel implements TrackingKernel {
     const id = this.idOf(page);
     const world = this.#world;
     if (id < 0 || world.touchedOf(id) === 0) return false;
-    return world.youngOf(id) || !world.flag('idle').has(this.#headOf(id));
+    return world.youngOf(id) || !world.flag('idle').has(id);
   }
 
   damosFilterYoung(page: number): boolean {
@@ -271,19 +286,32 @@ export class SimKernel implements TrackingKernel {
     this.#generations?.addYoungest(range, out);
   }
 
-  numaProtect(range: PageRange): number {
+  numaProtect(range: PageRange, out: PageBitmap): number {
     const world = this.#world;
-    const armed = markNewer(world.touched(), world.mark('numa'), range, world.now);
-    this.#charge('ept-violation', world.zap(range));
+    const chosen = new PageBitmap(this.nPages);
+    addNewer(world.touched(), range, 0, chosen);
+    if (world.hasMark('rwp')) {
+      const armed = new PageBitmap(this.nPages);
+      this.uffdRwWatched(range, armed);
+      chosen.andNot(armed);
+    }
+    chosen.andNot(this.#pendingHints(range));
+    setMarks(world.mark('numa'), chosen, world.now);
+    world.flag('numa-armed').or(chosen);
+    out.or(chosen);
+    const armed = this.#entriesOf(chosen);
+    this.#chargeZap(range);
     this.#charge('numa-arm', armed);
-    this.#charge('tlb-flush', armed > 0 ? 1 : 0);
+    this.#chargeFlush(armed);
     return armed;
   }
 
   numaFaulted(range: PageRange, watched: PageBitmap, out: PageBitmap): void {
+    const world = this.#world;
     const found = new PageBitmap(this.nPages);
-    addNewerThanMarks(this.#world.touched(), this.#world.mark('numa'), range, found);
-    found.and(watched);
+    addNewerThanMarks(world.touched(), world.mark('numa'), range, found);
+    found.and(watched).and(world.flag('numa-armed'));
+    world.flag('numa-armed').andNot(found);
     out.or(found);
     this.#charge('numa-fault', this.#entriesOf(found));
   }
@@ -306,7 +334,17 @@ export class SimKernel implements TrackingKernel {
     this.#wiring.charge(op, count);
   }
   #chargeViolations(range: PageRange): void {
-    this.#charge('ept-violation', this.#world.countViolations(range));
+    this.#charge('ept-violation', this.#entriesOf(this.#world.takeViolations(range)));
+  }
+  /** A protection change of the range drops its SPTEs. */
+  #chargeZap(range: PageRange): void {
+    this.#charge('ept-violation', this.#entriesOf(this.#world.zap(range)));
+  }
+  /** The flush of a call that changed `changed` entries. */
+  #chargeFlush(changed: number): void {
+    if (changed === 0) return;
+    this.#world.flushTlb();
+    this.#charge('tlb-flush', 1);
   }
   #chargeIdle(op: CostOp, range: PageRange, walked: PageBitmap): void {
     this.#charge(op, range.to - range.from);
@@ -337,8 +375,39 @@ export class SimKernel implements TrackingKernel {
     return pages - folded;
   }
 
-  #headOf(id: number): number {
-    return this.#world.isHuge(id) ? (id >>> BLOCK_SHIFT) << BLOCK_SHIFT : id;
+  /** Sets a folio flag: on the page, or on all 512 of a large folio. */
+  #addFolio(name: 'idle' | 'young', id: number): void {
+    const first = (id >>> BLOCK_SHIFT) << BLOCK_SHIFT;
+    if (this.#world.config.hugeBlocks?.has(id >>> BLOCK_SHIFT) === true) this.#world.flag(name).addRange(first, first + BLOCK_PAGES);
+    else this.#world.flag(name).add(id);
+  }
+
+  /** PROT_NONE entries that were not touched since NUMA balancing made them so. */
+  #pendingHints(range: PageRange): PageBitmap {
+    const pending = new PageBitmap(this.nPages);
+    addStillMarked(this.#world.touched(), this.#world.mark('numa'), range, pending);
+    return pending.and(this.#world.flag('numa-armed'));
+  }
+
+  /** Pages whose access resolved an armed entry, of those found accessed. */
+  #resolved(found: PageBitmap): PageBitmap {
+    const marks = this.#world.mark('rwp');
+    const resolved = new PageBitmap(this.nPages);
+    for (const id of found.ids()) if (marks[id]! > 0) resolved.add(id);
+    return resolved.andNot(this.#world.flag('unmapped'));
+  }
+  /** Of the pages that an arm is about to reach, those behind a PMD of file memory are unmapped instead (1.4). */
+  #noteUnmapped(range: PageRange): void {
+    const world = this.#world;
+    const newly = new PageBitmap(this.nPages);
+    addNewerThanMarks(world.touched(), world.mark('rwp'), range, newly);
+    const unmapped = world.flag('unmapped').andNot(newly);
+    if (world.config.backing === 'anon' || !this.huge) return;
+    for (const block of world.config.hugeBlocks!.ids()) {
+      const first = block << BLOCK_SHIFT;
+      if (!world.isHuge(first)) continue;
+      for (let id = Math.max(first, range.from); id < Math.min(first + BLOCK_PAGES, range.to); id++) if (newly.has(id)) unmapped.add(id);
+    }
   }
   /** Ends the PMD mapping of blocks that hold a page of `where` (all blocks of the range when undefined). */
   #splitBlocks(range: PageRange, where: PageBitmap | undefined): void {

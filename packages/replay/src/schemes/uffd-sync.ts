@@ -26,7 +26,7 @@ export const uffdRwpSync = defineScheme({
       set() {
         kernel.uffdRwProtect(kernel.range);
         watched = kernel.emptySet();
-        kernel.uffdRwWatched(kernel.range, watched);
+        kernel.uffdRwArmed(kernel.range, watched);
         before = kernel.emptySet();
         kernel.present(before);
         return watched;
@@ -34,7 +34,7 @@ export const uffdRwpSync = defineScheme({
       read(reported) {
         // The handler's log: armed pages that are armed no more, and, registered for MISSING too, pages populated since.
         const armed = kernel.emptySet();
-        kernel.uffdRwWatched(kernel.range, armed);
+        kernel.uffdRwArmed(kernel.range, armed);
         const messages = watched.clone().andNot(armed);
         if (config.missing) {
           const populated = kernel.emptySet();
