@@ -140,7 +140,7 @@ class Pass implements FrameClock {
     const { memory } = this;
     let end = memory.framesApplied;
     while (end < frames.n && frames.t1Ns[end]! <= ns) end++;
-    if (this.#walkers.length === 0 && !this.#samplers.active && this.#options.remaps === undefined) this.#applyUntil(end);
+    if (this.#walkers.length === 0 && this.#evictors.length === 0 && !this.#samplers.active && this.#options.remaps === undefined) this.#applyUntil(end);
     else for (let f = memory.framesApplied; f < end; f++) this.#applyFrame(f);
   }
 
@@ -166,6 +166,7 @@ class Pass implements FrameClock {
   #applyFrame(f: number): void {
     const { frames } = this.#options.space;
     this.#remapUntil(frames.t1Ns[f]!);
+    for (const evictor of this.#evictors) evictor.frame(f, frames.t1Ns[f]!);
     this.#eachPiece(f, (touches, from, to) => this.#apply(touches, from, to, f));
     this.#touches += frames.rowStart[f + 1]! - frames.rowStart[f]!;
     this.memory.framesApplied = f + 1;
@@ -210,6 +211,8 @@ class Pass implements FrameClock {
     const known = this.#walkers.find((walker) => walker.key === key && walker.hugeBlocks === world.config.hugeBlocks);
     if (known !== undefined) return known.walks;
     const walks = new StampMemory(this.memory.nPages, this.memory.classBits, this.memory);
+    // What happened before anybody looked has walked.
+    walks.stamps.set(this.memory.stamps);
     this.#walkers.push({ key, tlb: new Tlb(world.tlb), walks, hugeBlocks: world.config.hugeBlocks });
     return walks;
   }

@@ -3,7 +3,7 @@
  * with A set does not walk, so it sets no A bit again: the blind spot of every access-bit scheme that clears without a flush.
  * A store that hits an entry cached as clean walks once more, to set D.
  */
-import { BLOCK_SHIFT, type PageBitmap } from '@workset/model';
+import { BLOCK_SHIFT, KERNEL, type PageBitmap } from '@workset/model';
 import type { StampMemory } from './stamps.ts';
 
 export interface TlbConfig {
@@ -18,7 +18,10 @@ export interface TlbConfig {
 
 export const DEFAULT_TLB: TlbConfig = { entries: 1536, hugeEntries: 1024, ways: 4, flushFrames: 0 };
 
-/** Tags hold `(entry + 1) << 1 | dirty`, most recent way first; 0 = empty. */
+/** Moves the kernel bit of a touch above every page number: the kernel's own mapping is another translation of the same page. */
+const KERNEL_TAG_SHIFT = 27;
+
+/** Tags hold `((kernel << 28) + entry + 1) << 1 | dirty`, most recent way first; 0 = empty. */
 export class Tlb {
   readonly #config: TlbConfig;
   readonly #ways: number;
@@ -58,11 +61,12 @@ export class Tlb {
     const mask = this.#smallMask;
     const ways = this.#ways;
     const writeBit = classBits > 0 ? 1 : 0;
+    const kernelBit = classBits > 1 ? KERNEL : 0;
     for (let i = from | 0; i < to; i = (i + 1) | 0) {
       const touch = touches[i]!;
       const id = touch >>> classBits;
       const dirty = touch & writeBit;
-      const tag = ((id + 1) << 1) | dirty;
+      const tag = ((((touch & kernelBit) << KERNEL_TAG_SHIFT) + id + 1) << 1) | dirty;
       const base = Math.imul(id & mask, ways);
       const first = entries[base]!;
       // Same page as last time in this set, and no new D bit to set: the common hit.
@@ -75,12 +79,13 @@ export class Tlb {
     const { stamps, classBits } = walks;
     const stamp = (frame + 1) | 0;
     const writeBit = classBits > 0 ? 1 : 0;
+    const kernelBit = classBits > 1 ? KERNEL : 0;
     for (let i = from; i < to; i++) {
       const touch = touches[i]!;
       const id = touch >>> classBits;
       const huge = hugeBlocks.has(id >>> BLOCK_SHIFT);
       const entry = huge ? id >>> BLOCK_SHIFT : id;
-      const tag = ((entry + 1) << 1) | (touch & writeBit);
+      const tag = ((((touch & kernelBit) << KERNEL_TAG_SHIFT) + entry + 1) << 1) | (touch & writeBit);
       const hit = huge
         ? lookup(this.#huge, Math.imul(entry & this.#hugeMask, this.#ways), this.#ways, tag)
         : lookup(this.#small, Math.imul(entry & this.#smallMask, this.#ways), this.#ways, tag);
