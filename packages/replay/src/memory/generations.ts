@@ -1,5 +1,5 @@
 /** MGLRU's aging by page-table walk (kernel-semantics 7.2): two sightings to promote, generations as ages, Bloom filter of tables. */
-import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
+import { BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { BOTH, type World } from './world.ts';
 
@@ -32,10 +32,12 @@ export class Generations {
     for (let from = range.from; from < range.to; from = ((from >>> BLOCK_SHIFT) + 1) << BLOCK_SHIFT) {
       const block = from >>> BLOCK_SHIFT;
       const to = Math.min(range.to, (block + 1) << BLOCK_SHIFT);
-      if (!force && !this.#bloom.has(block)) continue;
-      scanned += to - from;
+      const isLeaf = world.isHuge(from);
+      // The filter is of page tables: memory mapped by a PMD has none, and is always looked at.
+      if (!force && !isLeaf && !this.#bloom.has(block)) continue;
+      scanned += isLeaf ? 1 : to - from;
       const seen = this.#ageTable(from, to, young);
-      if (seen * KEEP_SHARE >= BLOCK_PAGES) next.add(block);
+      if (!isLeaf && seen * KEEP_SHARE >= to - from) next.add(block);
       world.clearYoung({ from, to }, BOTH);
     }
     this.#bloom = next;
