@@ -62,22 +62,29 @@ interface DamonClock {
 class OwnClock implements DamonClock {
   readonly startNs: Nanos;
   readonly #config: DamonConfig;
+  readonly #samples: number;
   #since: Nanos;
+  #taken = 0;
 
   constructor(config: DamonConfig, now: Nanos) {
     this.startNs = now;
     this.#config = config;
+    // 6.1 waits until the aggregation interval has passed; later kernels count whole sampling intervals.
+    const samples = config.aggr / config.sample;
+    this.#samples = Math.max(1, config.kernel === '6.1' ? Math.ceil(samples) : Math.floor(samples));
     this.#since = now;
   }
   nextCheck(now: Nanos): Nanos {
     return now + this.#config.sample;
   }
-  ends(now: Nanos): boolean {
-    return now - this.#since >= this.#config.aggr - this.#config.sample / 2;
+  ends(): boolean {
+    this.#taken++;
+    return this.#taken >= this.#samples;
   }
   take(now: Nanos): { outerT0Ns: Nanos; claimT0Ns: Nanos; claimT1Ns: Nanos; outerT1Ns: Nanos } {
     const from = this.#since;
     this.#since = now;
+    this.#taken = 0;
     return { outerT0Ns: from, claimT0Ns: from, claimT1Ns: now, outerT1Ns: now };
   }
   monitored(): undefined {

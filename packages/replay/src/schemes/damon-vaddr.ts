@@ -17,7 +17,9 @@ export const damonVaddr = defineScheme({
   attach(kernel, given) {
     // A recorded kdamond's own mappings, where the capture has them: a trace of addresses does not say whose they are.
     const seen = kernel.recorded?.find(({ readBeginNs }) => readBeginNs > kernel.now)?.monitored;
-    return damonTracker(kernel, given, evenPieces(seen ?? threeRegions(kernel.memoryRuns()), given.min));
+    const regions = seen ?? threeRegions(kernel.memoryRuns());
+    // Later kernels leave the cutting to the size limit (8.3).
+    return damonTracker(kernel, given, given.kernel === '6.1' ? evenPieces(regions, given.min) : regions);
   },
 });
 
