@@ -32,7 +32,7 @@ class Folio {
 /** A PTE, or a PMD that maps 512 pages. */
 class Entry {
   readonly pages: readonly number[];
-  readonly folio = new Folio();
+  readonly folio: Folio;
   everMapped = false;
   present = false;
   accessed = false;
@@ -47,8 +47,9 @@ class Entry {
   /** Its SPTE was taken away, so that building it again is somebody's fault. */
   spteZapped = false;
 
-  constructor(pages: readonly number[]) {
+  constructor(pages: readonly number[], folio: Folio) {
     this.pages = pages;
+    this.folio = folio;
   }
   get isHuge(): boolean {
     return this.pages.length > 1;
@@ -95,8 +96,8 @@ export class Machine {
     if (!this.config.hugeBlocks.includes(block)) return [page];
     return Array.from({ length: BLOCK }, (_, i) => block * BLOCK + i);
   }
-  #map(pages: readonly number[]): Entry {
-    const entry = new Entry(pages);
+  #map(pages: readonly number[], folio = new Folio()): Entry {
+    const entry = new Entry(pages, folio);
     for (const page of pages) this.#entries.set(page, entry);
     return entry;
   }
@@ -187,11 +188,10 @@ export class Machine {
   #split(huge: Entry): void {
     if (!huge.isHuge) return;
     for (const page of huge.pages) {
-      const small = this.#map([page]);
+      const small = this.#map([page], huge.folio);
       const { present, everMapped, accessed, softDirty, rwp, numa, unmapped, spteZapped } = huge;
       Object.assign(small, { present, everMapped, accessed, softDirty, rwp, numa, unmapped, spteZapped });
       if (huge.spte !== undefined) small.spte = { ...huge.spte };
-      Object.assign(small.folio, huge.folio);
     }
   }
 
@@ -326,11 +326,9 @@ export class Machine {
   }
   /** Pages of `marked` that are idle no more, as far as their frames can still be told. */
   idleRead(marked: readonly number[]): Set<number> {
-    for (const entry of this.entriesOf(marked)) {
-      if (!entry.folio.idle || !this.makeOld(entry)) continue;
-      entry.folio.idle = false;
-      entry.folio.young = true;
-    }
+    // The reverse map leads to every entry of an idle folio.
+    const idle = [...this.entriesOf(marked)].filter(({ folio }) => folio.idle);
+    for (const entry of idle) if (this.makeOld(entry)) Object.assign(entry.folio, { idle: false, young: true });
     return new Set(marked.filter((page) => !this.entry(page).folio.idle && !this.entry(page).folio.moved));
   }
 

@@ -29,9 +29,12 @@ export function startTracker(tracker: WorldTracker, desk: TrackerDesk, span: num
   if ('monitored' in tracker) {
     const inside = new Set(desk.tracked);
     const { machine } = desk;
+    // Before 6.15 the physical operations knew head pages only.
+    const knowsTails = tracker.scheme === 'damon-vaddr' || tracker.config.kernel !== '6.1';
+    const knows = (page: number): boolean => inside.has(page) && (knowsTails || page % 512 === 0 || !machine.entry(page).isHuge);
     const primitives = {
-      mkold: (page: number) => (inside.has(page) ? machine.damonMkold(page) : undefined),
-      isAccessed: (page: number) => inside.has(page) && machine.damonIsAccessed(page),
+      mkold: (page: number) => (knows(page) ? machine.damonMkold(page) : undefined),
+      isAccessed: (page: number) => knows(page) && machine.damonIsAccessed(page),
     };
     return damonLoop({ ...desk, ...primitives }, tracker.config, tracker.monitored, tracker.random(span));
   }
