@@ -1,6 +1,6 @@
 /** KVM's dirty log: GET_DIRTY_LOG and CLEAR_DIRTY_LOG over a memory slot (kernel-semantics 10.2). */
 import { defineScheme } from '../scheme.ts';
-import { cycleTracker } from './cycle.ts';
+import { dirtyLogTracker } from './dirty-log.ts';
 import { interval, WRITE_ONLY } from './shared.ts';
 
 export const kvmDirtyLog = defineScheme({
@@ -17,15 +17,5 @@ export const kvmDirtyLog = defineScheme({
     target: 'written',
   },
   config: { interval },
-  attach(kernel, config) {
-    return cycleTracker(kernel, config.interval, {
-      readSets: true,
-      set: () => {
-        // INITIALLY_SET starts all ones; the first fetch, thrown away, protects everything.
-        kernel.getDirtyLog(kernel.range, kernel.emptySet());
-        return undefined;
-      },
-      read: (reported) => kernel.charge('dirty-fault', kernel.getDirtyLog(kernel.range, reported)),
-    });
-  },
+  attach: (kernel, config) => dirtyLogTracker(kernel, config.interval, (logged) => kernel.charge('dirty-fault', logged)),
 });

@@ -1,6 +1,6 @@
 /** KVM's dirty ring: per-vCPU rings of written frames (kernel-semantics 10.2). */
 import { defineScheme } from '../scheme.ts';
-import { cycleTracker } from './cycle.ts';
+import { dirtyLogTracker } from './dirty-log.ts';
 import { interval, WRITE_ONLY } from './shared.ts';
 
 export const kvmDirtyRing = defineScheme({
@@ -21,17 +21,9 @@ export const kvmDirtyRing = defineScheme({
     entries: { kind: 'count', default: 4096, min: 64, unit: 'entries', help: 'entries per vCPU ring', source: 'kernel-semantics 10.2: at least 4096 recommended' },
   },
   attach(kernel, config) {
-    return cycleTracker(kernel, config.interval, {
-      readSets: true,
-      set: () => {
-        kernel.getDirtyLog(kernel.range, kernel.emptySet());
-        return undefined;
-      },
-      read(reported) {
-        const pushed = kernel.getDirtyLog(kernel.range, reported);
-        kernel.charge('dirty-fault', pushed);
-        kernel.charge('ring-exit', Math.floor(pushed / config.entries));
-      },
+    return dirtyLogTracker(kernel, config.interval, (pushed) => {
+      kernel.charge('dirty-fault', pushed);
+      kernel.charge('ring-exit', Math.floor(pushed / config.entries));
     });
   },
 });

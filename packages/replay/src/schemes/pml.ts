@@ -1,6 +1,6 @@
 /** Page-modification logging: the CPU writes dirtied frames into a 512-entry buffer (kernel-semantics 10.2). */
 import { defineScheme } from '../scheme.ts';
-import { cycleTracker } from './cycle.ts';
+import { dirtyLogTracker } from './dirty-log.ts';
 import { interval, WRITE_ONLY } from './shared.ts';
 
 /** Entries of the PML buffer: one 4 KiB page of 64-bit addresses, fixed by the architecture. */
@@ -20,14 +20,5 @@ export const pml = defineScheme({
     target: 'written',
   },
   config: { interval },
-  attach(kernel, config) {
-    return cycleTracker(kernel, config.interval, {
-      readSets: true,
-      set: () => {
-        kernel.getDirtyLog(kernel.range, kernel.emptySet());
-        return undefined;
-      },
-      read: (reported) => kernel.charge('ring-exit', Math.floor(kernel.getDirtyLog(kernel.range, reported) / PML_ENTRIES)),
-    });
-  },
+  attach: (kernel, config) => dirtyLogTracker(kernel, config.interval, (logged) => kernel.charge('ring-exit', Math.floor(logged / PML_ENTRIES))),
 });
