@@ -76,8 +76,9 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
     const survey = new Survey();
     let records = 0;
     let lost: number | null = null;
+    const rate = assumedRate(options.options ?? {});
     const context = {
-      options: options.options ?? {},
+      options: rate.options,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       accept: (n: number) => void (records += n),
       lost: (n: number) => void (lost = (lost ?? 0) + n),
@@ -88,6 +89,7 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
       options.onProgress?.({ rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records });
     }
     const truth = survey.truth ?? descriptor.truth;
+    if (rate.isUsed()) reasons.add('no-times', 'the log has no times: ingest needs to be told how many accesses a second makes', { severity: 'info' });
     return {
       path,
       format: descriptor.id,
@@ -97,16 +99,30 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
       truth,
       clock: descriptor.clock,
       ...survey.summary(),
+      ...(rate.isUsed() ? { spanNs: null } : {}),
       records,
       lost,
       rejected: reasons.rejected,
       diagnostics: reasons.rows(''),
       ...uses(truth, survey),
-      nextCommand: `workset ingest ${path}${survey.needsArena ? ` ${arenaFile(path)}` : ''} -o ${outName(path)}`,
+      nextCommand: `workset ingest ${path}${survey.needsArena ? ` ${arenaFile(path)}` : ''}${rate.isUsed() ? ' --set accesses-per-second=1e9' : ''} -o ${outName(path)}`,
     };
   } finally {
     source.close();
   }
+}
+
+/** Options under which a log without times can be looked at all the same, and whether that was needed. */
+function assumedRate(given: Readonly<Record<string, string>>): { readonly options: Readonly<Record<string, string>>; readonly isUsed: () => boolean } {
+  let used = false;
+  if (given['accesses-per-second'] !== undefined || given['instructions-per-second'] !== undefined) return { options: given, isUsed: () => false };
+  const options = Object.defineProperty({ ...given }, 'accesses-per-second', {
+    get() {
+      used = true;
+      return '1e9';
+    },
+  });
+  return { options, isUsed: () => used };
 }
 
 class Survey {

@@ -1,6 +1,7 @@
 /** Recognises a capture by its first bytes, never by its name. */
 import { UnreadableInputError, type Ingestor } from '@workset/model';
 import { startsWith } from './byte-source.ts';
+import { foreignOf } from './foreign.ts';
 import { ingestors } from './registry.ts';
 
 /** Sniffs below this are guesses that are only listed. */
@@ -8,19 +9,8 @@ const SURE = 0.5;
 /** Share of printable bytes above which an unknown file is called text. */
 const TEXT_SHARE = 0.95;
 
-/** Files people have by mistake, or that have a known way round. */
-const FOREIGN: readonly { readonly magic: string | readonly number[]; readonly at?: number; readonly what: string; readonly hint: string }[] = [
-  { magic: 'PAR1', what: 'a Parquet file, perhaps a table of workset results', hint: 'for results: workset info DIR, workset sql DIR' },
-  { magic: 'DUCK', at: 8, what: 'a DuckDB database, perhaps exported results', hint: 'open it with duckdb, or ask the results directory: workset sql DIR' },
-  { magic: 'ARROW1', what: 'an Arrow file, perhaps a column of a workset trace', hint: 'a trace is a directory and needs no ingest: workset info DIR' },
-  { magic: [0x7f, 0x45, 0x4c, 0x46], what: 'an ELF program or core dump', hint: 'give the capture that was recorded from it' },
-  { magic: [0x89, 0x50, 0x4e, 0x47], what: 'a PNG picture', hint: 'give the capture it was drawn from' },
-  { magic: [0x50, 0x4b, 0x03, 0x04], what: 'a zip archive', hint: 'unpack it and give the files in it' },
-  { magic: 'ustar', at: 257, what: 'a tar archive', hint: 'unpack it and give the directory' },
-  { magic: [0x1f, 0x8b], what: 'gzip inside another compression', hint: 'decompress it once by hand' },
-  { magic: [0x28, 0xb5, 0x2f, 0xfd], what: 'zstd inside another compression', hint: 'decompress it once by hand' },
-  { magic: '%PDF', what: 'a PDF document', hint: 'give the capture itself' },
-];
+/** Formats without anything to know them by: they are read only when they are named. */
+const HEADERLESS = ['page-idle-raw', 'pagemap', 'kpageflags', 'pagemap-scan', 'kvm-dirty', 'damo-record', 'uffd-log', 'champsim', 'oracle-general'];
 
 export interface Guess {
   readonly ingestor: Ingestor;
@@ -51,7 +41,7 @@ export function recognise(head: Uint8Array, path: string, forced?: string): Inge
 
 function unknown(head: Uint8Array, path: string, found: readonly Guess[]): UnreadableInputError {
   const place = { file: path };
-  const foreign = FOREIGN.find(({ magic, at }) => startsWith(head.subarray(at ?? 0), magic));
+  const foreign = foreignOf(head, path);
   if (foreign !== undefined) return new UnreadableInputError(`this is ${foreign.what}`, place, foreign.hint);
   if (startsWith(head, [0xff, 0xfe]) || startsWith(head, [0xfe, 0xff])) {
     return new UnreadableInputError('this is UTF-16 text', place, `iconv -f utf-16 -t utf-8 ${path} | workset ingest - -o out.trace`);
@@ -59,11 +49,9 @@ function unknown(head: Uint8Array, path: string, found: readonly Guess[]): Unrea
   const kind = isText(head) ? 'text' : 'binary data';
   const start = kind === 'text' ? `, starting ${JSON.stringify(textOf(head.subarray(0, 60)).split(/\r?\n/, 1)[0])}` : '';
   const near = found.slice(0, 3).map(({ ingestor }) => ingestor.descriptor.id);
-  return new UnreadableInputError(
-    `this is ${kind} of a kind that is not recognised${start}`,
-    place,
-    `${near.length > 0 ? `closest: ${near.join(', ')}; ` : ''}name the format with --format ID (one of ${ingestors.ids.join(', ')})`,
-  );
+  const closest = near.length > 0 ? `closest: ${near.join(', ')}; ` : '';
+  const named = kind === 'text' ? `one of ${ingestors.ids.join(', ')}` : `dumps without a header have to be named: ${HEADERLESS.join(', ')}; all: workset list ingestors`;
+  return new UnreadableInputError(`this is ${kind} of a kind that is not recognised${start}`, place, `${closest}name the format with --format ID (${named})`);
 }
 
 function isText(head: Uint8Array): boolean {
