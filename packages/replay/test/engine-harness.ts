@@ -1,6 +1,6 @@
 /** Runs the engine over a plain trace in memory and gives back windows in the oracle's shape. */
 import assert from 'node:assert/strict';
-import { BLOCK_PAGES, parseParams, Prng, type PageBitmap, type ParamValues, type Row } from '@workset/model';
+import { BLOCK_PAGES, PageBitmap, parseParams, Prng, type ParamValues, type Row } from '@workset/model';
 import type { EvictionTable, RunPart, SpaceReader, WindowRow } from '@workset/store';
 import {
   blocksOf,

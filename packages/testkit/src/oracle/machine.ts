@@ -196,6 +196,7 @@ export class Machine {
   }
 
   readonly numaFaults = new Set<number>();
+  #hasStarted = false;
   readonly #everWritten = new Set<number>();
   readonly #wpMessages = new Set<number>();
 
@@ -374,8 +375,13 @@ export class Machine {
     if (this.config.backing === 'shmem' && entry.present) Object.assign(entry, { present: false, rwp: false, numa: false, unmapped: true });
   }
 
-  /** The trackers of the last span are gone with all their marks; what was mapped still is, used and dirty. */
+  /**
+   * The trackers of the last span are gone with all their marks; what was mapped still is, used and dirty. Nobody knows what the TLB
+   * held before the first tracker: nothing, by agreement.
+   */
   restart(): void {
+    if (!this.#hasStarted) this.#tlb?.flush();
+    this.#hasStarted = true;
     this.#samplers.length = 0;
     this.#wp.clear();
     this.#wpMessages.clear();
