@@ -271,6 +271,31 @@ describe('shared worlds', () => {
       ),
       RUNS,
     ));
+  it('trackers of one page table with PMDs, in a guest and under KVM', () =>
+    fc.assert(
+      fc.asyncProperty(
+        plainTrace.chain((trace) => fc.tuple(fc.constant(trace), hugeOf(trace))),
+        shared,
+        fc.record({ mmu: fc.constantFrom('guest' as const, 'host' as const), backing: fc.constantFrom('anon' as const, 'shmem' as const), zapKeepsYoung: fc.boolean() }),
+        ([trace, hugeBlocks], pairs, config) => compare(trace, pairs, { ...config, hugeBlocks }),
+      ),
+      RUNS,
+    ));
+  it('trackers of one page table under KVM, behind a TLB', () =>
+    fc.assert(
+      fc.asyncProperty(oneSpan({ classBits: 0 }), shared, tlb, fc.boolean(), (trace, pairs, cache, zapKeepsYoung) => compare(trace, pairs, { ...PLAIN_WORLD, mmu: 'host', zapKeepsYoung, tlb: cache })),
+      RUNS,
+    ));
+  it('frames that change under several trackers', () =>
+    fc.assert(
+      fc.asyncProperty(
+        plainTrace.filter((trace) => blocksOf(trace).length > 0).chain((trace) => fc.tuple(fc.constant(trace), remapsOf(trace))),
+        shared,
+        fc.record({ mmu: fc.constantFrom('guest' as const, 'host' as const), backing: fc.constantFrom('anon' as const, 'shmem' as const) }),
+        ([trace, remaps], pairs, config) => compare(trace, pairs, { ...PLAIN_WORLD, ...config }, remaps),
+      ),
+      RUNS,
+    ));
   it('NUMA balancing with RW-protection', () =>
     fc.assert(fc.asyncProperty(slow(plainTrace), slowly(numaHint), slowly(markAndLook('uffd-rwp')), (trace, numa, rwp) => compare(trace, [numa, rwp], PLAIN_WORLD)), RUNS));
 });

@@ -190,8 +190,10 @@ export class SimKernel implements TrackingKernel {
 
   smapsReferenced(range: PageRange, out: PageBitmap): void {
     const world = this.#world;
-    world.addYoung(range, out, PRIMARY);
-    world.addFlagged(range, ['young', 'referenced'], out);
+    const referenced = new PageBitmap(this.nPages);
+    world.addYoung(range, referenced, PRIMARY);
+    world.addFlagged(range, ['young', 'referenced'], referenced);
+    out.or(referenced.andNot(this.#stillUnmapped(range)));
     this.#charge('syscall', 1);
     this.#charge('smaps-walk', this.#entries(range));
   }
@@ -403,11 +405,25 @@ export class SimKernel implements TrackingKernel {
     addNewerThanMarks(world.touched(), world.mark('rwp'), range, newly);
     const unmapped = world.flag('unmapped').andNot(newly);
     if (world.config.backing === 'anon' || !this.huge) return;
+    const now = new PageBitmap(this.nPages);
     for (const block of world.config.hugeBlocks!.ids()) {
       const first = block << BLOCK_SHIFT;
       if (!world.isHuge(first)) continue;
-      for (let id = Math.max(first, range.from); id < Math.min(first + BLOCK_PAGES, range.to); id++) if (newly.has(id)) unmapped.add(id);
+      for (let id = Math.max(first, range.from); id < Math.min(first + BLOCK_PAGES, range.to); id++) if (newly.has(id)) now.add(id);
     }
+    unmapped.or(now);
+    // Taking the PMD away leaves its A bit behind as PG_referenced.
+    const young = new PageBitmap(this.nPages);
+    world.addYoung(range, young, PRIMARY);
+    world.flag('referenced').or(young.and(now));
+    world.clearYoungSet(now, PRIMARY);
+  }
+
+  /** Pages taken out of the page table and not mapped again. */
+  #stillUnmapped(range: PageRange): PageBitmap {
+    const watched = new PageBitmap(this.nPages);
+    if (this.#world.hasMark('rwp')) this.uffdRwWatched(range, watched);
+    return watched.and(this.#world.flag('unmapped'));
   }
   /** Ends the PMD mapping of blocks that hold a page of `where` (all blocks of the range when undefined). */
   #splitBlocks(range: PageRange, where: PageBitmap | undefined): void {

@@ -218,6 +218,7 @@ export class Machine {
     for (const entry of this.entriesOf(pages)) {
       if (!entry.present) continue;
       if (entry.isHuge && this.config.backing === 'shmem') {
+        entry.folio.referenced ||= entry.accessed;
         Object.assign(entry, { present: false, unmapped: true, accessed: false, numa: false });
         continue;
       }
@@ -286,8 +287,8 @@ export class Machine {
     for (const entry of this.entriesOf(pages)) entry.accessed = entry.folio.young = entry.folio.referenced = false;
   }
   isSmapsReferenced(page: number): boolean {
-    const { accessed, folio } = this.entry(page);
-    return accessed || folio.young || folio.referenced;
+    const { unmapped, accessed, folio } = this.entry(page);
+    return !unmapped && (accessed || folio.young || folio.referenced);
   }
 
   isYoung(entry: Entry): boolean {
