@@ -1,8 +1,9 @@
 /** Drives an evictor over a plain trace with reports made on the spot: every k frames, the pages touched in the last k. */
-import { PageBitmap } from '@workset/model';
+import { PageBitmap, parseParams } from '@workset/model';
 import type { Row } from '@workset/model';
-import { costProfiles, DEFAULT_PROFILE, Evictor, parseEvict, ReferenceRuns, type EvictPlan } from '@workset/replay';
-import { pagesOf, type PlainTrace } from '@workset/testkit';
+import { costProfiles, DEFAULT_PROFILE, Evictor, parseEvict, ReferenceRuns, runPass, schemes, type EvictPlan } from '@workset/replay';
+import type { PlainTrace } from '@workset/testkit';
+import type { SpaceReader } from '@workset/store';
 import { RecordingPart, spaceOf } from './engine-harness.ts';
 
 export interface EvictRun {
@@ -29,13 +30,33 @@ export function truthfulReports(trace: PlainTrace, every: number): ReportedPages
   return reports;
 }
 
-export function runEvictor(trace: PlainTrace, text: string, reports: readonly ReportedPages[], armed: boolean): EvictRun {
+interface Setup {
+  readonly space: SpaceReader;
+  readonly part: RecordingPart;
+  readonly plan: EvictPlan;
+  readonly range: { readonly from: number; readonly to: number };
+  readonly evictor: Evictor;
+}
+
+function setUp(trace: PlainTrace, text: string, armed: boolean): Setup {
   const space = spaceOf(trace, 5);
   const part = new RecordingPart();
   const plan = parseEvict(text);
   const range = { from: 0, to: space.info.nPages };
   const footprintPages = new Set(trace.frames.flatMap(({ touches }) => touches.map(({ page }) => page))).size;
-  const evictor = new Evictor({ plan, space, range, part, profile: costProfiles.get(DEFAULT_PROFILE), armed, footprintPages });
+  return { space, part, plan, range, evictor: new Evictor({ plan, space, range, part, profile: costProfiles.get(DEFAULT_PROFILE), armed, footprintPages }) };
+}
+
+function rowsOf({ space, part, plan, range, evictor }: Setup): EvictRun {
+  evictor.finish(plan.references ? new ReferenceRuns(space, undefined).of(evictor, range) : null);
+  const of = (table: string): Row[] => part.rows.filter((row) => row.table === table).map(({ row }) => row);
+  return { evictions: of('evictions'), refaults: of('refaults'), summary: of('eviction_runs')[0]!, plan };
+}
+
+/** Calls the evictor as the engine would, with the given reports. */
+export function runEvictor(trace: PlainTrace, text: string, reports: readonly ReportedPages[], armed: boolean): EvictRun {
+  const setup = setUp(trace, text, armed);
+  const { space, evictor } = setup;
   const rows = Int32Array.from(trace.frames.flatMap(({ touches }) => touches.map(({ page, cls }) => (space.idOf(page) << trace.classBits) | cls)));
   evictor.startSpan(trace.frames[0]?.t0Ns ?? 0);
   let w = 0;
@@ -46,10 +67,16 @@ export function runEvictor(trace: PlainTrace, text: string, reports: readonly Re
       if (after === f + 1) evictor.report(w++, PageBitmap.of(space.info.nPages, pages.map((page) => space.idOf(page))), t1Ns);
     }
   });
-  evictor.endSpan((trace.frames.at(-1)?.t1Ns ?? 0) + 1);
-  evictor.finish(plan.references ? new ReferenceRuns(space, undefined).of(evictor, range) : null);
-  const of = (table: string): Row[] => part.rows.filter((row) => row.table === table).map(({ row }) => row);
-  return { evictions: of('evictions'), refaults: of('refaults'), summary: of('eviction_runs')[0]!, plan };
+  evictor.endSpan(trace.frames.at(-1)?.t1Ns ?? 0);
+  return rowsOf(setup);
 }
 
-export const trackedPages = pagesOf;
+/** One pass of the engine, with uffd-rwp as the tracker. */
+export async function runEvictorInPass(trace: PlainTrace, text: string, interval: number): Promise<EvictRun> {
+  const setup = setUp(trace, text, true);
+  const { space, part, range, evictor } = setup;
+  const scheme = schemes.get('uffd-rwp');
+  const work = { kind: 'simulated', scheme, params: parseParams('uffd-rwp', scheme.config, { interval }), recorded: null } as const;
+  await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: [{ runId: 'x', range, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: 1, evictor, work }] });
+  return rowsOf(setup);
+}

@@ -6,7 +6,7 @@ import { UsageError } from '@workset/model';
 import { parseEvict, primitives, raceTable, windowExperiment } from '@workset/replay';
 import { arbitraryTrace, grid, type PlainTrace } from '@workset/testkit';
 import { spaceOf } from './engine-harness.ts';
-import { runEvictor, truthfulReports } from './evict-harness.ts';
+import { runEvictor, runEvictorInPass, truthfulReports } from './evict-harness.ts';
 
 const POLICIES = ['cold=1', 'cold=2', 'limit=60%', 'limit=70%,low=40%', 'limit=50%,order=oldest-fault-in', 'limit=3p,low=2p,cold=1'];
 /** Every primitive and protection, with a store so slow that frames pass between its steps. */
@@ -54,6 +54,16 @@ test('the same run twice gives the same rows', () => {
     fc.property(traces, specs, (trace, text) => assert.deepEqual(runEvictor(trace, text, truthfulReports(trace, 3), true), runEvictor(trace, text, truthfulReports(trace, 3), true))),
     { numRuns: 50 },
   );
+});
+
+test('the engine shows the swapper every touch and every report', async () => {
+  const trace = grid`p0: R....R.R....R... | p1: WWWWWWWWWWWWWWWW | p2: .RW....W........ | p600: R..........B....`;
+  for (const text of ['uffd-wp:cold=1,latency=1500us,batch=1', 'rwp-sync:limit=3p,low=2p,latency=500us', 'punch-hole:limit=2p']) {
+    const direct = runEvictor(trace, text, truthfulReports(trace, 4), true);
+    const passed = await runEvictorInPass(trace, text, 4_000_000);
+    assert.ok(direct.evictions.length > 0);
+    assert.deepEqual(passed, { evictions: direct.evictions, refaults: direct.refaults, summary: direct.summary, plan: direct.plan });
+  }
 });
 
 /** Page 0 is cold at the second report, at 4 ms; its eviction ends at about 6.5 ms, so columns 4 and 5 are inside. Page 1 is busy. */
