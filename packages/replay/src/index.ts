@@ -1,3 +1,4 @@
+export * from './curves/index.ts';
 export * from './engine.ts';
 export { DEFAULT_TLB, type TlbConfig } from './memory/tlb.ts';
 export * from './evict/index.ts';
