@@ -1,6 +1,8 @@
 /** Every bench. To add one: write it beside these, add a line here; a tiny run of it is then part of `npm test`. */
 import type { Bench } from '../lib/bench.ts';
+import { curves, eviction } from './curves.ts';
+import { ingestBenches } from './ingest.ts';
 import { replayBenches } from './replay.ts';
 import { pipeline } from './score.ts';
 
-export const benches: readonly Bench[] = [pipeline, ...replayBenches];
+export const benches: readonly Bench[] = [pipeline, ...replayBenches, curves, eviction, ...ingestBenches];

@@ -101,6 +101,6 @@ export const replayBenches: readonly Bench[] = [
   replayBench({ id: '8-phases', title: '8 schemes, phases of all kinds over 1 M pages', input: small('mixed'), options: { schemes: EIGHT } }),
   replayBench({ id: '4-tlb', title: 'four schemes behind a TLB', input: zipfInput, options: { schemes: FOUR, tlb: DEFAULT_TLB } }),
   replayBench({ id: '8-2m', title: '8 schemes, all memory in 2 MiB mappings', input: zipfInput, options: { schemes: EIGHT, thp: 'all' } }),
-  replayBench({ id: '8-16m', title: '8 schemes, zipf over 16 M pages', input: big(1 << 24), options: { schemes: EIGHT }, scales: ['tiny', 'full'] }),
-  replayBench({ id: '8-64m', title: '8 schemes, zipf over 64 M pages', input: big(1 << 26), options: { schemes: EIGHT }, scales: ['tiny', 'full'] }),
+  replayBench({ id: '8-16m', title: '8 schemes, zipf over 16 M pages', input: big(1 << 24), options: { schemes: EIGHT }, scales: ['full'] }),
+  replayBench({ id: '8-64m', title: '8 schemes, zipf over 64 M pages', input: big(1 << 26), options: { schemes: EIGHT }, scales: ['full'] }),
 ];
