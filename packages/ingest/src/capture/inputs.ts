@@ -1,5 +1,5 @@
 /** Which files belong to a capture, of which format each is, and in which order they are read. */
-import { readdir, stat } from 'node:fs/promises';
+import { glob, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TRUTH_GRADES, TraceFormatError, UnreadableInputError, UsageError, type Diagnostic, type Ingestor, type TruthGrade } from '@workset/model';
 import { openSource, type OpenSource } from '../byte-source.ts';
@@ -47,7 +47,7 @@ export async function listInputs(paths: readonly string[], options: InputOptions
   if (named.length === 0) throw new UsageError('no capture file given', 'workset ingest CAPTURE... -o out.trace');
   const inputs = new Map<string, CaptureInput>();
   const skipped: Diagnostic[] = [];
-  for (const one of named) {
+  for (const one of await expanded(named)) {
     if (!(await isDirectory(one.path)) || (await isPerfDirectory(one.path))) {
       inputs.set(one.path, await inputOf(one, options, false));
       continue;
@@ -77,6 +77,22 @@ export async function listInputs(paths: readonly string[], options: InputOptions
     }
   }
   return { inputs: [...inputs.values()], skipped };
+}
+
+/** Paths with * or ? that no file has stand for the files they match, as a shell would have it. */
+async function expanded(named: readonly ManifestInput[]): Promise<ManifestInput[]> {
+  const all: ManifestInput[] = [];
+  for (const one of named) {
+    if (!/[*?[{]/.test(one.path) || (await stat(one.path).catch(() => undefined)) !== undefined) {
+      all.push(one);
+      continue;
+    }
+    const matches: string[] = [];
+    for await (const path of glob(one.path)) matches.push(path);
+    if (matches.length === 0) throw new UnreadableInputError('no file matches', { file: one.path }, 'check the pattern; relative paths start at the current directory');
+    all.push(...matches.sort().map((path) => ({ ...one, path })));
+  }
+  return all;
 }
 
 function skippedFile(name: string, message: string): Diagnostic {
