@@ -176,7 +176,7 @@ export const TABLES = {
     key: ['run_id', 'w', 'op'],
     columns: [
       run,
-      w,
+      int('w', 'index', 'window number; -1 = after the last report of the run'),
       text('op', 'operation id (workset list profiles)'),
       int('count', 'count', 'operations'),
       { name: 'vcpu_ns', type: 'DOUBLE', unit: 'ns', comment: 'stall inflicted on the workload' },

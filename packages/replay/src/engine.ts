@@ -115,6 +115,7 @@ class Pass implements FrameClock {
       for (const evictor of this.#evictors) evictor.endSpan(spans[s]!.t1Ns);
     }
     await this.#drain(Infinity);
+    for (const run of this.#runs) run.finish();
     return { touches: this.#touches, windows: this.#runs.map((run) => run.nWindows) };
   }
 
@@ -349,6 +350,11 @@ class RunState {
     this.#setWake(Infinity);
   }
 
+  /** Books work done after the last report. */
+  finish(): void {
+    this.#ledger.flush(AFTER_LAST_REPORT, this.#run.part);
+  }
+
   /** Completes windows whose outer end has come. */
   finishDue(now: Nanos): void {
     if (this.#pending.length === 0) return;
@@ -407,6 +413,8 @@ class RunState {
     });
     part.pageSet(w, 'reported', '', report.reported);
     if (report.eligible !== undefined) part.pageSet(w, 'eligible', '', report.eligible);
+    // A swapper writes the set it acts on itself.
+    if (report.cold !== undefined && this.#run.evictor === undefined) part.pageSet(w, 'cold', '', report.cold);
     for (const region of report.regions ?? []) part.region(w, region.startPage, region.nPages, region.score, region.ageNs);
     this.#run.evictor?.takeCosts((op, count) => this.#ledger.charge(op, count));
     this.#ledger.flush(w, part);
@@ -423,6 +431,8 @@ class RunState {
   }
 }
 
+/** The window number of costs that belong to no reported window. */
+const AFTER_LAST_REPORT = -1;
 const PROGRESS_TOUCHES = 1 << 22;
 /** Wakes between looks at how much the parts have buffered. */
 const DRAIN_WAKES = 16;

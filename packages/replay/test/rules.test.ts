@@ -234,3 +234,12 @@ async function agesOf(trace: PlainTrace, kernel: string): Promise<number[][]> {
   ]);
   return part!.windows.map(({ w }) => part!.regions.get(w)!.map(({ ageNs }) => ageNs / ms(10)));
 }
+
+describe('costs', () => {
+  it('work after the last report is booked on window -1, not lost', async () => {
+    const trace = grid`p0: RRRR | p1: R.R.`;
+    const [part] = await runEngine(trace, [{ scheme: 'uffd-rwp', params: { interval: 2 * QUANTUM_NS } }]);
+    const arms = part!.costs.filter(({ op }) => op === 'rwp-arm');
+    assert.deepEqual(arms.map(({ w }) => w).sort((a, b) => a - b), [-1, 1]);
+  });
+});
