@@ -3,6 +3,7 @@
 export const COST_OPS = {
   'rwp-arm': 'pages newly RW-protected by UFFDIO_RWPROTECT',
   'rwp-arm-skip': 'pages visited by UFFDIO_RWPROTECT that were armed already or not present',
+  'arm-stall': 'pages walked by a protecting call while a vCPU needs an SPTE in its range and spins (KVM)',
   'rwp-fault': 'async RWP faults: first access to an armed page',
   'scan-accessed': 'pages visited by PAGEMAP_SCAN(PAGE_IS_ACCESSED)',
   'wp-arm': 'pages newly write-protected by UFFDIO_WRITEPROTECT',

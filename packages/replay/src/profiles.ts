@@ -11,6 +11,7 @@ const x86Vm: CostProfile = {
   prices: {
     'rwp-arm': tracker(100, 'estimate 50-150 ns, proxy mprotect(NONE) 65-105 ns (semantics 2.5, 12)'),
     'rwp-arm-skip': tracker(10, 'estimate: one page-table entry read'),
+    'arm-stall': vcpu(100, 'estimate: the arm cost per page, 50-150 ns (semantics 1.5, 2.5)'),
     'rwp-fault': vcpu(900, 'proxy uffd-wp async fault 750-1000 ns in a VM (semantics 12)'),
     'scan-accessed': tracker(10, 'PAGEMAP_SCAN 8-13 ns/page with matches (semantics 12)'),
     'wp-arm': tracker(135, 'WRITEPROTECT large range 100-170 ns/page (semantics 12)'),
@@ -55,6 +56,7 @@ const tcg73: CostProfile = {
     ...x86Vm.prices,
     'rwp-arm': tracker(378, 'captures/README-rwp.md, costs'),
     'rwp-arm-skip': tracker(51, 'captures/README-rwp.md, costs'),
+    'arm-stall': vcpu(378, 'as rwp-arm: the vCPU waits for the walk'),
     'rwp-fault': vcpu(2204, 'captures/README-rwp.md, costs (shmem, mean of read and write)'),
     'scan-accessed': tracker(185, 'captures/README-rwp.md, costs (every other page)'),
     'wp-arm': tracker(338, 'captures/README-rwp.md, costs'),

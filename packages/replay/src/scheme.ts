@@ -72,6 +72,8 @@ export interface Report {
   readonly outerT1Ns: Nanos;
   /** Pages it calls accessed. Copied by the engine. */
   readonly reported: PageBitmap;
+  /** Pages it calls cold, where that is not simply the rest. */
+  readonly cold?: PageBitmap;
   /** Pages it could hold at all; all tracked pages when absent. */
   readonly eligible?: PageBitmap;
   readonly regions?: readonly RegionReport[];
@@ -104,8 +106,14 @@ export interface TrackingKernel {
   /** Adds the pages that have a page-table entry (touched before). */
   present(out: PageBitmap): void;
 
-  /** UFFDIO_RWPROTECT(MODE_RWP): arms present entries; `pte none` stays untouched; PMD-mapped shmem is unmapped instead (2.1, 1.4). */
-  uffdRwProtect(range: PageRange): void;
+  readonly backing: 'anon' | 'shmem';
+  /**
+   * UFFDIO_RWPROTECT(MODE_RWP): arms present entries; `pte none` stays untouched; PMD-mapped shmem is unmapped instead (2.1, 1.4).
+   * `minor`: registered for MINOR too, so that unmapped pages come back one by one.
+   */
+  uffdRwProtect(range: PageRange, how?: { minor: boolean }): void;
+  /** MINOR messages since the arm: cached pages whose first touch had to wait for a CONTINUE (2.4). Charged; returns how many. */
+  uffdMinorMessages(range: PageRange): number;
   /** Adds the pages whose next access will be noticed: armed, or unmapped by the arm. */
   uffdRwWatched(range: PageRange, out: PageBitmap): void;
   /** Adds the pages whose next access takes an RWP fault. */

@@ -72,7 +72,11 @@ export class SimKernel implements TrackingKernel {
     addPresent(this.#world, this.range, out);
   }
 
-  uffdRwProtect(range: PageRange): void {
+  get backing(): 'anon' | 'shmem' {
+    return this.#world.config.backing;
+  }
+
+  uffdRwProtect(range: PageRange, { minor } = { minor: false }): void {
     const world = this.#world;
     const mark = world.mark('rwp');
     this.#noteUnmapped(range);
@@ -86,6 +90,8 @@ export class SimKernel implements TrackingKernel {
     this.#charge('rwp-arm-skip', range.to - range.from - armed);
     this.#charge('tlb-flush', 1);
     world.flushTlb();
+    // CONTINUE installs single entries, so the page table stays and no PMD comes back.
+    if (minor && world.config.backing === 'shmem') this.#splitBlocks(range, undefined);
   }
 
   uffdRwWatched(range: PageRange, out: PageBitmap): void {
@@ -338,9 +344,16 @@ export class SimKernel implements TrackingKernel {
   #chargeViolations(range: PageRange): void {
     this.#charge('ept-violation', this.#entriesOf(this.#world.takeViolations(range)));
   }
-  /** A protection change of the range drops its SPTEs. */
+  /** A protection change of the range drops its SPTEs; until its walk is over KVM builds none there, and vCPUs in need of one spin (1.5). */
   #chargeZap(range: PageRange): void {
+    if (this.#world.config.mmu === 'host' && this.#inUse(range)) this.#charge('arm-stall', this.#entries(range));
     this.#charge('ept-violation', this.#entriesOf(this.#world.zap(range)));
+  }
+  /** A page of the range was touched in the last quantum: taken as a sign that a vCPU will want it during the walk. */
+  #inUse(range: PageRange): boolean {
+    const recent = new PageBitmap(this.nPages);
+    addNewer(this.#world.touched(), range, this.#world.now - 1, recent);
+    return this.#world.now > 0 && recent.count() > 0;
   }
   /** The flush of a call that changed `changed` entries. */
   #chargeFlush(changed: number): void {
@@ -393,10 +406,9 @@ export class SimKernel implements TrackingKernel {
 
   /** Pages whose access resolved an armed entry, of those found accessed. */
   #resolved(found: PageBitmap): PageBitmap {
-    const marks = this.#world.mark('rwp');
     const resolved = new PageBitmap(this.nPages);
-    for (const id of found.ids()) if (marks[id]! > 0) resolved.add(id);
-    return resolved.andNot(this.#world.flag('unmapped'));
+    addNewer(this.#world.mark('rwp'), { from: 0, to: this.nPages }, 0, resolved);
+    return resolved.and(found).andNot(this.#world.flag('unmapped'));
   }
   /** Of the pages that an arm is about to reach, those behind a PMD of file memory are unmapped instead (1.4). */
   #noteUnmapped(range: PageRange): void {
@@ -424,6 +436,15 @@ export class SimKernel implements TrackingKernel {
     const watched = new PageBitmap(this.nPages);
     if (this.#world.hasMark('rwp')) this.uffdRwWatched(range, watched);
     return watched.and(this.#world.flag('unmapped'));
+  }
+
+  uffdMinorMessages(range: PageRange): number {
+    const world = this.#world;
+    const touched = new PageBitmap(this.nPages);
+    addNewerThanMarks(world.touched(), world.mark('rwp'), range, touched);
+    const messages = touched.and(world.flag('unmapped')).count();
+    this.#charge('uffd-message', messages);
+    return messages;
   }
   /** Ends the PMD mapping of blocks that hold a page of `where` (all blocks of the range when undefined). */
   #splitBlocks(range: PageRange, where: PageBitmap | undefined): void {

@@ -1,12 +1,12 @@
 /** The loop that mark-and-look trackers share: set marks, sleep, read marks, report; on its own interval or at a capture's recorded times. */
-import { NS_PER_MS, type Nanos, type PageBitmap } from '@workset/model';
+import { NS_PER_MS, PageBitmap, type Nanos } from '@workset/model';
 import type { PageRange, RecordedCycle, Tracker, TrackingKernel } from '../scheme.ts';
 
 export interface CycleSteps {
   /** Sets marks on all tracked pages. Returns the pages it could mark, undefined when all are eligible. */
   set(): PageBitmap | undefined;
-  /** Adds to `reported` the pages found accessed since `set`. */
-  read(reported: PageBitmap): void;
+  /** Adds to `reported` the pages found accessed since `set`. A tracker that looks for cold pages instead returns them. */
+  read(reported: PageBitmap): PageBitmap | void;
   /** True when reading sets the next marks itself (WP_MATCHING): `set` is then called once, at the start. */
   readonly readSets?: boolean;
   /** For trackers whose passes take long: the same work part by part, so that a recorded pass can be spread over its time. */
@@ -35,8 +35,8 @@ function periodic(kernel: TrackingKernel, intervalNs: Nanos, steps: CycleSteps):
     firstWakeNs: setAt + intervalNs,
     wake(now) {
       const reported = kernel.emptySet();
-      steps.read(reported);
-      report(kernel, { outerT0Ns: setAt, claimT0Ns: setAt, claimT1Ns: now, outerT1Ns: now }, reported, eligible);
+      const cold = steps.read(reported);
+      report(kernel, { outerT0Ns: setAt, claimT0Ns: setAt, claimT1Ns: now, outerT1Ns: now }, reported, eligible, cold);
       setAt = now;
       if (!steps.readSets) eligible = steps.set();
       return now + intervalNs;
@@ -52,8 +52,8 @@ function following(kernel: TrackingKernel, recorded: readonly RecordedCycle[], s
       atNs: cycle.readBeginNs,
       run() {
         const reported = kernel.emptySet();
-        steps.read(reported);
-        report(kernel, windowOf(cycle), reported, eligible);
+        const cold = steps.read(reported);
+        report(kernel, windowOf(cycle), reported, eligible, cold);
       },
     };
     if (steps.readSets === true && i > 0) return [read];
@@ -144,6 +144,6 @@ function windowOf(cycle: RecordedCycle): Claim {
   return { outerT0Ns: cycle.setBeginNs, claimT0Ns: cycle.setEndNs, claimT1Ns: cycle.readBeginNs, outerT1Ns: cycle.readEndNs };
 }
 
-function report(kernel: TrackingKernel, claim: Claim, reported: PageBitmap, eligible: PageBitmap | undefined): void {
-  kernel.report({ ...claim, reported, ...(eligible === undefined ? {} : { eligible }) });
+function report(kernel: TrackingKernel, claim: Claim, reported: PageBitmap, eligible: PageBitmap | undefined, cold?: PageBitmap | void): void {
+  kernel.report({ ...claim, reported, ...(eligible === undefined ? {} : { eligible }), ...(cold instanceof PageBitmap ? { cold } : {}) });
 }

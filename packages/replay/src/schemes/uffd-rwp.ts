@@ -1,6 +1,6 @@
 /** userfaultfd RW-protection, async: arm, sleep, SET_MODE(sync), hot scan (kernel-semantics 2). */
-import { PageBitmap } from '@workset/model';
-import { defineScheme } from '../scheme.ts';
+import { PAGE_BYTES, PageBitmap, UsageError } from '@workset/model';
+import { defineScheme, type TrackingKernel } from '../scheme.ts';
 import { cycleTracker } from './cycle.ts';
 import { interval } from './shared.ts';
 
@@ -21,16 +21,44 @@ export const uffdRwp = defineScheme({
     ],
     target: 'touched',
   },
-  config: { interval },
+  config: {
+    interval,
+    scan: {
+      kind: 'choice',
+      default: 'hot',
+      choices: ['hot', 'cold'],
+      help: 'hot: list accessed pages and take the rest for cold; cold: list entries still armed and take the rest for hot, pages that nothing maps included (series before v7)',
+      source: 'userfaultfd.rst forbids the cold scan (kernel-semantics 2.2)',
+    },
+    chunk: { kind: 'size', default: 0, unit: 'bytes', help: 'memory armed per UFFDIO_RWPROTECT call; 0 = all at once. Under KVM a vCPU that needs a page of the call waits for its end', source: 'user space decides (kernel-semantics 1.5)' },
+    minor: { kind: 'flag', default: false, help: 'registered for MINOR too: every first touch of a cached page is a message, and huge file pages come back page by page; shmem only', source: 'kernel-semantics 2.4 (3)' },
+  },
   attach(kernel, config) {
+    if (config.minor && kernel.backing === 'anon') throw new UsageError('uffd-rwp: MINOR cannot be registered on anonymous memory', 'leave minor out, or say --backing shmem');
     return cycleTracker(kernel, config.interval, {
       set() {
-        kernel.uffdRwProtect(kernel.range);
+        armInChunks(kernel, config);
         const armed = new PageBitmap(kernel.nPages);
         kernel.uffdRwWatched(kernel.range, armed);
         return armed;
       },
-      read: (reported) => kernel.pagemapScanAccessed(kernel.range, reported),
+      read(reported) {
+        const accessed = kernel.emptySet();
+        kernel.pagemapScanAccessed(kernel.range, accessed);
+        if (config.minor) kernel.uffdMinorMessages(kernel.range);
+        if (config.scan === 'hot') return void reported.or(accessed);
+        const cold = kernel.emptySet();
+        kernel.uffdRwArmed(kernel.range, cold);
+        reported.addRange(kernel.range.from, kernel.range.to);
+        reported.andNot(cold);
+        return cold;
+      },
     });
   },
 });
+
+function armInChunks(kernel: TrackingKernel, { chunk, minor }: { readonly chunk: number; readonly minor: boolean }): void {
+  const { from, to } = kernel.range;
+  const pages = chunk === 0 ? Math.max(1, to - from) : Math.max(1, Math.floor(chunk / PAGE_BYTES));
+  for (let at = from; at < to; at += pages) kernel.uffdRwProtect({ from: at, to: Math.min(to, at + pages) }, { minor });
+}
