@@ -34,6 +34,9 @@ export class Coldness {
   seen(id: number): void {
     this.#lastSeen[id] = this.#report + 1;
   }
+  lastSeenOf(id: number): number {
+    return this.#lastSeen[id]!;
+  }
   /** Reports since the page was named. */
   ageOf(id: number): number {
     return this.#report - this.#lastSeen[id]!;

@@ -51,6 +51,8 @@ interface Episode {
   dueNs: number;
   /** Pages still to be evicted, next first. */
   queue: Int32Array;
+  /** When each page of the queue had last shown itself when it was chosen. */
+  queueSeen: Int32Array;
   queued: number;
   batch: InFlight[];
   unarmed: number;
@@ -349,7 +351,7 @@ export class Evictor {
     if (queue.length === 0) return;
     const unarmed = this.#unarmed(queue);
     const steps = [...this.#primitive.open(this.#setup(unarmed > 0))];
-    this.#episode = { phase: 'open', steps, at: 0, dueNs: this.#now, queue, queued: 0, batch: [], unarmed };
+    this.#episode = { phase: 'open', steps, at: 0, dueNs: this.#now, queue, queueSeen: this.#seenOf(queue), queued: 0, batch: [], unarmed };
     if (steps.includes('set-sync')) this.#watch(queue);
     if (steps.length > 0) this.#schedule(this.#episode);
     else this.#nextBatch(this.#episode);
@@ -366,6 +368,7 @@ export class Evictor {
   /** A new report changes what is cold: the rest of the queue is chosen again. */
   #requeue(episode: Episode): void {
     episode.queue = this.#choose();
+    episode.queueSeen = this.#seenOf(episode.queue);
     episode.queued = 0;
     if (this.#inSyncPhase(episode)) this.#watch(episode.queue);
   }
@@ -436,8 +439,9 @@ export class Evictor {
     episode.batch = [];
     const wasOpened = episode.phase === 'batch' || episode.steps.length > 0;
     while (episode.batch.length < this.#plan.batch && episode.queued < episode.queue.length) {
-      const id = episode.queue[episode.queued++]!;
-      if (!this.#isStillWanted(id)) continue;
+      const at = episode.queued++;
+      const id = episode.queue[at]!;
+      if (!this.#isStillWanted(id, episode.queueSeen[at]!)) continue;
       const page = this.#takeOff(id, episode.dueNs);
       for (const step of this.#primitive.open(this.#setup(true))) page.model.step(step);
       episode.batch.push(page);
@@ -456,10 +460,12 @@ export class Evictor {
   }
 
   /** False for pages that are gone, or showed themselves after they were chosen. */
-  #isStillWanted(id: number): boolean {
+  #isStillWanted(id: number, seen: number): boolean {
     const state = this.#state[id];
-    if (state !== RESIDENT && state !== WATCHED) return false;
-    return this.#plan.order === 'oldest-fault-in' || this.#coldness.ageOf(id) >= Math.min(1, this.#plan.cold);
+    return (state === RESIDENT || state === WATCHED) && (this.#plan.order === 'oldest-fault-in' || this.#coldness.lastSeenOf(id) === seen);
+  }
+  #seenOf(queue: Int32Array): Int32Array {
+    return queue.map((id) => this.#coldness.lastSeenOf(id));
   }
 
   /** The page is gone; with accesses waiting it keeps its place until it is back. */
