@@ -1,6 +1,6 @@
 /**
  * Runs the notebooks without a browser: makes the data they name from traces/, runs every cell, writes one HTML page each.
- * usage: npm run notebooks [-- NAME…] [--out DIR]     exit code 1 when a query fails or a verdict cannot be derived
+ * usage: npm run notebooks [-- NAME…] [--out DIR] [--keep]     --keep: use data made by older code; exit code 1 when a query fails or a verdict cannot be derived
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -14,8 +14,8 @@ import { Session } from './notebooks/session.ts';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
 const FOLDER = join(ROOT, 'notebooks');
-const { values, positionals } = parseArgs({ options: { out: { type: 'string', default: join(ROOT, 'out/notebooks') } }, allowPositionals: true });
-const shop = { root: ROOT, out: resolve(values.out), spec: readDataSpec(join(FOLDER, 'data.yaml')), log: console.log };
+const { values, positionals } = parseArgs({ options: { out: { type: 'string', default: join(ROOT, 'out/notebooks') }, keep: { type: 'boolean', default: false } }, allowPositionals: true });
+const shop = { root: ROOT, out: resolve(values.out), spec: readDataSpec(join(FOLDER, 'data.yaml')), keep: values.keep, log: console.log };
 mkdirSync(shop.out, { recursive: true });
 
 const names = readdirSync(FOLDER)

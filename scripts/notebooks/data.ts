@@ -37,6 +37,8 @@ export interface Workshop {
   /** Where traces and results are made. */
   readonly out: string;
   readonly spec: DataSpec;
+  /** Use what is there even when the code that made it has changed. */
+  readonly keep?: boolean;
   readonly log: (line: string) => void;
 }
 
@@ -87,9 +89,9 @@ function optionsOf({ schemes, windowMs, observed, tlb, worlds, profile, seeds }:
   };
 }
 
-async function fresh({ log }: Workshop, path: string, hash: string, make: () => Promise<void>): Promise<void> {
+async function fresh({ log, keep }: Workshop, path: string, hash: string, make: () => Promise<void>): Promise<void> {
   const stamp = stampOf(path);
-  if (existsSync(path) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  if (existsSync(path) && existsSync(stamp) && (keep === true || readFileSync(stamp, 'utf8') === hash)) return;
   const start = performance.now();
   rmSync(stamp, { force: true });
   rmSync(path, { recursive: true, force: true });

@@ -2,7 +2,7 @@
 import type { Evidence } from './verdict.ts';
 
 export function evidenceSpec(evidence: readonly Evidence[]): Readonly<Record<string, unknown>> {
-  const values = evidence.map(({ measure, mean, low, high, n }) => ({ measure, mean, low: low ?? mean, high: high ?? mean, n, scale: scaleOf(mean, low, high) }));
+  const values = evidence.filter(({ n }) => n > 0).map(({ measure, mean, low, high, n }) => ({ measure, mean, low: low ?? mean, high: high ?? mean, n, scale: scaleOf(mean, low, high) }));
   const row = { field: 'measure', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260, domain: false, ticks: false } };
   const span = { field: 'low', type: 'quantitative', title: null, scale: { zero: true }, axis: { tickCount: 6, format: '~g' } };
   return {

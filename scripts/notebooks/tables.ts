@@ -66,7 +66,7 @@ export async function replacementSql(traces: readonly (readonly [string, string]
       const space = trace.space('gpa');
       const { n } = space.frames;
       for (let slice = 0; slice < SLICES; slice++) {
-        const string = pageString(space, { frames: [Math.floor((n * slice) / SLICES), Math.floor((n * (slice + 1)) / SLICES)] });
+        const string = pageString(space, { frames: [[Math.floor((n * slice) / SLICES), Math.floor((n * (slice + 1)) / SLICES)]] });
         for (const limit of string.nDistinct === 0 ? [] : LIMITS) {
           const frames = Math.max(1, Math.floor(string.nDistinct * limit));
           const [fifo, lru, opt] = [fifoMisses, lruMisses, optMisses].map((misses) => misses(string, frames).refaults);

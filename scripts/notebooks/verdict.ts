@@ -20,6 +20,7 @@ export interface VerdictSpec {
   readonly because: string;
   readonly limits: string;
 }
+/** A measure whose values are all NULL has n = 0 and a mean that is not a number (NULL in rules). */
 export interface Evidence extends Interval {
   readonly measure: string;
   readonly series: number;
@@ -61,19 +62,19 @@ export function evidenceOf(rows: readonly QueryRow[], line: number): Evidence[] 
   if (rows.length === 0) throw new NotebookError(line, 'the evidence has no rows');
   if (missing !== undefined) throw new NotebookError(line, `the evidence has no column ${missing}`);
   const measures = Map.groupBy(rows, (row) => String(row['measure']));
-  return [...measures].flatMap(([measure, all]) => {
+  return [...measures].map(([measure, all]) => {
     const known = all.filter((row) => typeof row['value'] === 'number');
-    if (known.length === 0) return [];
+    if (known.length === 0) return { measure, series: 0, mean: Number.NaN, low: null, high: null, n: 0 };
     const series = [...Map.groupBy(known, (row) => String(row['series'])).values()].map((list) =>
       list.toSorted((a, b) => Number(a['w']) - Number(b['w'])).map((row) => row['value'] as number),
     );
-    return [{ measure, series: series.length, ...blockBootstrap(series, { seed: measure }) }];
+    return { measure, series: series.length, ...blockBootstrap(series, { seed: measure }) };
   });
 }
 
 /** One-row SELECT with the columns that rules may name. */
 export function evidenceSql(evidence: readonly Evidence[]): string {
-  const number = (value: number | null): string => (value === null ? 'NULL::DOUBLE' : `${value}::DOUBLE`);
+  const number = (value: number | null): string => (value === null || Number.isNaN(value) ? 'NULL::DOUBLE' : `${value}::DOUBLE`);
   const columns = evidence.flatMap(({ measure, mean, low, high, n }) => [
     `${number(mean)} AS "${measure}"`,
     `${number(low)} AS "${measure}_low"`,
@@ -93,6 +94,7 @@ export function fillIn(text: string, evidence: readonly Evidence[], line: number
 }
 
 export function intervalText({ mean, low, high, n }: Interval): string {
+  if (n === 0) return 'unknown';
   if (low === null || high === null) return n === 1 ? figure(mean) : `${figure(mean)} (n = ${n})`;
   if (low === high) return `${figure(mean)} (n = ${n}, all alike)`;
   return `${figure(mean)} [${figure(low)}, ${figure(high)}]`;
