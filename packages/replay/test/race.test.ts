@@ -1,5 +1,6 @@
 /** Which primitive can lose a write: every claim is the outcome of an exhaustive exploration. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { UsageError } from '@workset/model';
 import {
@@ -10,6 +11,7 @@ import {
   PageModel,
   priceInOps,
   primitives,
+  raceMarkdown,
   raceRow,
   raceTable,
   scheduleGrid,
@@ -149,4 +151,10 @@ test('fewer accesses never find a loss that more do not, and exploring twice giv
   for (const { primitive, params, backing, entry, handler, safe } of table) {
     if (safe) assert.ok(raceRow({ primitive, params, backing, entry, handler }, { maxAccesses: 2 }).safe);
   }
+});
+
+test('docs/eviction.md shows the table that the exploration finds', () => {
+  const text = readFileSync(new URL('../../../docs/eviction.md', import.meta.url), 'utf8');
+  const shown = /<!-- races -->\n([\s\S]*)\n<!-- \/races -->/.exec(text)?.[1];
+  assert.equal(shown, raceMarkdown(table));
 });
