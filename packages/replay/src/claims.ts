@@ -99,10 +99,8 @@ export class Truth {
   write(w: number, part: RunPart): void {
     for (const { scope, target, sure, maybe } of this.#sets) {
       const scopes = this.#clock.memory.scopesAgree ? SCOPES : [scope];
-      for (const as of scopes) {
-        part.pageSet(w, kindOf('truth', target), as, sure, true);
-        part.pageSet(w, kindOf('edge', target), as, maybe!, true);
-      }
+      for (const as of scopes) part.pageSet(w, kindOf('truth', target), as, sure, true);
+      for (const as of scopes) part.pageSet(w, kindOf('edge', target), as, maybe!, true);
     }
   }
 }

@@ -6,25 +6,25 @@ const BLOCK_BYTES = 64;
 const BLOCKS_PER_CHUNK = CHUNK_BYTES / BLOCK_BYTES;
 
 /**
- * Calls `emit` with every non-zero chunk of a set, ascending; the bytes are a fresh copy. Dense block i of the bitmap (512 pages,
+ * Calls `emit` with every non-zero chunk of a set, ascending; the bytes are valid until the next call of it. Dense block i of the bitmap (512 pages,
  * 64 bytes) is page block `blocks[i]`, so it lands in chunk blocks[i] / 128 at byte (blocks[i] % 128) · 64.
  */
 export function forEachChunk(set: PageBitmap, blocks: Float64Array, emit: (chunk: number, bits: Uint8Array) => void): void {
   const { words } = set;
   const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  const bits = new Uint8Array(CHUNK_BYTES);
   let chunk = -1;
-  let bits: Uint8Array | null = null;
   for (let i = 0; i < blocks.length; i++) {
     if (isZero(words, i * 16)) continue;
     const next = Math.floor(blocks[i]! / BLOCKS_PER_CHUNK);
-    if (bits === null || next !== chunk) {
-      if (bits !== null) emit(chunk, bits);
+    if (next !== chunk) {
+      if (chunk >= 0) emit(chunk, bits);
       chunk = next;
-      bits = new Uint8Array(CHUNK_BYTES);
+      bits.fill(0);
     }
     bits.set(bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES), (blocks[i]! % BLOCKS_PER_CHUNK) * BLOCK_BYTES);
   }
-  if (bits !== null) emit(chunk, bits);
+  if (chunk >= 0) emit(chunk, bits);
 }
 
 function isZero(words: Int32Array, from: number): boolean {

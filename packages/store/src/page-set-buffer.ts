@@ -1,5 +1,5 @@
 /** Page sets of a run, kept as the compressed pages that go to disk: one per 64 chunks of a set. */
-import { TABLES } from '@workset/model';
+import { CHUNK_BYTES, TABLES } from '@workset/model';
 import type { ColumnSpec, PageBitmap, Scope } from '@workset/model';
 import { forEachChunk } from './page-chunks.ts';
 import { columnPages, ParquetFile, type ColumnPages } from './parquet/file.ts';
@@ -8,6 +8,7 @@ import type { SetKind } from './types.ts';
 
 interface EncodedSet {
   readonly blocks: Float64Array;
+  readonly copies: number;
   readonly chunks: readonly number[];
   readonly pages: readonly Page[];
   readonly bytes: number;
@@ -15,17 +16,28 @@ interface EncodedSet {
 interface SetRow {
   readonly w: number;
   readonly kind: SetKind;
-  readonly scope: Scope | '';
+  /** In order; a set that is the same in several scopes is stored in one page, where the second copy costs next to nothing. */
+  readonly scopes: readonly (Scope | '')[];
   readonly set: EncodedSet;
+}
+interface HeldSet {
+  readonly w: number;
+  readonly kind: SetKind;
+  readonly scopes: (Scope | '')[];
+  readonly bitmap: PageBitmap;
 }
 
 const CHUNKS_PER_PAGE = 64;
+/** A chunk behind its length. */
+const VALUE_BYTES = 4 + CHUNK_BYTES;
 const ROWS_PER_GROUP = 1 << 14;
 
 export class PageSetBuffer {
   readonly #runId: string;
   readonly #blocks: Float64Array;
   #rows: SetRow[] = [];
+  /** The last frozen set: it may come again for another scope. */
+  #held: HeldSet | undefined;
 
   constructor(runId: string, blocks: Float64Array) {
     this.#runId = runId;
@@ -33,25 +45,47 @@ export class PageSetBuffer {
   }
 
   get isEmpty(): boolean {
+    this.#settle();
     return this.#rows.length === 0;
   }
 
-  /** Adds a set; returns the bytes it holds. `frozen`: the set will not change any more, so that its encoding can be shared between runs. */
-  add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen: boolean): number {
-    const encoded = frozen ? shared(set, this.#blocks) : encode(set, this.#blocks);
-    if (encoded.chunks.length > 0) this.#rows.push({ w, kind, scope, set: encoded });
-    return encoded.bytes;
+  /** Adds a set; returns by how many bytes the buffer grew. `frozen`: the set will not change any more, so that its encoding can be shared between runs. */
+  add(w: number, kind: SetKind, scope: Scope | '', bitmap: PageBitmap, frozen: boolean): number {
+    const held = this.#held;
+    if (frozen && held?.bitmap === bitmap && held.w === w && held.kind === kind) {
+      held.scopes.push(scope);
+      return 0;
+    }
+    const grown = this.#settle();
+    if (frozen) {
+      this.#held = { w, kind, scopes: [scope], bitmap };
+      return grown;
+    }
+    return grown + this.#push(w, kind, [scope], encode(bitmap, this.#blocks, 1));
+  }
+
+  #settle(): number {
+    const held = this.#held;
+    if (held === undefined) return 0;
+    this.#held = undefined;
+    return this.#push(held.w, held.kind, held.scopes.sort(), shared(held.bitmap, this.#blocks, held.scopes.length));
+  }
+
+  #push(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: EncodedSet): number {
+    if (set.chunks.length > 0) this.#rows.push({ w, kind, scopes, set });
+    return set.bytes;
   }
 
   /** Writes all sets, ordered by window, kind, scope and chunk, and forgets them. */
   write(path: string): void {
+    this.#settle();
     const rows = this.#rows.sort(byKey);
     this.#rows = [];
     const file = new ParquetFile(path, TABLES.page_sets);
     for (let from = 0; from < rows.length; ) {
       let to = from;
       let n = 0;
-      do n += rows[to++]!.set.chunks.length;
+      do n += rows[to]!.scopes.length * rows[to++]!.set.chunks.length;
       while (to < rows.length && n < ROWS_PER_GROUP);
       file.rowGroup(n, this.#columns(rows.slice(from, to)));
       from = to;
@@ -60,50 +94,62 @@ export class PageSetBuffer {
   }
 
   #columns(rows: readonly SetRow[]): ColumnPages[] {
-    const cells: Readonly<Record<string, (row: SetRow, chunk: number) => Cell>> = {
+    const cells: Readonly<Record<string, (row: SetRow, chunk: number, scope: string) => Cell>> = {
       run_id: () => this.#runId,
       w: ({ w }) => w,
       kind: ({ kind }) => kind,
-      scope: ({ scope }) => scope,
-      chunk: (_, chunk) => chunk,
+      scope: (_row, _chunk, scope) => scope,
+      chunk: (_row, chunk) => chunk,
     };
     return TABLES.page_sets.columns.map((column: ColumnSpec) => {
       if (column.name === 'bits') return { pages: rows.flatMap(({ set }) => set.pages) };
       const cell = cells[column.name]!;
-      return columnPages(column, rows.flatMap((row) => row.set.chunks.map((chunk) => cell(row, chunk))));
+      return columnPages(column, rows.flatMap((row) => row.scopes.flatMap((scope) => row.set.chunks.map((chunk) => cell(row, chunk, scope)))));
     });
   }
 }
 
 const encodings = new WeakMap<PageBitmap, EncodedSet>();
 
-function shared(set: PageBitmap, blocks: Float64Array): EncodedSet {
+function shared(set: PageBitmap, blocks: Float64Array, copies: number): EncodedSet {
   let encoded = encodings.get(set);
-  if (encoded?.blocks !== blocks) encodings.set(set, (encoded = encode(set, blocks)));
+  if (encoded?.blocks !== blocks || encoded.copies !== copies) encodings.set(set, (encoded = encode(set, blocks, copies)));
   return encoded;
 }
 
-function encode(set: PageBitmap, blocks: Float64Array): EncodedSet {
+/** Pages of one set, `copies` times over. */
+function encode(set: PageBitmap, blocks: Float64Array, copies: number): EncodedSet {
   const chunks: number[] = [];
   const pages: Page[] = [];
-  let values: Uint8Array[] = [];
+  const values = scratch(copies);
+  let fill = 0;
   const flush = (): void => {
-    if (values.length > 0) pages.push(pageOf(Buffer.concat(values), values.length / 2));
-    values = [];
+    if (fill > 0) pages.push(pageOf(values.subarray(0, fill * VALUE_BYTES), fill));
+    fill = 0;
   };
-  forEachChunk(set, blocks, (chunk, bits) => {
-    chunks.push(chunk);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(bits.length);
-    values.push(length, bits);
-    if (values.length === 2 * CHUNKS_PER_PAGE) flush();
-  });
+  for (let copy = 0; copy < copies; copy++) {
+    forEachChunk(set, blocks, (chunk, bits) => {
+      if (copy === 0) chunks.push(chunk);
+      values.writeUInt32LE(bits.length, fill * VALUE_BYTES);
+      values.set(bits, fill * VALUE_BYTES + 4);
+      if (++fill === copies * CHUNKS_PER_PAGE) flush();
+    });
+  }
   flush();
-  return { blocks, chunks, pages, bytes: pages.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+  return { blocks, copies, chunks, pages, bytes: pages.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+}
+
+let scratchBytes = Buffer.alloc(0);
+
+/** Room for the values of one page, reused. */
+function scratch(copies: number): Buffer {
+  const wanted = copies * CHUNKS_PER_PAGE * VALUE_BYTES;
+  if (scratchBytes.length < wanted) scratchBytes = Buffer.alloc(wanted);
+  return scratchBytes;
 }
 
 function byKey(a: SetRow, b: SetRow): number {
-  return a.w - b.w || compare(a.kind, b.kind) || compare(a.scope, b.scope);
+  return a.w - b.w || compare(a.kind, b.kind) || compare(a.scopes[0]!, b.scopes[0]!);
 }
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -31,7 +31,7 @@ const SELECT = simd(0x52);
 const NARROW_32 = simd(0x85);
 const NARROW_16 = simd(0x65);
 const BITMASK = simd(0x64);
-const ZERO = simd(0x0c, ...new Array<number>(16).fill(0));
+const ZERO = simd(0x0c, ...Array.from({ length: 16 }, () => 0));
 /** Lanes 0, 2, 4, 6 (reads) and 1, 3, 5, 7 (writes) of two vectors of stamp pairs. */
 const READS = simd(0x0d, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
 const WRITES = simd(0x0d, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
@@ -149,7 +149,7 @@ const name = (text: string): Code => seq(leb(text.length), [...Buffer.from(text)
 
 /** The module: imports the shared memory `env.memory`, exports the functions above. */
 export function simdModule(maxWasmPages: number): Uint8Array<ArrayBuffer> {
-  const types = FUNCTIONS.map(({ params, result }) => seq([0x60], leb(params), new Array<number>(params).fill(I32), result ? [1, I32] : [0]));
+  const types = FUNCTIONS.map(({ params, result }) => seq([0x60], leb(params), Array.from({ length: params }, () => I32), result ? [1, I32] : [0]));
   const bodies = FUNCTIONS.map(({ locals, body }) => {
     const code = seq(leb(locals.length), ...locals.map((type) => [1, type]), body, [0x0b]);
     return seq(leb(code.length), code);

@@ -6,7 +6,7 @@
  */
 import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { addNewer, addNewerThanMarks, markNewer, setMarks } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, addStillMarked, markNewer, setMarks } from './bit-loops.ts';
 import type { StampMemory } from './stamps.ts';
 
 /** How a world is built; stated defaults stand in for what a trace does not carry. */
@@ -284,13 +284,12 @@ export class World {
   #addSecondary(range: PageRange, out: PageBitmap): void {
     const walked = new PageBitmap(this.nPages);
     this.#addWalkedSince('secondary-a', range, walked);
-    const touched = this.touched();
-    const cleared = this.mark('secondary-a');
-    const zapped = this.mark('zap');
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      const wasZapped = zapped[p]! > 0 && zapped[p]! >= cleared[p]!;
-      if (wasZapped ? touched[p]! > zapped[p]! : walked.has(p)) out.add(p);
-    }
+    if (!this.#marks.has('zap')) return void out.or(walked);
+    const zapped = new PageBitmap(this.nPages);
+    addStillMarked(this.mark('secondary-a'), this.mark('zap'), range, zapped);
+    const rebuilt = new PageBitmap(this.nPages);
+    addNewerThanMarks(this.touched(), this.mark('zap'), range, rebuilt);
+    out.or(walked.andNot(zapped)).or(rebuilt.and(zapped));
   }
 
   /** Before SPTEs go: the host's A bits as they are, and, before 6.13, the SPTEs' own. */
