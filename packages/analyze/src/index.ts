@@ -16,3 +16,7 @@ export { blockBootstrap } from './stats/block-bootstrap.ts';
 export type { BootstrapOptions, Interval } from './stats/block-bootstrap.ts';
 export { INTERVAL_METRICS, scoreIntervals } from './stats/score-intervals.ts';
 export type { IntervalMetric, ScoreInterval } from './stats/score-intervals.ts';
+export { compareResults } from './compare/compare-results.ts';
+export type { Change, CompareOptions, Comparison } from './compare/compare-results.ts';
+export { LESS_IS_BETTER, MICRO_METRICS, pairedDifferences } from './compare/paired-bootstrap.ts';
+export type { Difference, MicroMetric, WindowCounts } from './compare/paired-bootstrap.ts';
