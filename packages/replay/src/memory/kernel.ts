@@ -91,7 +91,7 @@ export class SimKernel implements TrackingKernel {
     this.#charge('tlb-flush', 1);
     world.flushTlb();
     // CONTINUE installs single entries, so the page table stays and no PMD comes back.
-    if (minor && world.config.backing === 'shmem') this.#splitBlocks(range, undefined);
+    if (minor) this.#splitBlocks(range, world.flag('unmapped'));
   }
 
   uffdRwWatched(range: PageRange, out: PageBitmap): void {
