@@ -1,6 +1,6 @@
 /** Decompression by magic bytes. The decoders of the rarer formats are loaded when a file needs them. */
 import { pipeline, Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 
 export const CODECS = ['gzip', 'zstd', 'xz', 'lz4', 'bzip2'] as const;
 export type Compression = 'none' | (typeof CODECS)[number];
@@ -43,7 +43,7 @@ export async function decompress(raw: AsyncGenerator<Uint8Array>, compression: C
     case 'gzip':
       return piped(raw, createGunzip({ chunkSize: CHUNK_BYTES }));
     case 'zstd':
-      return piped(raw, createZstdDecompress({ chunkSize: CHUNK_BYTES }));
+      return (await import('./zstd.ts')).decodeZstd(raw, CHUNK_BYTES);
     case 'xz':
       return (await import('./xz.ts')).decodeXz(raw);
     case 'lz4':
