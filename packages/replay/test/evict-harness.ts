@@ -24,6 +24,8 @@ export interface ReportedPages {
 export function truthfulReports(trace: PlainTrace, every: number): ReportedPages[] {
   const reports: ReportedPages[] = [];
   for (let after = every; after <= trace.frames.length; after += every) {
+    // Time stands between two frames of one split quantum: no report is made there.
+    if (trace.frames[after]?.t1Ns === trace.frames[after - 1]!.t1Ns) continue;
     const pages = new Set(trace.frames.slice(after - every, after).flatMap(({ touches }) => touches.map(({ page }) => page)));
     reports.push({ after, pages: [...pages] });
   }

@@ -1,4 +1,5 @@
 export * from './eviction-oracle-references.ts';
+export * from './eviction-oracle.ts';
 export * from './fixture.ts';
 export * from './grid.ts';
 export * from './oracle/damon.ts';
