@@ -1,6 +1,7 @@
 /** Reads captures: `ingestCapture` writes a trace, `inspectFile` only looks, `synthesise` makes one up. */
 export { openSource, sourceOfBytes, type Compression, type OpenSource } from './byte-source.ts';
 export { DEFAULT_QUANTUM_NS, ingestCapture, type CaptureOptions, type CaptureProgress } from './capture.ts';
+export { compactTrace, type CompactOptions } from './compact.ts';
 export { ClockMap } from './clock.ts';
 export { CONVERT_FORMATS, convertFormatOf, convertTrace, type ConvertFormat, type ConvertOptions, type ConvertResult } from './convert/index.ts';
 export { ingestors } from './registry.ts';
