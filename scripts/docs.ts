@@ -1,6 +1,6 @@
 /**
- * Writes docs/reference.md and docs/workset.1 from the command tables and the registries.
- * usage: node scripts/run.mjs scripts/docs.ts [--check]     --check: exit code 1 when it is out of date
+ * Writes docs/reference.md and docs/workset.1 from the command tables, docs/{sql,schemes,formats,charts}.md from the registries.
+ * usage: node scripts/run.mjs scripts/docs.ts [--check]     --check: exit code 1 when one is out of date
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -10,6 +10,7 @@ import { GLOBAL_OPTIONS } from '../packages/cli/src/command.ts';
 import { LIST_KINDS, listItems, paramRows } from '../packages/cli/src/listing.ts';
 import type { ListItem, ListKind } from '../packages/cli/src/listing.ts';
 import { TOPICS } from '../packages/cli/src/topics.ts';
+import { generatedPages } from './docs/pages.ts';
 import { manPage } from './man.ts';
 
 const DOCS = new URL('../docs/', import.meta.url);
@@ -25,7 +26,8 @@ const TITLES: Readonly<Record<ListKind, string>> = {
 };
 
 const check = process.argv.includes('--check');
-for (const [name, text] of [['reference.md', await reference()] as const, ['workset.1', await manPage()] as const]) {
+const pages = { 'reference.md': await reference(), 'workset.1': await manPage(), ...generatedPages() };
+for (const [name, text] of Object.entries(pages)) {
   const file = new URL(name, DOCS);
   if (!check) writeFileSync(file, text);
   else if (current(file) !== text) {

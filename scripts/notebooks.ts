@@ -14,7 +14,10 @@ import { Session } from './notebooks/session.ts';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
 const FOLDER = join(ROOT, 'notebooks');
-const { values, positionals } = parseArgs({ options: { out: { type: 'string', default: join(ROOT, 'out/notebooks') }, keep: { type: 'boolean', default: false } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { out: { type: 'string', default: join(ROOT, 'out/notebooks') }, keep: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
 const shop = { root: ROOT, out: resolve(values.out), spec: readDataSpec(join(FOLDER, 'data.yaml')), keep: values.keep, log: console.log };
 mkdirSync(shop.out, { recursive: true });
 

@@ -2,7 +2,16 @@
 import type { Evidence } from './verdict.ts';
 
 export function evidenceSpec(evidence: readonly Evidence[]): Readonly<Record<string, unknown>> {
-  const values = evidence.filter(({ n }) => n > 0).map(({ measure, mean, low, high, n }) => ({ measure, mean, low: low ?? mean, high: high ?? mean, n, scale: scaleOf(mean, low, high) }));
+  const values = evidence
+    .filter(({ n }) => n > 0)
+    .map(({ measure, mean, low, high, n }) => ({
+      measure,
+      mean,
+      low: low ?? mean,
+      high: high ?? mean,
+      n,
+      scale: scaleOf(mean, low, high),
+    }));
   const row = { field: 'measure', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260, domain: false, ticks: false } };
   const span = { field: 'low', type: 'quantitative', title: null, scale: { zero: true }, axis: { tickCount: 6, format: '~g' } };
   return {
@@ -16,7 +25,10 @@ export function evidenceSpec(evidence: readonly Evidence[]): Readonly<Record<str
       height: { step: 20 },
       layer: [
         { mark: { type: 'rule', strokeWidth: 2, color: '#1f6f8b' }, encoding: { y: row, x: span, x2: { field: 'high' } } },
-        { mark: { type: 'point', filled: true, size: 55, color: '#1f6f8b', opacity: 1 }, encoding: { y: row, x: { field: 'mean', type: 'quantitative' } } },
+        {
+          mark: { type: 'point', filled: true, size: 55, color: '#1f6f8b', opacity: 1 },
+          encoding: { y: row, x: { field: 'mean', type: 'quantitative' } },
+        },
         {
           mark: { type: 'text', align: 'left', dx: 8, dy: -8, fontSize: 9, color: '#555' },
           encoding: { y: row, x: { field: 'mean', type: 'quantitative' }, text: { field: 'mean', type: 'quantitative', format: '.3~g' } },

@@ -37,7 +37,8 @@ function outputHtml(output: Output): string {
   const { cell } = output;
   if ('verdict' in output) return verdictHtml(output.verdict, output.svg);
   if ('svg' in output) return `<figure>${output.svg}</figure>`;
-  if ('result' in output) return `${'hide' in output.cell.options ? '' : tableHtml(output.result)}\n${sourceHtml(cell.text, output.cell.options['name'])}`;
+  if ('result' in output)
+    return `${'hide' in output.cell.options ? '' : tableHtml(output.result)}\n${sourceHtml(cell.text, output.cell.options['name'])}`;
   return markdownHtml(cell.text);
 }
 
@@ -50,12 +51,18 @@ function verdictHtml({ verdict, rule, because, limits, evidence }: Verdict, svg:
 <p class="limits">Rule: <code>${escapeHtml(rule)}</code>. Limits: ${inlineHtml(limits)}</p>
 <figure>${svg}</figure>
 <details><summary>Evidence: mean with its 95% moving-block bootstrap interval</summary><table><thead><tr><th>measure</th><th>mean, interval</th><th>values</th><th>series</th></tr></thead><tbody>${evidence
-    .map((row) => `<tr><td>${escapeHtml(row.measure)}</td><td>${escapeHtml(intervalText(row))}</td><td class="n">${row.n}</td><td class="n">${row.series}</td></tr>`)
+    .map(
+      (row) =>
+        `<tr><td>${escapeHtml(row.measure)}</td><td>${escapeHtml(intervalText(row))}</td><td class="n">${row.n}</td><td class="n">${row.series}</td></tr>`,
+    )
     .join('')}</tbody></table></details></div>`;
 }
 
 function summaryHtml(verdicts: readonly Verdict[]): string {
-  const rows = verdicts.map(({ claim, verdict, because }) => `<tr><td><a href="#${claim.toLowerCase()}">${escapeHtml(claim)}</a></td><td><strong>${escapeHtml(verdict)}</strong></td><td>${inlineHtml(because)}</td></tr>`);
+  const rows = verdicts.map(
+    ({ claim, verdict, because }) =>
+      `<tr><td><a href="#${claim.toLowerCase()}">${escapeHtml(claim)}</a></td><td><strong>${escapeHtml(verdict)}</strong></td><td>${inlineHtml(because)}</td></tr>`,
+  );
   return `<table><thead><tr><th>claim</th><th>verdict</th><th>because</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 

@@ -57,7 +57,11 @@ function splitHead(source: string): { head: Record<string, string>; body: string
   // ---\n YAML \n---\n rest
   const match = /^---\n([\s\S]*?)\n---\n/.exec(source);
   if (match === null) return { head: {}, body: source, firstLine: 1 };
-  return { head: parseYaml(match[1]!) as Record<string, string>, body: source.slice(match[0].length), firstLine: match[0].split('\n').length };
+  return {
+    head: parseYaml(match[1]!) as Record<string, string>,
+    body: source.slice(match[0].length),
+    firstLine: match[0].split('\n').length,
+  };
 }
 
 function cellsOf(body: string, firstLine: number): Cell[] {

@@ -86,7 +86,12 @@ export class Session {
   async #runChart(cell: CodeCell): Promise<Output> {
     const { id = '', on, trace, space, scope, target, runs } = cell.options;
     const results = await this.#results(on ?? this.#notebook.on);
-    const source: QuerySource = { query: async (sql) => results.query(sql) as Promise<{ columns: QueryResult['columns']; rows: DataRow[] }> };
+    const source: QuerySource = {
+      query: async (sql) => {
+        const { columns, rows } = await results.query(sql);
+        return { columns, rows: rows as readonly DataRow[] };
+      },
+    };
     const params: ChartParams = {
       ...(trace === undefined ? {} : { trace }),
       ...(space === undefined ? {} : { space }),
@@ -121,7 +126,9 @@ export class Session {
 
   /** The query with the cells and extra tables it names in front. */
   async #withNamed(text: string): Promise<string> {
-    const names = [...Object.keys(EXTRA), ...this.#named.keys()].filter((name) => new RegExp(`\\b(?:FROM|JOIN)\\s+${name}\\b`, 'i').test(text));
+    const names = [...Object.keys(EXTRA), ...this.#named.keys()].filter((name) =>
+      new RegExp(`\\b(?:FROM|JOIN)\\s+${name}\\b`, 'i').test(text),
+    );
     if (names.length === 0) return text;
     const tables: string[] = [];
     for (const name of names) tables.push(`${name} AS (${this.#named.get(name)?.sql ?? (await this.#extra(name))}\n)`);

@@ -8,7 +8,8 @@ type Cell = string | number | boolean | null;
 /** `SELECT * FROM (VALUES …) AS t(columns)`. Throws when there are no rows: a table of nothing has no types. */
 export function valuesSql(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
   if (rows.length === 0) throw new Error(`no rows for ${columns.join(', ')}`);
-  const cell = (value: Cell): string => (typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : value === null ? 'NULL' : String(value));
+  const cell = (value: Cell): string =>
+    typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : value === null ? 'NULL' : String(value);
   return `SELECT * FROM (VALUES ${rows.map((row) => `(${row.map(cell).join(', ')})`).join(', ')}) AS t(${columns.map((name) => `"${name}"`).join(', ')})`;
 }
 
@@ -30,7 +31,21 @@ export function racesSql(): string {
     row.states,
   ]);
   return valuesSql(
-    ['primitive', 'params', 'backing', 'entry', 'handler', 'safe', 'evicts', 'blocks_reads', 'blocks_writes', 'loses_by_pin', 'loses_by_second', 'deadlocks', 'states'],
+    [
+      'primitive',
+      'params',
+      'backing',
+      'entry',
+      'handler',
+      'safe',
+      'evicts',
+      'blocks_reads',
+      'blocks_writes',
+      'loses_by_pin',
+      'loses_by_second',
+      'deadlocks',
+      'states',
+    ],
     rows,
   );
 }
@@ -48,7 +63,21 @@ export function primitivesSql(): string {
       return [...head, ops.flushes, ops.pteWrites / PAGES, ops.copies / PAGES, ops.calls];
     }),
   );
-  return valuesSql(['primitive', 'status', 'backing', 'works', 'why_not', 'second_mapping', 'flushes_per_batch', 'pte_writes_per_page', 'copies_per_page', 'calls_per_batch'], rows);
+  return valuesSql(
+    [
+      'primitive',
+      'status',
+      'backing',
+      'works',
+      'why_not',
+      'second_mapping',
+      'flushes_per_batch',
+      'pte_writes_per_page',
+      'copies_per_page',
+      'calls_per_batch',
+    ],
+    rows,
+  );
 }
 
 const SLICES = 10;

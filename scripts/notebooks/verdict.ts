@@ -3,7 +3,7 @@
  * series (runs, traces) with its 95% moving-block bootstrap interval. A rule is an SQL condition over the columns `<measure>`,
  * `<measure>_low`, `<measure>_high`, `<measure>_n`; the first that is true gives the verdict. When none is, the notebook fails.
  */
-import { blockBootstrap } from '@workset/analyze';
+import { blockBootstrap, groupBy } from '@workset/analyze';
 import type { Interval, QueryRow } from '@workset/analyze';
 
 import { NotebookError } from './parse.ts';
@@ -40,7 +40,11 @@ const FIELDS = ['measure', 'series', 'w', 'value'] as const;
 
 /** One `name: text` per line; a line that is indented continues the one before. Throws NotebookError. */
 export function parseVerdict(cell: CodeCell): VerdictSpec {
-  const entries = cell.text.replaceAll(/\n\s+/g, ' ').split('\n').filter((line) => line.trim() !== '').map((line) => entryOf(line, cell.line));
+  const entries = cell.text
+    .replaceAll(/\n\s+/g, ' ')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => entryOf(line, cell.line));
   const rules = entries.filter(([name]) => ALLOWED.test(name)).map(([verdict, condition]) => ({ verdict, condition }));
   const text = (name: string): string => entries.find(([key]) => key === name)?.[1] ?? '';
   const unknown = entries.find(([name]) => !ALLOWED.test(name) && name !== 'because' && name !== 'limits');
@@ -61,11 +65,11 @@ export function evidenceOf(rows: readonly QueryRow[], line: number): Evidence[] 
   const missing = rows.length === 0 ? undefined : FIELDS.find((name) => rows[0]![name] === undefined);
   if (rows.length === 0) throw new NotebookError(line, 'the evidence has no rows');
   if (missing !== undefined) throw new NotebookError(line, `the evidence has no column ${missing}`);
-  const measures = Map.groupBy(rows, (row) => String(row['measure']));
+  const measures = groupBy(rows, (row) => String(row['measure']));
   return [...measures].map(([measure, all]) => {
     const known = all.filter((row) => typeof row['value'] === 'number');
     if (known.length === 0) return { measure, series: 0, mean: Number.NaN, low: null, high: null, n: 0 };
-    const series = [...Map.groupBy(known, (row) => String(row['series'])).values()].map((list) =>
+    const series = [...groupBy(known, (row) => String(row['series'])).values()].map((list) =>
       list.toSorted((a, b) => Number(a['w']) - Number(b['w'])).map((row) => row['value'] as number),
     );
     return { measure, series: series.length, ...blockBootstrap(series, { seed: measure }) };

@@ -20,3 +20,4 @@ export { compareResults } from './compare/compare-results.ts';
 export type { Change, CompareOptions, Comparison } from './compare/compare-results.ts';
 export { LESS_IS_BETTER, MICRO_METRICS, pairedDifferences } from './compare/paired-bootstrap.ts';
 export type { Difference, MicroMetric, WindowCounts } from './compare/paired-bootstrap.ts';
+export { groupBy } from './stats/group-by.ts';

@@ -1,5 +1,6 @@
 /** What changed between two results directories, run by run, and whether it is real. */
 import type { QueryRow, Results } from '../results/results.ts';
+import { groupBy } from '../stats/group-by.ts';
 import { LESS_IS_BETTER, pairedDifferences } from './paired-bootstrap.ts';
 import type { Difference, WindowCounts } from './paired-bootstrap.ts';
 
@@ -56,7 +57,7 @@ export async function compareResults(a: Results, b: Results, options: CompareOpt
 }
 
 async function load(results: Results): Promise<LoadedRun[]> {
-  const windows = Map.groupBy((await results.query(WINDOWS)).rows, pairOf);
+  const windows = groupBy((await results.query(WINDOWS)).rows, pairOf);
   const { rows } = await results.query('FROM score_summary');
   return rows.map((row) => ({
     key: JSON.stringify(KEY.map((name) => row[name])),

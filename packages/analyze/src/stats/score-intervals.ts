@@ -2,6 +2,7 @@
 import type { QueryRow, Results } from '../results/results.ts';
 import { blockBootstrap } from './block-bootstrap.ts';
 import type { Interval } from './block-bootstrap.ts';
+import { groupBy } from './group-by.ts';
 
 export const INTERVAL_METRICS = ['precision', 'recall', 'f1', 'jaccard', 'wss_error', 'false_cold_rate'] as const;
 export type IntervalMetric = (typeof INTERVAL_METRICS)[number];
@@ -29,7 +30,7 @@ WHERE NOT v.warmup AND s."target" = r."target" GROUP BY ALL ORDER BY ALL`;
 /** Windows where the metric is undefined are left out; a metric undefined everywhere gives no row. Equal results give equal intervals. */
 export async function scoreIntervals(results: Results, options: { resamples?: number } = {}): Promise<ScoreInterval[]> {
   const { rows } = await results.query(SERIES);
-  const groups = groupByKey(rows);
+  const groups = groupBy(rows, (row) => JSON.stringify(KEY.map((name) => row[name])));
   return [...groups].flatMap(([key, runs]) => INTERVAL_METRICS.flatMap((metric) => intervalOf(key, runs, metric, options)));
 }
 
@@ -53,15 +54,4 @@ function intervalOf(key: string, runs: readonly QueryRow[], metric: IntervalMetr
       ...interval,
     },
   ];
-}
-
-function groupByKey(rows: readonly QueryRow[]): Map<string, QueryRow[]> {
-  const groups = new Map<string, QueryRow[]>();
-  for (const row of rows) {
-    const key = JSON.stringify(KEY.map((name) => row[name]));
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [row]);
-    else group.push(row);
-  }
-  return groups;
 }
