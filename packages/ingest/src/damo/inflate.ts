@@ -3,6 +3,8 @@ import { Readable } from 'node:stream';
 import { constants, createInflate, inflateSync } from 'node:zlib';
 import type { ByteSource } from '@workset/model';
 
+const PIECE_BYTES = 512;
+
 /** `78 01`, `78 5e`, `78 9c`, `78 da` */
 export function isZlib(head: Uint8Array): boolean {
   return head.length >= 2 && head[0] === 0x78 && [0x01, 0x5e, 0x9c, 0xda].includes(head[1]!);
@@ -42,7 +44,24 @@ export function inflated(source: ByteSource, onDamage: (message: string) => void
   };
 }
 
-/** The decoder keeps chunks while the source may reuse them. */
+/**
+ * Copies in pieces of one size: the decoder keeps chunks while the source may reuse them, and at damage it loses what the
+ * failing piece had already given, so pieces are small and the same however the bytes arrive.
+ */
 async function* copies(source: ByteSource): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source.chunks()) yield chunk.slice();
+  let piece = new Uint8Array(PIECE_BYTES);
+  let n = 0;
+  for await (const chunk of source.chunks()) {
+    for (let at = 0; at < chunk.length; ) {
+      const step = Math.min(chunk.length - at, PIECE_BYTES - n);
+      piece.set(chunk.subarray(at, at + step), n);
+      n += step;
+      at += step;
+      if (n < PIECE_BYTES) continue;
+      yield piece;
+      piece = new Uint8Array(PIECE_BYTES);
+      n = 0;
+    }
+  }
+  if (n > 0) yield piece.subarray(0, n);
 }

@@ -8,6 +8,8 @@ import { AccessBatches } from '../text/access-batches.ts';
 import { rateOption } from '../text/ordinal.ts';
 
 const MESSAGE_BYTES = 32;
+/** What recognition looks at, however the bytes arrive. */
+const HEAD_BYTES = 64 * MESSAGE_BYTES;
 const PAGEFAULT = 0x12;
 const FIRST_EVENT = 0x12;
 const LAST_EVENT = 0x16;
@@ -34,8 +36,8 @@ export const uffdLogIngestor: Ingestor<'uffd-log'> = {
 
 async function* readLog(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
   const reader = new ByteReader(source, ctx.signal);
-  await reader.need(MESSAGE_BYTES);
-  const head = reader.bytes.subarray(reader.start, reader.end);
+  await reader.need(HEAD_BYTES);
+  const head = reader.bytes.subarray(reader.start, Math.min(reader.end, reader.start + HEAD_BYTES));
   const faults = new Faults(ctx);
   if (isCsv(head)) {
     yield* readCsv(reader, ctx, faults);
@@ -116,7 +118,7 @@ function isCsv(head: Uint8Array): boolean {
 /** Event codes with zeroed reserved bytes, in every whole record shown. */
 function looksLikeMessages(head: Uint8Array): boolean {
   if (head.length < MESSAGE_BYTES) return false;
-  for (let at = 0; at + MESSAGE_BYTES <= Math.min(head.length, 64 * MESSAGE_BYTES); at += MESSAGE_BYTES) {
+  for (let at = 0; at + MESSAGE_BYTES <= Math.min(head.length, HEAD_BYTES); at += MESSAGE_BYTES) {
     const event = head[at]!;
     if (event < FIRST_EVENT || event > LAST_EVENT) return false;
     for (let i = 1; i < 8; i++) if (head[at + i] !== 0) return false;
