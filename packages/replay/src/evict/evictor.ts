@@ -545,7 +545,7 @@ export class Evictor {
   }
 
   #cutOff(now: number): void {
-    for (const page of [...this.#flying.values()]) {
+    for (const page of this.#flying.values()) {
       this.#fill(page, now);
       if (page.settled) continue;
       this.#endEviction(page, 'unfinished', false, now - page.startNs);

@@ -39,7 +39,7 @@ function replaceOldest({ pages, nPages }: PageString, frames: number, moveOnHit:
     const page = pages[i]!;
     const before = older[page]!;
     if (before >= 0) {
-      if (!moveOnHit || newer[page]! === head) continue;
+      if (!moveOnHit || head === newer[page]) continue;
       older[newer[page]!] = before;
       newer[before] = newer[page]!;
     } else {
