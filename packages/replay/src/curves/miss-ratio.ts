@@ -73,8 +73,9 @@ class PageSample {
   readonly #bins: number;
   /** Sampled touches by group, class and distance, first touches last. */
   readonly #counts: Float64Array;
-  readonly #pickedPage = new Int32Array(1 << 12);
-  readonly #pickedClass = new Int32Array(1 << 12);
+  /** Touches of each sampled page so far. */
+  readonly #nth: Int32Array;
+  readonly #picked = new Int32Array(1 << 14);
 
   constructor(nPages: number, rate: number, seed: number) {
     this.#rate = rate;
@@ -89,6 +90,7 @@ class PageSample {
       this.#place[id] = groups.push(hash % GROUPS) - 1;
     }
     this.#group = Uint8Array.from(groups);
+    this.#nth = new Int32Array(groups.length);
     this.#stack = new StackDistances(groups.length);
     this.#binWidth = Math.ceil((groups.length + 1) / BINS_MAX);
     this.#bins = Math.ceil((groups.length + 1) / this.#binWidth) + 1;
@@ -97,7 +99,7 @@ class PageSample {
 
   push(touches: Int32Array, rows: number, shift: number): void {
     for (let i = 0; i < rows; ) {
-      const end = Math.min(rows, i + this.#pickedPage.length);
+      const end = Math.min(rows, i + this.#picked.length);
       this.#book(this.#pick(touches, i, end, shift));
       i = end;
     }
@@ -106,15 +108,13 @@ class PageSample {
   /** Counts all touches and collects those of sampled pages. Branch-free: every touch is written down, and kept when it is one. */
   #pick(touches: Int32Array, from: number, to: number, shift: number): number {
     const seen = this.#seen;
-    const pages = this.#pickedPage;
-    const classes = this.#pickedClass;
+    const picked = this.#picked;
     let n = 0;
     for (let i = from | 0; i < to; i = (i + 1) | 0) {
       const page = touches[i]! >>> shift;
       const count = (seen[page]! + 1) | 0;
       seen[page] = count;
-      pages[n] = page;
-      classes[n] = count;
+      picked[n] = page;
       n = (n + (count >>> 31)) | 0;
     }
     return n;
@@ -123,8 +123,8 @@ class PageSample {
   #book(n: number): void {
     const stack = this.#stack;
     for (let i = 0; i < n; i = (i + 1) | 0) {
-      const place = this.#place[this.#pickedPage[i]!]!;
-      const nth = this.#pickedClass[i]! & 0x7fffffff;
+      const place = this.#place[this.#picked[i]!]!;
+      const nth = ++this.#nth[place]!;
       const distance = stack.next(place);
       const bin = distance === 0 ? this.#bins - 1 : Math.floor(distance / this.#binWidth);
       this.#counts[(this.#group[place]! * CLASSES + (31 - Math.clz32(nth))) * this.#bins + bin]! += 1;
