@@ -214,12 +214,14 @@ export class Machine {
   }
 
   /** UFFDIO_RWPROTECT (2.1): a huge file page is unmapped, never armed; entries that are none stay as they are. */
-  rwProtect(pages: readonly number[]): void {
+  rwProtect(pages: readonly number[], registeredMinor = false): void {
     for (const entry of this.entriesOf(pages)) {
       if (!entry.present) continue;
       if (entry.isHuge && this.config.backing === 'shmem') {
         entry.folio.referenced ||= entry.accessed;
         Object.assign(entry, { present: false, unmapped: true, accessed: false, numa: false });
+        // CONTINUE will install single entries.
+        if (registeredMinor) this.#split(entry);
         continue;
       }
       if (!entry.rwp) this.counts.rwpArm++;
@@ -387,6 +389,7 @@ export class Machine {
     this.#wp.clear();
     this.#wpMessages.clear();
     this.numaFaults.clear();
+    this.#mapHugeAgain();
     for (const entry of this.entriesOf(this.pages)) {
       Object.assign(entry.folio, new Folio());
       Object.assign(entry, { rwp: false, numa: false, unmapped: false, spteZapped: false, present: entry.everMapped, accessed: entry.everMapped });
@@ -396,6 +399,16 @@ export class Machine {
     this.#dirtyLog.clear();
     for (const page of this.#everWritten) this.#dirtyLog.add(page);
     Object.assign(this.counts, NO_COUNTS);
+  }
+
+  /** By the next recording the kernel has collapsed again what a tracker split. */
+  #mapHugeAgain(): void {
+    for (const block of this.config.hugeBlocks) {
+      if (!this.has(block * BLOCK) || this.entry(block * BLOCK).isHuge) continue;
+      const pages = this.#pagesWith(block * BLOCK);
+      const everMapped = pages.some((page) => this.entry(page).everMapped);
+      this.#map(pages).everMapped = everMapped;
+    }
   }
 
   takeCounts(): MachineCounts {

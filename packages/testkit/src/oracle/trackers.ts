@@ -60,14 +60,16 @@ const MARK_AND_LOOK = {
   pebs,
 } as const;
 
-function rwp({ machine, tracked }: TrackerDesk): MarkAndLook {
+/** `cold`: what is not armed counts as hot, mapped or not. `chunk`: pages armed per call. */
+function rwp({ machine, tracked }: TrackerDesk, { cold = false, minor = false, chunk = 0 }: Flags): MarkAndLook {
+  const size = chunk === 0 ? Math.max(1, tracked.length) : Number(chunk);
   return {
     lookMarks: false,
     mark() {
-      machine.rwProtect(tracked);
+      for (let at = 0; at < tracked.length; at += size) machine.rwProtect(tracked.slice(at, at + size), minor === true);
       return new Set(tracked.filter((page) => machine.isRwpWatched(page)));
     },
-    look: () => new Set(tracked.filter((page) => machine.isRwpAccessed(page))),
+    look: () => new Set(tracked.filter((page) => (cold === true ? !machine.entry(page).rwp : machine.isRwpAccessed(page)))),
   };
 }
 
