@@ -249,7 +249,8 @@ export class SimKernel implements TrackingKernel {
     world.clearYoungSet(young, BOTH);
     world.flag('young').or(young);
     world.flag('idle').andNot(young);
-    const gone = inRange.andNot(world.flag('idle'));
+    // The bitmap speaks for the marked pages: a capture's list names head pages only.
+    const gone = inRange.and(marked).andNot(world.flag('idle'));
     world.dropMoved(gone);
     accessed.or(gone);
     this.#chargeIdle('idle-read', range, idle);
