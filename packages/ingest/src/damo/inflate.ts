@@ -3,7 +3,10 @@ import { Readable } from 'node:stream';
 import { constants, createInflate, inflateSync } from 'node:zlib';
 import type { ByteSource } from '@workset/model';
 
-const PIECE_BYTES = 512;
+/** Small pieces at first, so that little of a short damaged file is lost; large ones later, for speed. */
+const SMALL_BYTES = 512;
+const LARGE_BYTES = 65536;
+const SMALL_UNTIL = 65536;
 
 /** `78 01`, `78 5e`, `78 9c`, `78 da` */
 export function isZlib(head: Uint8Array): boolean {
@@ -49,17 +52,19 @@ export function inflated(source: ByteSource, onDamage: (message: string) => void
  * failing piece had already given, so pieces are small and the same however the bytes arrive.
  */
 async function* copies(source: ByteSource): AsyncGenerator<Uint8Array> {
-  let piece = new Uint8Array(PIECE_BYTES);
+  let piece = new Uint8Array(SMALL_BYTES);
   let n = 0;
+  let given = 0;
   for await (const chunk of source.chunks()) {
     for (let at = 0; at < chunk.length; ) {
-      const step = Math.min(chunk.length - at, PIECE_BYTES - n);
+      const step = Math.min(chunk.length - at, piece.length - n);
       piece.set(chunk.subarray(at, at + step), n);
       n += step;
       at += step;
-      if (n < PIECE_BYTES) continue;
+      if (n < piece.length) continue;
+      given += n;
       yield piece;
-      piece = new Uint8Array(PIECE_BYTES);
+      piece = new Uint8Array(given < SMALL_UNTIL ? SMALL_BYTES : LARGE_BYTES);
       n = 0;
     }
   }
