@@ -131,7 +131,8 @@ class Pass implements FrameClock {
       if (this.#truths.size > MAX_SHARED_TRUTHS) this.#truths.clear();
       if (++this.#wakes % DRAIN_WAKES === 0) for (const { part } of this.#options.runs) await part.drain();
     }
-    this.#advance(until);
+    // Behind the last wake nobody asks: what is left of the trace is not read.
+    if (until !== Infinity) this.#advance(until);
   }
 
   /** Applies every frame that ends by `ns`. */

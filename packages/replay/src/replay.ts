@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import { InterruptedError, UsageError, WorksetError, type Row } from '@workset/model';
-import { createResultsDir, finishedRuns, openTrace, writeTablePart, type TraceManifest, type TraceReader } from '@workset/store';
+import { createResultsDir, finishedRuns, openTrace, writeTablePart, type SpaceReader, type TraceManifest, type TraceReader } from '@workset/store';
 import type { Job } from './job.ts';
 import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
 import type { WorkerMessage, WorkerStart } from './worker.ts';
@@ -42,7 +42,7 @@ export async function planReplay(tracePath: string, options: Omit<ReplayOptions,
   try {
     const runs = planRuns(trace, options);
     const jobs = shareOut(runs, options.jobs ?? 1);
-    const touches = jobs.reduce((sum, group) => sum + trace.space(group[0]!.space).info.nTouches, 0);
+    const touches = jobs.reduce((sum, group) => sum + touchesUntil(trace.space(group[0]!.space), options.time?.[1]), 0);
     const widest = Math.max(...trace.manifest.spaces.map(({ nPages, classBits }) => nPages * 4 * (2 ** classBits + 4)));
     return { runs, passes: jobs.length, touches, memoryBytes: widest * Math.min(jobs.length, options.jobs ?? 1) };
   } finally {
@@ -143,6 +143,13 @@ function revive(message: WorkerMessage & { kind: 'failed' }): Error {
     ...(message.place === undefined ? {} : { place: message.place }),
     ...(message.hint === undefined ? {} : { hint: message.hint }),
   });
+}
+
+/** Touches that a pass reads: all up to the end of the wanted time. Earlier ones count even before its start, as they made pages present. */
+function touchesUntil({ frames, info }: SpaceReader, endNs: number | undefined): number {
+  if (endNs === undefined) return info.nTouches;
+  const after = frames.t1Ns.findIndex((t1) => t1 > endNs);
+  return after < 0 ? info.nTouches : frames.rowStart[after]!;
 }
 
 /** Groups by space, each space in at most `jobs` groups of about equal size; the order of runs is kept. */
