@@ -21,3 +21,7 @@ export type { Change, CompareOptions, Comparison } from './compare/compare-resul
 export { LESS_IS_BETTER, MICRO_METRICS, pairedDifferences } from './compare/paired-bootstrap.ts';
 export type { Difference, MicroMetric, WindowCounts } from './compare/paired-bootstrap.ts';
 export { groupBy } from './stats/group-by.ts';
+export { latencies, latencySummary } from './latency/latencies.ts';
+export type { LatencyQuantile, LatencyRow, LatencySummary } from './latency/latencies.ts';
+export { LATENCY_KINDS } from './latency/latency-tracker.ts';
+export type { LatencyKind } from './latency/latency-tracker.ts';
