@@ -1,10 +1,12 @@
 /**
- * What the exact log says about a touch, reduced to the four classes a page table can tell apart.
- * Bit 0 = write, bit 1 = through a kernel mapping (or DMA), so no user page-table entry saw it.
+ * What the exact log says about a touch, reduced to the classes a page table can tell apart.
+ * Bit 0 = write, bit 1 = through a kernel mapping, so no user page-table entry saw it, bit 2 = by a device through a long-term
+ * pin, so no page-table entry at all did.
  */
 export const READ = 0;
 export const WRITE = 1;
 export const KERNEL = 2;
+export const PINNED = 4;
 export const CLASS_NAMES = ['read', 'write', 'kernel read', 'kernel write'] as const;
 
 /** Truth grades, best first (design/metrics.md): every score repeats its grade. */
@@ -23,14 +25,18 @@ export type Target = (typeof TARGETS)[number];
 export const SPACES = ['gpa', 'gva', 'hva', 'pfn', 'object'] as const;
 export type SpaceId = (typeof SPACES)[number];
 
+/** Class bits of touches that a scope does not see. */
+const HIDDEN = { any: 0, walked: PINNED, mapped: PINNED | KERNEL } as const;
+
 /**
  * The classes (bit mask over class numbers) that count as `target` in `scope`, for touches with `classBits` class bits.
- * Without a write bit every touch counts as a write too; without a kernel bit every touch counts as mapped.
+ * Without a write bit every touch counts as a write too; without a kernel bit every touch counts as mapped. `walked` = through
+ * any CPU page table, the kernel's own included: what a host sees of its guest.
  */
-export function classesOf(classBits: number, scope: Scope, target: Target): number {
+export function classesOf(classBits: number, scope: Scope | 'walked', target: Target): number {
   let mask = 0;
   for (let cls = 0; cls < 1 << classBits; cls++) {
-    const counts = (target === 'touched' || classBits === 0 || (cls & WRITE) !== 0) && (scope === 'any' || (cls & KERNEL) === 0);
+    const counts = (target === 'touched' || classBits === 0 || (cls & WRITE) !== 0) && (cls & HIDDEN[scope]) === 0;
     if (counts) mask |= 1 << cls;
   }
   return mask;

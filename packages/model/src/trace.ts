@@ -52,7 +52,7 @@ export interface Diagnostic {
 export interface SpaceInfo {
   readonly id: SpaceId;
   /** Class bits per touch: 0 = none recorded, 1 = read/write, 2 = also user/kernel (see access.ts). */
-  readonly classBits: 0 | 1 | 2;
+  readonly classBits: 0 | 1 | 2 | 3;
   readonly nPages: number;
   readonly nTouches: number;
   /** Accesses the touches stand for (larger when the log was compacted); equals nTouches when unknown. */

@@ -244,6 +244,16 @@ describe('C20: GUP sets the right marks under RWP', () => {
     const rwp = await alone(trace, 2, 'uffd-rwp', { world: host });
     assert.deepEqual([rwp.last(), rwp.total('rwp-fault')], [[0], 1]);
   });
+  it('a device with a long-term pin is seen by no tracker, in the guest or on the host, and is truth all the same', async () => {
+    const trace = grid`p0: R.I. | p1: R.O. | p2: R.R.`;
+    for (const scheme of ['uffd-rwp', 'uffd-rwp-sync', 'idle-page', 'mm-young', 'clear-refs', 'mglru', 'uffd-wp', 'kvm-dirty-log', 'ept-young', 'pebs']) {
+      for (const mmu of ['guest', 'host'] as const) {
+        const result = await alone(trace, 2, { scheme, params: scheme === 'pebs' ? { period: 1 } : {} }, { world: { mmu, tlb: bigTlb } });
+        assert.deepEqual(result.last().filter((page) => page < 2), [], `${scheme} ${mmu}`);
+        assert.deepEqual([result.last('truth', 'any'), result.last('truth', 'mapped')], [[0, 1, 2], [2]]);
+      }
+    }
+  });
   it('a kernel access of the guest counts under KVM, and not for a tracker inside the guest', async () => {
     const trace = grid`p0: R.r.`;
     assert.deepEqual((await alone(trace, 2, 'uffd-rwp', { world: host })).last(), [0]);

@@ -245,6 +245,16 @@ describe('mapped by PMDs', () => {
     ));
 });
 
+describe('devices with long-term pins', () => {
+  it('touch without any tracker’s notice', () =>
+    fc.assert(
+      fc.asyncProperty(oneSpan({ classBits: 3 }), anyOf(ANY_WORLD), fc.constantFrom('guest' as const, 'host' as const), fc.option(tlb, { nil: undefined }), (trace, pair, mmu, cache) =>
+        compare(trace, [pair], { ...PLAIN_WORLD, mmu, ...(cache && pair.run.scheme !== 'pebs' && { tlb: { ...cache, flushFrames: 0 } }) }),
+      ),
+      RUNS,
+    ));
+});
+
 describe('uffd-rwp as registered and scanned', () => {
   const given = fc.record({ cold: fc.boolean(), minor: fc.boolean(), chunk: fc.constantFrom(0, 512, 1024) });
   const pair = fc.tuple(interval, given).map(

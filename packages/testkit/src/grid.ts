@@ -3,9 +3,10 @@
  *
  *     grid`p0: R.W. | p7: .r.B`
  *
- * `R` read, `W` write, `B` both, `r` `w` `b` the same by the kernel, `.` nothing. A row `span:` names the recorded span of each
+ * `R` read, `W` write, `B` both, `r` `w` `b` the same by the kernel, `I` a device's write (input), `O` its read, `.` nothing. A row `span:` names the recorded span of each
  * column (`.` = a gap, nothing recorded); `+` in a row `split:` gives a column the interval of the one before it.
  */
+import { PINNED, WRITE } from '@workset/model';
 import { QUANTUM_NS, type PlainFrame, type PlainTouch, type PlainTrace } from './trace.ts';
 
 /** Symbol of each set of classes; bit c of the index = class c touched. */
@@ -39,7 +40,8 @@ export function grid(text: TemplateStringsArray | string, ...values: readonly un
     frames.push({ t0Ns, t1Ns, touches: pages.flatMap(({ page, cells }) => touchesOf(page, cells[i] ?? '.')) });
   }
   const nPages = Math.max(0, ...pages.map(({ page }) => page + 1));
-  return { nPages, classBits: 2, quantumNs: QUANTUM_NS, frames, spans };
+  const hasDevices = frames.some(({ touches }) => touches.some(({ cls }) => cls >= PINNED));
+  return { nPages, classBits: hasDevices ? 3 : 2, quantumNs: QUANTUM_NS, frames, spans };
 }
 
 /** The trace as a grid, with a row of frame intervals when they are not the usual columns. */
@@ -57,7 +59,11 @@ function parseRow(row: string): readonly [string, string] {
   return [match[1]!, match[2]!];
 }
 
+/** A device's read and write. */
+const DEVICE = { O: PINNED, I: PINNED | WRITE } as const;
+
 function touchesOf(page: number, symbol: string): PlainTouch[] {
+  if (symbol === 'I' || symbol === 'O') return [{ page, cls: DEVICE[symbol] }];
   const classes = SYMBOLS.indexOf(symbol);
   if (classes < 0) throw new Error(`not a grid symbol: ${JSON.stringify(symbol)}`);
   return [0, 1, 2, 3].filter((cls) => ((classes >> cls) & 1) === 1).map((cls) => ({ page, cls }));
@@ -65,5 +71,5 @@ function touchesOf(page: number, symbol: string): PlainTouch[] {
 
 function symbolOf(frame: PlainFrame, page: number): string {
   const classes = frame.touches.filter((touch) => touch.page === page).reduce((set, { cls }) => set | (1 << cls), 0);
-  return SYMBOLS[classes]!;
+  return SYMBOLS[classes] ?? (classes >>> 5 === 0 ? 'O' : 'I');
 }

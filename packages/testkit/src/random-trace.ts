@@ -6,7 +6,7 @@ import { QUANTUM_NS, type PlainFrame, type PlainTouch, type PlainTrace } from '.
 export interface RandomTraceOptions {
   /** True: whole quanta without drift, spans that begin and end with their frames. */
   readonly aligned?: boolean;
-  readonly classBits?: 0 | 1 | 2;
+  readonly classBits?: 0 | 1 | 2 | 3;
   readonly maxFrames?: number;
 }
 
@@ -46,10 +46,10 @@ export function arbitraryTrace(options: RandomTraceOptions = {}): fc.Arbitrary<P
       classBits,
       columns: fc.array(column, { minLength: 1, maxLength: options.maxFrames ?? 24, size: 'max' }),
     })
-    .map(({ nPages, classBits: bits, columns }) => build(nPages, bits as 0 | 1 | 2, columns));
+    .map(({ nPages, classBits: bits, columns }) => build(nPages, bits as PlainTrace['classBits'], columns));
 }
 
-function build(nPages: number, classBits: 0 | 1 | 2, columns: readonly Column[]): PlainTrace {
+function build(nPages: number, classBits: PlainTrace['classBits'], columns: readonly Column[]): PlainTrace {
   const frames: PlainFrame[] = [];
   const spans: TraceSpan[] = [];
   let edge = 0;

@@ -1,7 +1,7 @@
 /** A trace as plain objects: small enough to print, slow enough to be obvious. */
-import { BLOCK_PAGES, KERNEL, WRITE, type TraceSpan } from '@workset/model';
+import { BLOCK_PAGES, KERNEL, PINNED, WRITE, type TraceSpan } from '@workset/model';
 
-/** One touch by one actor; `cls` is an access class of @workset/model (0 read, 1 write, 2 kernel read, 3 kernel write). */
+/** One touch by one actor; `cls` is an access class of @workset/model (0 read, 1 write, 2 kernel read, 3 kernel write, 4 and 5 a device's). */
 export interface PlainTouch {
   readonly page: number;
   readonly cls: number;
@@ -17,8 +17,8 @@ export interface PlainFrame {
 export interface PlainTrace {
   /** Pages 0 .. nPages-1 exist even if never touched. */
   readonly nPages: number;
-  /** What a touch records: 0 nothing, 1 read or write, 2 also who made it. */
-  readonly classBits: 0 | 1 | 2;
+  /** What a touch records: 0 nothing, 1 read or write, 2 also user or kernel, 3 also CPU or device. */
+  readonly classBits: 0 | 1 | 2 | 3;
   readonly quantumNs: number;
   /** t0Ns and t1Ns never fall from one frame to the next. */
   readonly frames: readonly PlainFrame[];
@@ -29,10 +29,11 @@ export interface PlainTrace {
 export const QUANTUM_NS = 1_000_000;
 
 /** What the log can say of a touch: without class bits every touch may have been a write through the user's mapping. */
-export function meaningOf(trace: PlainTrace, { cls }: PlainTouch): { writes: boolean; mapped: boolean } {
+export function meaningOf(trace: PlainTrace, { cls }: PlainTouch): { writes: boolean; mapped: boolean; byDevice: boolean } {
   return {
     writes: trace.classBits === 0 || (cls & WRITE) !== 0,
-    mapped: trace.classBits < 2 || (cls & KERNEL) === 0,
+    mapped: trace.classBits < 2 || (cls & (KERNEL | PINNED)) === 0,
+    byDevice: trace.classBits > 2 && (cls & PINNED) !== 0,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Event sampling: every n-th touch, whoever asks; cost is per sample, not per touch. */
-import type { PageBitmap } from '@workset/model';
+import { PINNED, type PageBitmap } from '@workset/model';
 
 interface Sampler {
   readonly period: number;
@@ -26,6 +26,7 @@ export class Samplers {
     this.#samplers = [];
   }
   apply(touches: Int32Array, from: number, to: number, classBits: number): void {
+    if (classBits > 2) return this.#applyCpu(touches, from, to, classBits);
     for (const sampler of this.#samplers) {
       let at = from + sampler.wait;
       for (; at < to; at += sampler.period) {
@@ -33,6 +34,19 @@ export class Samplers {
         sampler.taken++;
       }
       sampler.wait = at - to;
+    }
+  }
+
+  /** Of touches by CPUs and devices, the CPU's events. */
+  #applyCpu(touches: Int32Array, from: number, to: number, classBits: number): void {
+    for (const sampler of this.#samplers) {
+      for (let at = from; at < to; at++) {
+        if ((touches[at]! & PINNED) !== 0) continue;
+        if (sampler.wait-- > 0) continue;
+        sampler.out.add(touches[at]! >>> classBits);
+        sampler.taken++;
+        sampler.wait = sampler.period - 1;
+      }
     }
   }
 }

@@ -56,7 +56,7 @@ export class StampMemory {
   }
 
   /** The classes that count for a scope and target, as a bit mask over class numbers. */
-  classes(scope: Scope, target: Target): number {
+  classes(scope: Scope | 'walked', target: Target): number {
     return classesOf(this.classBits, scope, target);
   }
 

@@ -3,7 +3,7 @@
  * with A set does not walk, so it sets no A bit again: the blind spot of every access-bit scheme that clears without a flush.
  * A store that hits an entry cached as clean walks once more, to set D.
  */
-import { BLOCK_SHIFT, KERNEL, type PageBitmap } from '@workset/model';
+import { BLOCK_SHIFT, KERNEL, PINNED, type PageBitmap } from '@workset/model';
 import type { StampMemory } from './stamps.ts';
 
 export interface TlbConfig {
@@ -44,7 +44,7 @@ export class Tlb {
   apply(touches: Int32Array, from: number, to: number, frame: number, walks: StampMemory, hugeBlocks: PageBitmap | undefined): void {
     const { flushFrames } = this.#config;
     if (flushFrames > 0 && frame - this.#lastFlush >= flushFrames) this.flush(frame);
-    if (hugeBlocks === undefined) this.#applySmall(touches, from, to, frame, walks);
+    if (hugeBlocks === undefined && walks.classBits < 3) this.#applySmall(touches, from, to, frame, walks);
     else this.#applyMixed(touches, from, to, frame, walks, hugeBlocks);
   }
 
@@ -75,15 +75,18 @@ export class Tlb {
     }
   }
 
-  #applyMixed(touches: Int32Array, from: number, to: number, frame: number, walks: StampMemory, hugeBlocks: PageBitmap): void {
+  #applyMixed(touches: Int32Array, from: number, to: number, frame: number, walks: StampMemory, hugeBlocks: PageBitmap | undefined): void {
     const { stamps, classBits } = walks;
     const stamp = (frame + 1) | 0;
     const writeBit = classBits > 0 ? 1 : 0;
     const kernelBit = classBits > 1 ? KERNEL : 0;
+    const pinnedBit = classBits > 2 ? PINNED : 0;
     for (let i = from; i < to; i++) {
       const touch = touches[i]!;
+      // A device has no part in the CPU's translations.
+      if ((touch & pinnedBit) !== 0) continue;
       const id = touch >>> classBits;
-      const huge = hugeBlocks.has(id >>> BLOCK_SHIFT);
+      const huge = hugeBlocks?.has(id >>> BLOCK_SHIFT) ?? false;
       const entry = huge ? id >>> BLOCK_SHIFT : id;
       const tag = ((((touch & kernelBit) << KERNEL_TAG_SHIFT) + entry + 1) << 1) | (touch & writeBit);
       const hit = huge

@@ -60,8 +60,8 @@ export class World {
     this.memory = memory;
     this.walks = walks ?? memory;
     this.nPages = memory.nPages;
-    // Under a guest's own tables only user mappings count; a host sees every guest access arrive at its frame.
-    const scope = config.mmu === 'guest' ? 'mapped' : 'any';
+    // Under a guest's own tables only user mappings count; a host sees every guest access arrive at its frame, but no DMA.
+    const scope = config.mmu === 'guest' ? 'mapped' : 'walked';
     this.#touchClasses = memory.classes(scope, 'touched');
     this.#writeClasses = memory.classes(scope, 'written');
   }

@@ -118,7 +118,9 @@ export class Machine {
   }
 
   touch(touch: PlainTouch): void {
-    const { writes, mapped } = meaningOf(this.#trace, touch);
+    const { writes, mapped, byDevice } = meaningOf(this.#trace, touch);
+    // Through a pin made long ago: no CPU and no page table has a part in it.
+    if (byDevice) return;
     for (const sampler of this.#samplers) if (++sampler.seen % sampler.period === 0) sampler.out.add(touch.page);
     // The write bit is not recorded without class bits: such a store is one like any load to the TLB.
     const storesToTlb = this.#trace.classBits > 0 && writes;
