@@ -54,22 +54,37 @@ export class DamonRecord {
   }
 
   /** `target_id=0 nr_regions=1931 ` of the last record, which its whole burst repeats. */
-  readonly #start = new Uint8Array(MAX_START);
+  readonly #start = new DataView(new ArrayBuffer(MAX_START));
   #startLength = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = this.#start;
 
-  /** Where the region begins when the line starts like the last one; 0 otherwise. */
+  /** Where the region begins when the line starts like the last one; 0 otherwise. Compares four bytes at a time. */
   #sameStart(bytes: Uint8Array, from: number, to: number): number {
     const length = this.#startLength;
     if (length === 0 || from + length >= to) return 0;
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
     const start = this.#start;
-    for (let i = length - 1; i >= 0; i--) if (bytes[from + i] !== start[i]) return 0;
+    const view = this.#view;
+    let i = length;
+    while (i >= 4) {
+      i -= 4;
+      if (view.getInt32(from + i, true) !== start.getInt32(i, true)) return 0;
+    }
+    while (i > 0) {
+      i--;
+      if (bytes[from + i] !== start.getUint8(i)) return 0;
+    }
     return from + length;
   }
 
   #keepStart(bytes: Uint8Array, from: number, region: number): void {
     this.#startLength = 0;
     if (region - from > MAX_START || this.target < 0 || this.nrRegions < 0) return;
-    this.#start.set(bytes.subarray(from, region));
+    for (let i = from; i < region; i++) this.#start.setUint8(i - from, bytes[i]!);
     this.#startLength = region - from;
   }
 
