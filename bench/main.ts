@@ -53,7 +53,9 @@ function inChild(bench: Bench, scale: Scale): Promise<BenchResult> {
     let result: BenchResult | undefined;
     child.on('message', (message) => (result = message as BenchResult));
     child.on('error', reject);
-    child.on('exit', (code) => (code === 0 && result !== undefined ? resolve(result) : reject(new Error(`bench ${bench.id} ended with code ${code}`))));
+    child.on('exit', (code) =>
+      code === 0 && result !== undefined ? resolve(result) : reject(new Error(`bench ${bench.id} ended with code ${code}`)),
+    );
   });
 }
 

@@ -30,7 +30,11 @@ export const curves: Bench = {
       const workingSet = await step('working set', 'accesses', nAccesses, () => workingSetCurve(space));
       const sizes = sizesOf(nPages);
       const offs = sizes.map((size) => Math.abs(exact.missRatio(size) - sampled.missRatio(size)));
-      const points = [...sizes.flatMap((size) => [exact.missRatio(size), sampled.missRatio(size)]), workingSet.pages(10), workingSet.pages(1000)];
+      const points = [
+        ...sizes.flatMap((size) => [exact.missRatio(size), sampled.missRatio(size)]),
+        workingSet.pages(10),
+        workingSet.pages(1000),
+      ];
       const loop = stampLoop(space);
       return {
         hash: hashOf(JSON.stringify(points)),
@@ -55,7 +59,11 @@ export const eviction: Bench = {
       const string = await step('read', 'touches', nTouches, () => pageString(space));
       const lru = await step('LRU', 'touches', nTouches, () => lruMisses(string, nPages >> 1));
       const opt = await step('OPT', 'touches', nTouches, () => optMisses(string, nPages >> 1));
-      return { hash: hashOf(JSON.stringify([lru, opt])), limits: [stampLoop(space)], facts: { lruMisses: lru.misses, optMisses: opt.misses } };
+      return {
+        hash: hashOf(JSON.stringify([lru, opt])),
+        limits: [stampLoop(space)],
+        facts: { lruMisses: lru.misses, optMisses: opt.misses },
+      };
     } finally {
       trace.close();
     }

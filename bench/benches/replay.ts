@@ -71,9 +71,7 @@ function replayBench({ id, title, input, options, scales, bars }: ReplayBench): 
 const scaling: Bench = {
   id: 'replay-8-jobs',
   title: 'truth + 8 page-granular schemes on zipf over 1 M pages, one and two workers; a ninth scheme',
-  bars: [
-    { step: '8 schemes', what: 'units/cpu-s', atLeast: 120e6 },
-  ],
+  bars: [{ step: '8 schemes', what: 'units/cpu-s', atLeast: 120e6 }],
   prepare: ({ scale, inputs }) => prepareSynth(inputs, zipfInput(scale, 30)),
   async run({ scale, inputs, scratch, step }) {
     const path = synthPath(inputs, zipfInput(scale, 30));
@@ -89,8 +87,12 @@ const scaling: Bench = {
   },
 };
 
-const small = (pattern: string, pages = 1 << 20) => (scale: Scale): SynthInput => ({ ...zipfInput(scale), pattern, ...(scale !== 'tiny' && { pages }) });
-const big = (pages: number) => (scale: Scale): SynthInput => ({ ...zipfInput(scale), ...(scale !== 'tiny' && { pages }) });
+const small =
+  (pattern: string, pages = 1 << 20) =>
+  (scale: Scale): SynthInput => ({ ...zipfInput(scale), pattern, ...(scale !== 'tiny' && { pages }) });
+const big =
+  (pages: number) =>
+  (scale: Scale): SynthInput => ({ ...zipfInput(scale), ...(scale !== 'tiny' && { pages }) });
 
 export const replayBenches: readonly Bench[] = [
   scaling,
@@ -98,9 +100,26 @@ export const replayBenches: readonly Bench[] = [
   replayBench({ id: '4', title: 'truth + four schemes, zipf, 1 M pages', input: zipfInput, options: { schemes: FOUR } }),
   replayBench({ id: 'all', title: `all ${schemes.ids.length} schemes, zipf, 1 M pages`, input: zipfInput, options: {} }),
   replayBench({ id: '8-scan', title: '8 schemes, sequential passes over 1 M pages', input: small('scan'), options: { schemes: EIGHT } }),
-  replayBench({ id: '8-phases', title: '8 schemes, phases of all kinds over 1 M pages', input: small('mixed'), options: { schemes: EIGHT } }),
+  replayBench({
+    id: '8-phases',
+    title: '8 schemes, phases of all kinds over 1 M pages',
+    input: small('mixed'),
+    options: { schemes: EIGHT },
+  }),
   replayBench({ id: '4-tlb', title: 'four schemes behind a TLB', input: zipfInput, options: { schemes: FOUR, tlb: DEFAULT_TLB } }),
   replayBench({ id: '8-2m', title: '8 schemes, all memory in 2 MiB mappings', input: zipfInput, options: { schemes: EIGHT, thp: 'all' } }),
-  replayBench({ id: '8-16m', title: '8 schemes, zipf over 16 M pages', input: big(1 << 24), options: { schemes: EIGHT }, scales: ['full'] }),
-  replayBench({ id: '8-64m', title: '8 schemes, zipf over 64 M pages', input: big(1 << 26), options: { schemes: EIGHT }, scales: ['full'] }),
+  replayBench({
+    id: '8-16m',
+    title: '8 schemes, zipf over 16 M pages',
+    input: big(1 << 24),
+    options: { schemes: EIGHT },
+    scales: ['full'],
+  }),
+  replayBench({
+    id: '8-64m',
+    title: '8 schemes, zipf over 64 M pages',
+    input: big(1 << 26),
+    options: { schemes: EIGHT },
+    scales: ['full'],
+  }),
 ];

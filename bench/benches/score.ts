@@ -25,12 +25,20 @@ export const pipeline: Bench = {
     const windowNs = scale === 'tiny' ? 1e7 : 1e9;
     const schemes = ['uffd-rwp', 'uffd-wp', 'idle-page', 'damon-paddr'];
     await step('replay', 'accesses', nAccesses, () => replay(path, { out, schemes, windowNs }));
-    const scored = await step('score', 'rows', (rows: readonly unknown[]) => rows.length, async () => {
-      await materialiseScores(out);
-      return withResults(out, async (results) => (await results.query('FROM score_summary')).rows);
-    });
-    const html = await step('report', 'bytes', (text: string) => text.length, () =>
-      withResults(out, (results) => buildReport(results as unknown as QuerySource, { meta: { workset: 'bench' } })),
+    const scored = await step(
+      'score',
+      'rows',
+      (rows: readonly unknown[]) => rows.length,
+      async () => {
+        await materialiseScores(out);
+        return withResults(out, async (results) => (await results.query('FROM score_summary')).rows);
+      },
+    );
+    const html = await step(
+      'report',
+      'bytes',
+      (text: string) => text.length,
+      () => withResults(out, (results) => buildReport(results as unknown as QuerySource, { meta: { workset: 'bench' } })),
     );
     const text = createHash('sha256').update(JSON.stringify(scored)).digest('hex').slice(0, 8);
     return { hash: `${hashResults(out)}-${text}`, limits, facts: { accesses: nAccesses, touches: nTouches, reportBytes: html.length } };

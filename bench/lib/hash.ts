@@ -7,7 +7,8 @@ import { join } from 'node:path';
 export function hashResults(dir: string): string {
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.name.endsWith('.parquet'));
   const hash = createHash('sha256');
-  for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) hash.update(path.slice(dir.length)).update(readFileSync(path));
+  for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort())
+    hash.update(path.slice(dir.length)).update(readFileSync(path));
   return hash.digest('hex').slice(0, 16);
 }
 

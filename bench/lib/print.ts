@@ -57,9 +57,12 @@ export function compareFiles(a: BenchFile, b: BenchFile): string {
       const old = before.steps.find(({ name }) => name === step.name);
       if (old === undefined) continue;
       const rss = `peak ${(old.peakRssBytes / MIB).toFixed(0)} -> ${(step.peakRssBytes / MIB).toFixed(0)} MiB`;
-      lines.push(`  ${step.name.padEnd(18)} ${old.cpuS.toFixed(2)} -> ${step.cpuS.toFixed(2)} s cpu (x${(old.cpuS / step.cpuS).toFixed(2)} faster)  ${rss}`);
+      lines.push(
+        `  ${step.name.padEnd(18)} ${old.cpuS.toFixed(2)} -> ${step.cpuS.toFixed(2)} s cpu (x${(old.cpuS / step.cpuS).toFixed(2)} faster)  ${rss}`,
+      );
     }
   }
-  for (const { id, scale } of a.results) if (!b.results.some((after) => after.id === id && after.scale === scale)) lines.push(`${id} (${scale}): only in A`);
+  for (const { id, scale } of a.results)
+    if (!b.results.some((after) => after.id === id && after.scale === scale)) lines.push(`${id} (${scale}): only in A`);
   return lines.join('\n');
 }

@@ -87,7 +87,7 @@ class RowReader {
   }
   each(from: number, to: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
     const { batchRows } = this.#space;
-    for (let row = from; row < to; ) {
+    for (let row = from; row < to;) {
       const batch = Math.floor(row / batchRows);
       if (batch !== this.#batch) this.#space.readBatch((this.#batch = batch), this.#buffer);
       const stop = Math.min(to, (batch + 1) * batchRows);

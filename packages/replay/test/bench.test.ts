@@ -21,7 +21,11 @@ describe('benches, tiny', () => {
       for (const { name, units, wallS } of result.steps) assert.ok(units > 0 && wallS > 0, name);
       assert.match(result.hash, /^[0-9a-f-]{8,}$/);
       for (const { unitsPerCpuS } of result.limits ?? []) assert.ok(unitsPerCpuS > 0);
-      for (const bar of bench.bars ?? []) assert.ok(result.steps.some(({ name }) => name === bar.step), `bar on ${bar.step}`);
+      for (const bar of bench.bars ?? [])
+        assert.ok(
+          result.steps.some(({ name }) => name === bar.step),
+          `bar on ${bar.step}`,
+        );
       assert.match(printResult(bench, result), new RegExp(`^${bench.id}: `));
     });
   }

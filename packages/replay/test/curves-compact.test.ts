@@ -62,7 +62,7 @@ describe('compaction', () => {
     );
   });
 
-  it('refuses a quantum that cuts the trace\'s own', async (t) => {
+  it("refuses a quantum that cuts the trace's own", async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'workset-compact-'));
     t.after(() => rmSync(dir, { recursive: true, force: true }));
     const path = join(dir, 'a.trace');

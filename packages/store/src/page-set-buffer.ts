@@ -82,7 +82,7 @@ export class PageSetBuffer {
     const rows = this.#rows.sort(byKey);
     this.#rows = [];
     const file = new ParquetFile(path, TABLES.page_sets);
-    for (let from = 0; from < rows.length; ) {
+    for (let from = 0; from < rows.length;) {
       let to = from;
       let n = 0;
       do n += rows[to]!.scopes.length * rows[to++]!.set.chunks.length;
@@ -104,7 +104,10 @@ export class PageSetBuffer {
     return TABLES.page_sets.columns.map((column: ColumnSpec) => {
       if (column.name === 'bits') return { pages: rows.flatMap(({ set }) => set.pages) };
       const cell = cells[column.name]!;
-      return columnPages(column, rows.flatMap((row) => row.scopes.flatMap((scope) => row.set.chunks.map((chunk) => cell(row, chunk, scope)))));
+      return columnPages(
+        column,
+        rows.flatMap((row) => row.scopes.flatMap((scope) => row.set.chunks.map((chunk) => cell(row, chunk, scope)))),
+      );
     });
   }
 }

@@ -98,7 +98,7 @@ class PageSample {
   }
 
   push(touches: Int32Array, rows: number, shift: number): void {
-    for (let i = 0; i < rows; ) {
+    for (let i = 0; i < rows;) {
       const end = Math.min(rows, i + this.#picked.length);
       this.#book(this.#pick(touches, i, end, shift));
       i = end;
@@ -135,10 +135,13 @@ class PageSample {
     const truth = classTotals(this.#seen);
     const touches = truth.reduce((sum, n) => sum + n, 0);
     const pages = this.#seen.reduce((n, seen) => n + ((seen & 0x7fffffff) > 0 ? 1 : 0), 0);
-    const misses = Array.from({ length: GROUPS * CLASSES }, (_, k) => missesByBin(this.#counts.subarray(k * this.#bins, (k + 1) * this.#bins)));
+    const misses = Array.from({ length: GROUPS * CLASSES }, (_, k) =>
+      missesByBin(this.#counts.subarray(k * this.#bins, (k + 1) * this.#bins)),
+    );
     // The share of touched pages that are in the sample is known, so the footprint comes out exact.
     const rate = pages === 0 ? this.#rate : this.#stack.cold / pages;
-    const at = (frames: number): number => Math.min(this.#bins - 1, Math.max(1, Math.floor((Math.floor((frames - 1) * rate) + 1) / this.#binWidth) + 1));
+    const at = (frames: number): number =>
+      Math.min(this.#bins - 1, Math.max(1, Math.floor((Math.floor((frames - 1) * rate) + 1) / this.#binWidth) + 1));
     const ratioAt = (frames: number): number => weighted(misses, truth, at(Math.max(1, frames)), touches, rate).missRatio;
     const estimate = (frames: number): { missRatio: number; error: number } => {
       if (touches === 0) return { missRatio: 0, error: 0 };
@@ -155,7 +158,13 @@ class PageSample {
 const SAMPLED = 0x80000000 | 0;
 
 /** Ratio estimate within each class, summed; two standard errors from the groups' residuals. */
-function weighted(misses: readonly Float64Array[], truth: Float64Array, bin: number, touches: number, rate: number): { missRatio: number; error: number } {
+function weighted(
+  misses: readonly Float64Array[],
+  truth: Float64Array,
+  bin: number,
+  touches: number,
+  rate: number,
+): { missRatio: number; error: number } {
   const residuals = new Float64Array(GROUPS);
   let total = 0;
   for (let c = 0; c < CLASSES; c++) {
@@ -206,7 +215,11 @@ function mix(id: number, seed: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-export function eachBatch(space: SpaceReader, signal: AbortSignal | undefined, visit: (batch: Int32Array, rows: number, base: number) => void): void {
+export function eachBatch(
+  space: SpaceReader,
+  signal: AbortSignal | undefined,
+  visit: (batch: Int32Array, rows: number, base: number) => void,
+): void {
   const buffer = new Int32Array(Math.min(space.batchRows, Math.max(1, space.info.nTouches)));
   for (let b = 0; b < space.nBatches; b++) {
     throwIfAborted(signal);

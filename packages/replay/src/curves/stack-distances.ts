@@ -55,7 +55,7 @@ export class StackDistances {
 
   /** Takes touches [from, to); a page id is `touch >>> shift`. */
   push(touches: Int32Array, from: number, to: number, shift: number): void {
-    for (let i = from | 0; i < to; ) {
+    for (let i = from | 0; i < to;) {
       if (this.#now === this.#slots) this.#renumber();
       const n = Math.min(to - i, this.#slots - this.#now) | 0;
       this.#pushSome(touches, i, (i + n) | 0, shift | 0);

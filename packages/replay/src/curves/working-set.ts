@@ -20,7 +20,7 @@ export function workingSetCurve(space: SpaceReader, options: CurveOptions = {}):
   const gaps = new Float64Array(n + 1);
   let frame = 0;
   eachBatch(space, options.signal, (batch, rows, base) => {
-    for (let i = 0; i < rows; ) {
+    for (let i = 0; i < rows;) {
       while (rowStart[frame + 1]! <= base + i) frame++;
       const stop = Math.min(rows, rowStart[frame + 1]! - base);
       addGaps(batch, i, stop, classBits, frame, last, gaps);

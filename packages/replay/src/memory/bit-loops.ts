@@ -94,7 +94,7 @@ function orInto({ words }: PageBitmap, { first, n }: WholeWords, set: Int32Array
 function addNewerScalar(last: Int32Array, range: PageRange, after: number, out: PageBitmap): void {
   const { words } = out;
   const to = range.to | 0;
-  for (let p = range.from | 0; p < to; ) {
+  for (let p = range.from | 0; p < to;) {
     const end = Math.min(to, (p | 31) + 1) | 0;
     const word = p >>> 5;
     let bits = 0;
@@ -107,7 +107,7 @@ function addNewerThanMarksScalar(last: Int32Array, marks: Int32Array, range: Pag
   const { words } = out;
   const to = range.to | 0;
   let marked = 0;
-  for (let p = range.from | 0; p < to; ) {
+  for (let p = range.from | 0; p < to;) {
     const end = Math.min(to, (p | 31) + 1) | 0;
     const word = p >>> 5;
     let bits = 0;
@@ -124,7 +124,7 @@ function addNewerThanMarksScalar(last: Int32Array, marks: Int32Array, range: Pag
 function addStillMarkedScalar(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap): void {
   const { words } = out;
   const to = range.to | 0;
-  for (let p = range.from | 0; p < to; ) {
+  for (let p = range.from | 0; p < to;) {
     const end = Math.min(to, (p | 31) + 1) | 0;
     const word = p >>> 5;
     let bits = 0;
@@ -145,7 +145,7 @@ function markNewerScalar(last: Int32Array, marks: Int32Array, range: PageRange, 
 
 function addTouchedAndWrittenScalar(stamps: Int32Array, range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
   const to = range.to | 0;
-  for (let p = range.from | 0; p < to; ) {
+  for (let p = range.from | 0; p < to;) {
     const end = Math.min(to, (p | 31) + 1) | 0;
     const word = p >>> 5;
     let t = 0;
@@ -166,7 +166,6 @@ export function setMarks(marks: Int32Array, set: PageBitmap, now: number): void 
   for (let i = 0; i < words.length; i = (i + 1) | 0) {
     let word = words[i]!;
     if (word === -1) marks.fill(now, i << 5, (i + 1) << 5);
-    else
-      for (; word !== 0; word &= word - 1) marks[(i << 5) + (31 - Math.clz32(word & -word))] = now;
+    else for (; word !== 0; word &= word - 1) marks[(i << 5) + (31 - Math.clz32(word & -word))] = now;
   }
 }

@@ -68,8 +68,20 @@ interface Func {
 function newer(): Func {
   const [last, after, words, out, limit] = [0, 1, 2, 3, 4];
   const body = seq(
-    get(after), SPLAT, set(limit),
-    loop(words, seq(addWord(out, word((v) => seq(load(last, v * 16), get(limit), GREATER))), advance(last, 128), advance(out, 4))),
+    get(after),
+    SPLAT,
+    set(limit),
+    loop(
+      words,
+      seq(
+        addWord(
+          out,
+          word((v) => seq(load(last, v * 16), get(limit), GREATER)),
+        ),
+        advance(last, 128),
+        advance(out, 4),
+      ),
+    ),
   );
   return { name: 'newer', params: 4, result: false, locals: [V128], body };
 }
@@ -79,11 +91,20 @@ function newerThanMarks(): Func {
   const [last, marks, words, out, count] = [0, 1, 2, 3, 4];
   const isNewer = (v: number): Code => seq(load(last, v * 16), load(marks, v * 16), GREATER);
   const body = seq(
-    loop(words, seq(
-      addWord(out, word(isNewer)),
-      get(count), word((v) => seq(isNewer(v), load(marks, v * 16), ZERO, GREATER, AND)), POPCOUNT, ADD, set(count),
-      advance(last, 128), advance(marks, 128), advance(out, 4),
-    )),
+    loop(
+      words,
+      seq(
+        addWord(out, word(isNewer)),
+        get(count),
+        word((v) => seq(isNewer(v), load(marks, v * 16), ZERO, GREATER, AND)),
+        POPCOUNT,
+        ADD,
+        set(count),
+        advance(last, 128),
+        advance(marks, 128),
+        advance(out, 4),
+      ),
+    ),
     get(count),
   );
   return { name: 'newerThanMarks', params: 4, result: true, locals: [I32], body };
@@ -103,12 +124,22 @@ function markNewer(): Func {
   const isNewer = (v: number): Code => seq(load(last, v * 16), load(marks, v * 16), GREATER);
   const update = (v: number): Code => seq(get(marks), get(stamp), load(marks, v * 16), isNewer(v), SELECT, store(v * 16));
   const body = seq(
-    get(now), SPLAT, set(stamp),
-    loop(words, seq(
-      get(count), word(isNewer), POPCOUNT, ADD, set(count),
-      ...[0, 1, 2, 3, 4, 5, 6, 7].map(update),
-      advance(last, 128), advance(marks, 128),
-    )),
+    get(now),
+    SPLAT,
+    set(stamp),
+    loop(
+      words,
+      seq(
+        get(count),
+        word(isNewer),
+        POPCOUNT,
+        ADD,
+        set(count),
+        ...[0, 1, 2, 3, 4, 5, 6, 7].map(update),
+        advance(last, 128),
+        advance(marks, 128),
+      ),
+    ),
     get(count),
   );
   return { name: 'markNewer', params: 4, result: true, locals: [I32, V128], body };
@@ -121,11 +152,19 @@ function touchedAndWritten(): Func {
   const isWritten = (v: number): Code => seq(both(v), WRITES, get(limit), GREATER);
   const isTouched = (v: number): Code => seq(both(v), READS, both(v), WRITES, MAX, get(limit), GREATER);
   const body = seq(
-    get(after), SPLAT, set(limit),
-    loop(words, seq(
-      addWord(touched, word(isTouched)), addWord(written, word(isWritten)),
-      advance(pairs, 256), advance(touched, 4), advance(written, 4),
-    )),
+    get(after),
+    SPLAT,
+    set(limit),
+    loop(
+      words,
+      seq(
+        addWord(touched, word(isTouched)),
+        addWord(written, word(isWritten)),
+        advance(pairs, 256),
+        advance(touched, 4),
+        advance(written, 4),
+      ),
+    ),
   );
   return { name: 'touchedAndWritten', params: 5, result: false, locals: [V128], body };
 }
@@ -149,7 +188,14 @@ const name = (text: string): Code => seq(leb(text.length), [...Buffer.from(text)
 
 /** The module: imports the shared memory `env.memory`, exports the functions above. */
 export function simdModule(maxWasmPages: number): Uint8Array<ArrayBuffer> {
-  const types = FUNCTIONS.map(({ params, result }) => seq([0x60], leb(params), Array.from({ length: params }, () => I32), result ? [1, I32] : [0]));
+  const types = FUNCTIONS.map(({ params, result }) =>
+    seq(
+      [0x60],
+      leb(params),
+      Array.from({ length: params }, () => I32),
+      result ? [1, I32] : [0],
+    ),
+  );
   const bodies = FUNCTIONS.map(({ locals, body }) => {
     const code = seq(leb(locals.length), ...locals.map((type) => [1, type]), body, [0x0b]);
     return seq(leb(code.length), code);
@@ -159,8 +205,14 @@ export function simdModule(maxWasmPages: number): Uint8Array<ArrayBuffer> {
       [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
       section(1, types),
       section(2, [seq(name('env'), name('memory'), [0x02, 0x03], leb(1), leb(maxWasmPages))]),
-      section(3, FUNCTIONS.map((_, i) => leb(i))),
-      section(7, FUNCTIONS.map(({ name: text }, i) => seq(name(text), [0x00], leb(i)))),
+      section(
+        3,
+        FUNCTIONS.map((_, i) => leb(i)),
+      ),
+      section(
+        7,
+        FUNCTIONS.map(({ name: text }, i) => seq(name(text), [0x00], leb(i))),
+      ),
       section(10, bodies),
     ),
   );

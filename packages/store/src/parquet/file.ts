@@ -54,7 +54,10 @@ export class ParquetFile {
       i64(3, this.#rows),
       structs(4, this.#groups),
       text(6, 'workset'),
-      structs(7, columns.map(() => [struct(1, [])])),
+      structs(
+        7,
+        columns.map(() => [struct(1, [])]),
+      ),
     ]);
     const length = Buffer.alloc(4);
     length.writeUInt32LE(footer.length);
@@ -82,7 +85,7 @@ export class ParquetFile {
   }
 
   #write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + done);
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + done);
     this.#offset += bytes.length;
   }
 }
@@ -92,7 +95,15 @@ export function writeParquet(path: string, table: TableSpec, columns: readonly (
   const rows = columns[0]?.length ?? 0;
   const order = rowOrder(table, columns, rows);
   const file = new ParquetFile(path, table);
-  file.rowGroup(rows, table.columns.map((column, i) => columnPages(column, order.map((row) => columns[i]![row]!))));
+  file.rowGroup(
+    rows,
+    table.columns.map((column, i) =>
+      columnPages(
+        column,
+        order.map((row) => columns[i]![row]!),
+      ),
+    ),
+  );
   file.close();
 }
 
@@ -102,7 +113,12 @@ export function columnPages(column: ColumnSpec, cells: readonly Cell[]): ColumnP
 
 function schemaElement({ name, type, nullable }: ColumnSpec): Field[] {
   const converted = CONVERTED[type];
-  return [i32(1, PHYSICAL[type]), i32(3, nullable === true ? OPTIONAL : REQUIRED), text(4, name), ...(converted === undefined ? [] : [i32(6, converted)])];
+  return [
+    i32(1, PHYSICAL[type]),
+    i32(3, nullable === true ? OPTIONAL : REQUIRED),
+    text(4, name),
+    ...(converted === undefined ? [] : [i32(6, converted)]),
+  ];
 }
 
 function rowOrder(table: TableSpec, columns: readonly (readonly Cell[])[], rows: number): number[] {

@@ -93,7 +93,7 @@ function byteArrays(values: readonly Uint8Array[]): Uint8Array {
 /** 1 = a value, 0 = NULL, as run lengths behind their byte count. */
 function definitionLevels(cells: readonly Cell[]): Uint8Array {
   const runs: number[] = [];
-  for (let from = 0; from < cells.length; ) {
+  for (let from = 0; from < cells.length;) {
     const isNull = cells[from] === null;
     let to = from + 1;
     while (to < cells.length && (cells[to] === null) === isNull) to++;

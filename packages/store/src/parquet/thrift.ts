@@ -19,7 +19,8 @@ export const binary = (id: number, value: Uint8Array): Field => ({ id, type: BIN
 export const struct = (id: number, fields: readonly Field[]): Field => ({ id, type: STRUCT, write: (out) => writeStruct(out, fields) });
 export const structs = (id: number, items: readonly (readonly Field[])[]): Field => list(id, STRUCT, items, writeStruct);
 export const i32s = (id: number, items: readonly number[]): Field => list(id, I32, items, (out, value) => out.zigzag(value));
-export const texts = (id: number, items: readonly string[]): Field => list(id, BINARY, items, (out, value) => out.sized(Buffer.from(value)));
+export const texts = (id: number, items: readonly string[]): Field =>
+  list(id, BINARY, items, (out, value) => out.sized(Buffer.from(value)));
 
 /** Bytes of one struct. */
 export function encodeStruct(fields: readonly Field[]): Uint8Array {
