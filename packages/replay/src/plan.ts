@@ -169,6 +169,8 @@ function worldOfStream(stream: ObservationStream, world: WorldPlan): WorldPlan {
 function sharedWorld(id: string, options: PlanOptions): string | null {
   const groups = (options.worlds ?? []).filter((group) => group.includes(id));
   if (groups.length > 1) throw new UsageError(`${id} is in more than one world`, 'give each scheme one --world at most');
+  const bitUsers = ['uffd-rwp', 'uffd-wp'].filter((prefix) => groups[0]?.some((name) => name.startsWith(prefix)));
+  if (bitUsers.length > 1) throw new UsageError(`world ${groups[0]!.join('+')} registers RWP and WP on the same memory`, 'the kernel refuses that (EINVAL): they share one bit of the entry');
   for (const name of groups[0] ?? []) {
     const replayed = options.schemes === undefined ? schemes.has(name) : options.schemes.some((spec) => idOf(spec) === name);
     if (!replayed) throw new UsageError(`world ${groups[0]!.join('+')} names ${name}, which is not replayed`, `add --scheme ${name}`);

@@ -243,3 +243,19 @@ describe('costs', () => {
     assert.deepEqual(arms.map(({ w }) => w).sort((a, b) => a - b), [-1, 1]);
   });
 });
+
+describe('mglru without force', () => {
+  /** `n` pages of one table used all the time, before the tracker starts as well: the second span begins with their A bits set. */
+  const table = (n: number): PlainTrace => grid(['span: a.bbbb', ...Array.from({ length: n }, (_, page) => `p${page}: R.RRRR`)].join('|'));
+  async function scans(n: number): Promise<number[]> {
+    const [part] = await runEngine(table(n), [{ scheme: 'mglru', params: { interval: ms(1), force: false } }]);
+    return countsOf(part!, 'pte-scan').slice(1);
+  }
+  it('a table stays in the Bloom filter while an eighth of its entries is young', async () => {
+    // The first window holds the pass at the start too.
+    assert.deepEqual(await scans(64), [1024, 512, 512, 512]);
+  });
+  it('and falls out with one entry less', async () => {
+    assert.deepEqual(await scans(63), [512, 0, 0, 0]);
+  });
+});

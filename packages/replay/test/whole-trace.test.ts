@@ -44,3 +44,32 @@ it('applies every touch of a stored trace, the last frame included', async (t) =
   assert.equal(reader.space('gpa').frames.rowStart.at(-1), 15);
   reader.close();
 });
+
+it('refuses a world where RWP and WP are registered on the same memory', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'workset-whole-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const out = join(dir, 'vm.trace');
+  const writer = await createTraceWriter({ out, classBits: 1 });
+  writer.frame('gpa', 0, 1e6, 1, Uint32Array.of(0), new Uint8Array(1));
+  await writer.close({
+    name: 'one',
+    clock: 'trace',
+    epochNs: '0',
+    quantumNs: 1e6,
+    vcpus: 1,
+    truth: 'exact',
+    synthetic: true,
+    spans: [],
+    markers: [],
+    inputs: [],
+    diagnostics: [],
+    notes: {},
+    producer: { version: '0', argv: [] },
+    mapTime: (ns) => ns,
+    truthOf: { gpa: 'exact' },
+  });
+  const schemes = ['uffd-rwp', 'uffd-wp-sync', 'idle-page'];
+  const world = (...names: string[]): Promise<unknown> => replay(out, { out: join(dir, names.join('-')), schemes, worlds: [names] });
+  await assert.rejects(world('uffd-rwp', 'uffd-wp-sync'), /registers RWP and WP on the same memory/);
+  await world('uffd-rwp', 'idle-page');
+});
