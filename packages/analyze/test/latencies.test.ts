@@ -1,6 +1,7 @@
 /** Latencies and the earth mover's distance against page-by-page oracles that share no code with them. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { TestContext } from 'node:test';
 import { latencies, latencySummary, materialiseScores, measure, Results } from '@workset/analyze';
 import type { LatencyRow } from '@workset/analyze';
 import { Prng } from '@workset/model';
@@ -49,7 +50,7 @@ function oracle(steps: readonly Step[], spans: readonly (readonly number[])[], p
   return counts;
 }
 
-async function open(t: import('node:test').TestContext, steps: readonly Step[], windows: readonly Row[]): Promise<Results> {
+async function open(t: TestContext, steps: readonly Step[], windows: readonly Row[]): Promise<Results> {
   const dir = scratch(t);
   await writeRows(dir, 'runs', [{ run_id: 'r' }]);
   await writeRows(dir, 'windows', windows);

@@ -149,3 +149,35 @@ test('popcounts equal counting bit by bit', () => {
   );
   assert.equal(countBits(new Int32Array(2048).fill(-1)), 65536);
 });
+
+test('worker threads write the same scores, pass on failures and stop when told', async (t) => {
+  const dirs = [scratch(t), scratch(t)];
+  const ids = ['a', 'b', 'c'];
+  for (const dir of dirs) {
+    await writeRows(dir, 'runs', ids.map((id) => ({ run_id: id })));
+    await writeRows(dir, 'windows', ids.flatMap((id) => [0, 1].map((w) => windowRow(id, w))));
+    for (const [i, id] of ids.entries()) {
+      await writeSets(dir, id, [
+        { w: 0, kind: 'truth', scope: 'mapped', pages: [1, 2, 3 + i] },
+        { w: 1, kind: 'reported', pages: [2, 9 + i] },
+      ]);
+    }
+  }
+  const seen: string[] = [];
+  const alone = await materialiseScores(dirs[0]!);
+  const pooled = await materialiseScores(dirs[1]!, { workers: 2, onRun: (id) => seen.push(id) });
+  assert.deepEqual(pooled, alone);
+  assert.deepEqual(seen.toSorted(), ids);
+  const [a, b] = [await Results.open(dirs[0]!), await Results.open(dirs[1]!)];
+  const rows = async (results: Results): Promise<unknown> => (await results.query('FROM scores ORDER BY ALL')).rows;
+  assert.deepEqual(await rows(b), await rows(a));
+  a.close();
+  b.close();
+  await assert.rejects(materialiseScores(dirs[1]!, { workers: 2, force: true, signal: AbortSignal.abort() }), { name: 'InterruptedError' });
+  await writeSets(dirs[1]!, 'c', [
+    { w: 0, kind: 'truth', scope: 'mapped', pages: [1] },
+    { w: 0, kind: 'edge', scope: 'mapped', pages: [1] },
+    { w: 0, kind: 'reported', pages: [1] },
+  ]);
+  await assert.rejects(materialiseScores(dirs[1]!, { workers: 2, force: true }), { name: 'RunError', message: /run c, window 0: page sets contradict/ });
+});

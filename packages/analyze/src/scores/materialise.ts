@@ -2,7 +2,7 @@
  * Computes the table `scores` from the page sets, one part per run. DuckDB reads and writes the Parquet; the set sizes are
  * counted in TypeScript, because DuckDB's bit_count reads 0.3 GB/s and this loop over 1 (docs/metrics.md, "How it is computed").
  */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
@@ -13,12 +13,16 @@ import { literal } from '../results/sql-text.ts';
 import { writeScores } from './score-writer.ts';
 import type { ScoreRow } from './score-writer.ts';
 import { scoreFigures } from './score-row.ts';
+import { scoreInWorkers } from './score-pool.ts';
 import { KINDS_OF, WindowSets } from './window-sets.ts';
 
 export interface ScoreOptions {
   /** Score runs again whose part of `scores` is already newer than their row in `runs`. */
   readonly force?: boolean;
+  /** CPU threads. Default 2. */
   readonly threads?: number;
+  /** Worker threads over runs. Default: `threads` when the page sets exceed 32 MiB, else none. The scores are the same. */
+  readonly workers?: number;
   readonly signal?: AbortSignal;
   /** Called after each run. */
   readonly onRun?: (runId: string, rows: number) => void;
@@ -30,7 +34,7 @@ export interface ScoreSummary {
   readonly rows: number;
 }
 
-interface RunInfo {
+export interface RunInfo {
   readonly id: string;
   readonly scope: string;
   readonly target: string;
@@ -45,31 +49,54 @@ interface Pair {
   readonly target: Target;
 }
 
-/** Scores every run in `dir` that has no scores yet. Throws RunError when the stored sets contradict one another. */
+/** Page sets on disk from which workers pay for their start. */
+const WORKER_BYTES = 32 * 2 ** 20;
+
+/** Scores every run in `dir` that has no scores yet. Throws RunError when the stored sets contradict one another, InterruptedError. */
 export async function materialiseScores(dir: string, options: ScoreOptions = {}): Promise<ScoreSummary> {
   const root = resolve(dir);
-  const instance = await DuckDBInstance.create(':memory:', { threads: String(options.threads ?? 2) });
-  const connection = await instance.connect();
-  await connection.run(`SET streaming_buffer_size = '256MB'`); // let DuckDB decompress ahead of the counting
-  try {
-    const runs = await readRuns(connection, root);
-    let scored = 0;
+  const runs = await withDuckDb(1, (connection) => readRuns(connection, root));
+  const due = runs.filter((run) => options.force === true || !isNewer(partOf(root, run), run.file));
+  const threads = options.threads ?? 2;
+  const workers = options.workers ?? (bytesOf(join(root, 'page_sets')) > WORKER_BYTES ? threads : 1);
+  const rows = workers > 1 && due.length > 1 ? await scoreInWorkers(root, due, workers, options) : await scoreRuns(root, due, threads, options);
+  return { scored: due.length, skipped: runs.length - due.length, rows };
+}
+
+/** Scores these runs one after the other; returns the rows written. */
+export function scoreRuns(root: string, runs: readonly RunInfo[], threads: number, { signal, onRun }: Pick<ScoreOptions, 'signal' | 'onRun'>): Promise<number> {
+  return withDuckDb(threads, async (connection) => {
     let rows = 0;
     for (const run of runs) {
-      if (options.signal?.aborted === true) throw new InterruptedError();
-      const part = join(root, 'scores', `${run.id}.parquet`);
-      if (options.force !== true && isNewer(part, run.file)) continue;
+      if (signal?.aborted === true) throw new InterruptedError();
       const scores = await scoreRun(connection, root, run);
-      await writePart(connection, part, scores);
-      options.onRun?.(run.id, scores.length);
-      scored++;
+      await writePart(connection, partOf(root, run), scores);
+      onRun?.(run.id, scores.length);
       rows += scores.length;
     }
-    return { scored, skipped: runs.length - scored, rows };
+    return rows;
+  });
+}
+
+async function withDuckDb<T>(threads: number, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: String(threads) });
+  const connection = await instance.connect();
+  try {
+    await connection.run(`SET streaming_buffer_size = '256MB'`); // let DuckDB decompress ahead of the counting
+    return await work(connection);
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+function partOf(root: string, { id }: RunInfo): string {
+  return join(root, 'scores', `${id}.parquet`);
+}
+
+function bytesOf(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 function isNewer(part: string, source: string): boolean {
