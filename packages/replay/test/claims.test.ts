@@ -350,6 +350,13 @@ describe('the interference matrix', () => {
       assert.deepEqual(seen!.sets()[1], hides ? [] : [0]);
     });
   }
+  it('page_idle’s read takes the A bit and leaves PG_idle clear, which DAMON counts', async () => {
+    const once = { setBeginNs: ms(6), setEndNs: ms(6), readBeginNs: ms(8), readEndNs: ms(8) };
+    const trace = pages(1, () => EARLY);
+    const [seen] = await together(trace, 6, [damon, { scheme: 'idle-page', cycles: [once] }]);
+    assert.deepEqual(seen!.sets()[1], [0]);
+    assert.deepEqual((await together(pages(1, () => 'R...........'), 6, [damon, { scheme: 'idle-page', cycles: [once] }]))[0]!.sets()[1], []);
+  });
   it('before 6.13 a zap moved the A bit to the page, where page_idle finds it', async () => {
     // Marks are set at 4 ms with the SPTE in place, the page is used at 5, its SPTE zapped at 6, the marks read at 8.
     const trace = pages(1, () => 'R..R.R......');
