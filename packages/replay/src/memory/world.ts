@@ -322,7 +322,8 @@ export class World {
     const cleared = this.mark(name);
     const walked = this.#walked();
     addNewerThanMarks(walked, cleared, range, out);
-    if (this.walks === this.memory) return;
+    // Nothing was ever flushed or unmapped: the walks are all there is.
+    if (this.walks === this.memory || (this.#flushes.length === 0 && !this.#flags.has(`${name} uncached`))) return;
     const touched = this.touched();
     for (let p = range.from; p < range.to; p = (p + 1) | 0) {
       if (touched[p]! > cleared[p]! && this.#isWalkedSince(name, p, walked[p]!, touched[p]!)) out.add(p);
@@ -336,7 +337,7 @@ export class World {
 
   /** Remembers which entries no TLB holds while their A bits are cleared: their next touch will walk. */
   #noteUncached(name: 'primary-a' | 'secondary-a', range: PageRange): void {
-    if (this.walks === this.memory) return;
+    if (this.walks === this.memory || (this.#flushes.length === 0 && !this.#flags.has(`${name} uncached`) && !this.#marks.has('zap'))) return;
     const uncached = this.flag(`${name} uncached`).andNot(rangeSet(this.nPages, range));
     const flushed = this.#flushes.at(-1) ?? -1;
     const touched = this.touched();
