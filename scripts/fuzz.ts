@@ -90,6 +90,11 @@ function oneWorker(job: Job, end: number, cases: Map<string, number>, failures: 
   });
 }
 
+function tell(message: Message): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port, not a window
+  parentPort!.postMessage(message);
+}
+
 async function work(job: Job): Promise<void> {
   const seeds = corpus(filesUnder(join(import.meta.dirname, '../traces'))).filter(({ format }) => job.format === undefined || format === job.format);
   if (seeds.length === 0) throw new Error(`no fixture is of format ${job.format}`);
@@ -98,11 +103,11 @@ async function work(job: Job): Promise<void> {
   for (let n = job.first; n <= job.last; n++) {
     const format = formats[n % formats.length]!;
     const ofFormat: readonly Seed[] = seeds.filter((seed) => seed.format === format);
-    parentPort!.postMessage({ kind: 'begin', n, format } satisfies Message);
+    tell({ kind: 'begin', n, format });
     const what = await runCase(ofFormat, `${job.seed}/${n}`);
-    if (what !== undefined) parentPort!.postMessage({ kind: 'failed', n, format, what } satisfies Message);
+    if (what !== undefined) tell({ kind: 'failed', n, format, what });
   }
-  parentPort!.postMessage({ kind: 'done' } satisfies Message);
+  tell({ kind: 'done' });
 }
 
 function filesUnder(root: string): { path: string; bytes: Uint8Array }[] {
