@@ -31,7 +31,9 @@ function blockHtml(block: string): string {
 }
 
 function headingHtml(level: number, text: string): string {
-  const id = text
+  // C13: text → c13
+  const claim = /^(C\d+):/.exec(text)?.[1];
+  const id = (claim ?? text)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-|-$/g, '');

@@ -22,13 +22,12 @@ details > summary { cursor: pointer; font-size: 13px; } figure { margin: 1rem 0;
 
 export function pageHtml(notebook: Notebook, outputs: readonly Output[]): string {
   const verdicts = outputs.flatMap((output) => ('verdict' in output ? [output.verdict] : []));
-  const [first, ...rest] = outputs.map(outputHtml);
+  const body = outputs.map(outputHtml).join('\n');
+  const claims = body.search(/<h2/);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(notebook.title)}</title><style>${STYLE}</style></head>
 <body><main>
-${first ?? ''}
-${verdicts.length > 0 ? summaryHtml(verdicts) : ''}
-${rest.join('\n')}
+${verdicts.length > 0 ? `${body.slice(0, claims)}${summaryHtml(verdicts)}\n${body.slice(claims)}` : body}
 </main></body></html>
 `;
 }

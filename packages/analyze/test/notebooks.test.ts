@@ -71,6 +71,7 @@ test('02-claims gives every claim of the thread a verdict that its rule derives'
     // what no capture here holds: migration, swap, VMM actors, GUP
     assert.deepEqual(['C7', 'C8', 'C12', 'C20'].map(of), Array(4).fill('these traces cannot say'));
     const html = pageHtml(notebook, outputs);
+    for (const { claim } of verdicts) assert.ok(html.includes(`id="${claim.toLowerCase()}"`), `no heading for ${claim}`);
     assert.ok(!/<script|https?:\/\/(?!www\.w3\.org)/.test(html), 'the page needs no script and no network');
   } finally {
     session.close();
