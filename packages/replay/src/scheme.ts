@@ -74,7 +74,7 @@ export interface Report {
   readonly reported: PageBitmap;
   /** Pages it calls cold, where that is not simply the rest. */
   readonly cold?: PageBitmap;
-  /** Pages it could hold at all; all tracked pages when absent. */
+  /** Pages it could hold at all; all tracked pages when absent. The scheme does not change it any more. */
   readonly eligible?: PageBitmap;
   readonly regions?: readonly RegionReport[];
   /** True when the report carries no information by construction. */

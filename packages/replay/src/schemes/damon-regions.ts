@@ -2,7 +2,7 @@
  * DAMON's region machinery, shared by paddr and vaddr: sampling, aggregation, merging and splitting exactly as kernel-semantics 8.
  * `kernel=6.1` and `7.3` differ in initial regions, age, repeated merging and the split rule (kernel-changes 12-14).
  */
-import { PageBitmap, type Nanos } from '@workset/model';
+import type { Nanos, PageBitmap } from '@workset/model';
 import type { RecordedCycle, Tracker, TrackingKernel } from '../scheme.ts';
 
 export interface DamonConfig {
@@ -134,6 +134,8 @@ class Damon {
   #regions: Region[];
   readonly #clock: DamonClock;
   readonly #skipsTails: boolean;
+  /** One set for all reports: merging and splitting do not change what is monitored. */
+  #monitored: PageBitmap | undefined;
   #lastCount = 0;
   #rotation = 0;
 
@@ -196,6 +198,7 @@ class Damon {
   /** damon_set_regions: regions outside the new memory go, the outermost inside are stretched to it, untouched memory becomes one region. */
   #follow(memory: readonly MemoryRun[] | undefined): void {
     if (memory === undefined) return;
+    this.#monitored = undefined;
     this.#regions = memory.flatMap(({ startPage, nPages }) => {
       const end = startPage + nPages;
       const inside = this.#regions.filter((region) => region.start < end && region.end > startPage);
@@ -204,6 +207,12 @@ class Damon {
       inside.at(-1)!.end = end;
       return inside;
     });
+  }
+
+  #monitoredPages(): PageBitmap {
+    const pages = this.#kernel.emptySet();
+    for (const { start, end } of this.#regions) this.#kernel.addPages(pages, start, end - start);
+    return pages;
   }
 
   /** Largest size a merge may produce, pages: total / min_nr_regions. */
@@ -276,16 +285,12 @@ class Damon {
   }
 
   #report(now: Nanos): void {
-    const reported = new PageBitmap(this.#kernel.nPages);
-    const eligible = new PageBitmap(this.#kernel.nPages);
-    for (const { start, end, nr } of this.#regions) {
-      this.#kernel.addPages(eligible, start, end - start);
-      if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
-    }
+    const reported = this.#kernel.emptySet();
+    for (const { start, end, nr } of this.#regions) if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
     this.#kernel.report({
       ...this.#clock.take(now),
       reported,
-      eligible,
+      eligible: (this.#monitored ??= this.#monitoredPages()),
       regions: this.#regions.map(({ start, end, nr, age }) => ({ startPage: start, nPages: end - start, score: nr, ageNs: age * this.#config.aggr })),
     });
   }
