@@ -15,7 +15,7 @@ export const refaults: Chart<'refaults'> = {
   },
 
   sql(ctx) {
-    return `WITH e AS (SELECT run_id, policy, primitive, count(*) AS evictions FROM evictions WHERE ${runFilter(ctx)} GROUP BY ALL),
+    return `WITH e AS (SELECT run_id, policy, primitive, count(*) AS evictions FROM evictions WHERE ${runFilter(ctx)} AND outcome IN ('done', 'lost-write') GROUP BY ALL),
 r AS (SELECT run_id, policy, primitive, count(*) AS refaults FROM refaults WHERE ${runFilter(ctx)} GROUP BY ALL)
 SELECT run_id, policy, primitive, evictions, coalesce(refaults, 0) AS refaults, coalesce(refaults, 0) / evictions AS ratio FROM e LEFT JOIN r USING (run_id, policy, primitive) ORDER BY policy, primitive, run_id`;
   },
