@@ -350,6 +350,13 @@ describe('the interference matrix', () => {
       assert.deepEqual(seen!.sets()[1], hides ? [] : [0]);
     });
   }
+  it('the flush of a scan that protects again shows a TLB-resident page to a tracker of A bits', async () => {
+    const trace = pages(1, () => 'W'.repeat(12));
+    const setting = { world: { tlb: bigTlb } };
+    assert.deepEqual((await alone(trace, 6, 'mm-young', setting)).sets()[1], []);
+    const [seen] = await together(trace, 6, ['mm-young', { scheme: 'uffd-wp', params: { interval: ms(2) } }], setting);
+    assert.deepEqual(seen!.sets()[1], [0]);
+  });
   it('page_idle’s read takes the A bit and leaves PG_idle clear, which DAMON counts', async () => {
     const once = { setBeginNs: ms(6), setEndNs: ms(6), readBeginNs: ms(8), readEndNs: ms(8) };
     const trace = pages(1, () => EARLY);
