@@ -22,6 +22,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/ingest.ts')).ingest,
   },
   {
+    name: 'convert',
+    usage: '<trace|capture> -o out.parquet',
+    summary: 'for other programs: Parquet, Arrow, CSV, oracleGeneral, damo JSON; or a part',
+    load: async () => (await import('./commands/convert.ts')).convert,
+  },
+  {
     name: 'synth',
     usage: '<pattern> -o t.trace',
     summary: 'make a trace whose truth is exact by construction',
@@ -44,6 +50,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'DIR',
     summary: 'how well each scheme found the working set, and at what cost',
     load: async () => (await import('./commands/score.ts')).score,
+  },
+  {
+    name: 'curve',
+    usage: '<trace>',
+    summary: 'miss ratio by memory size (LRU), working set by window length',
+    load: async () => (await import('./commands/curve.ts')).curve,
+  },
+  {
+    name: 'eviction-window',
+    usage: '<trace>',
+    summary: 'refaults of reads that uffd-wp does not see during an eviction',
+    load: async () => (await import('./commands/eviction-window.ts')).evictionWindow,
   },
   {
     name: 'races',

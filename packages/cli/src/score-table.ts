@@ -99,7 +99,7 @@ function schemeOf(row: QueryRow): string {
 }
 
 function notes(rows: readonly QueryRow[], figures: readonly string[], ctx: CommandContext): void {
-  ctx.out.note('scope any: every touch counts; mapped: only what a user page-table entry can see (workset help truth)');
+  ctx.out.note('scope any: every touch counts; mapped: what a user page-table entry sees (workset help truth)');
   if (!figures.includes('overhead')) return;
   ctx.out.note('overhead: stall of the workload, priced and not measured; - is unknown');
   if (rows.some((row) => row['overhead'] === 0))

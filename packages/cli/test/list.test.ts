@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 
-import { FORMATS } from '@workset/analyze';
+import { FORMATS, MICRO_METRICS } from '@workset/analyze';
+import { CONVERT_FORMATS } from '@workset/ingest';
 import { schemes } from '@workset/replay';
 
+import { METRICS } from '../src/commands/compare.ts';
+import { convert } from '../src/commands/convert.ts';
 import { COMMANDS } from '../src/commands.ts';
 import { LIST_KINDS, listItems } from '../src/listing.ts';
 import { FORMATS as NAMED_FORMATS } from '../src/sql-format.ts';
@@ -56,4 +59,9 @@ test('bash completion is a valid script that knows every command and scheme', as
 
 test('sql knows the formats of analyze', () => {
   assert.deepEqual(NAMED_FORMATS, FORMATS);
+});
+
+test("choices that help lists without loading a library are the library's own", () => {
+  assert.deepEqual(METRICS, [...Object.keys(MICRO_METRICS), 'overhead']);
+  assert.deepEqual(convert.options.find(({ name }) => name === 'format')?.choices, CONVERT_FORMATS);
 });

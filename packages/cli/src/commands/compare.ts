@@ -1,12 +1,13 @@
 /** `workset compare A B`: what changed between two results; exit code 4 when B is worse. */
-import type { QueryRow, Results } from '@workset/analyze';
+import type { Change } from '@workset/analyze';
 import { RunError, ThresholdError, UsageError } from '@workset/model';
 
 import type { CommandContext, CommandSpec } from '../command.ts';
-import { LOWER_IS_BETTER, MICRO, pairedDifferences } from '../paired-bootstrap.ts';
-import type { Difference, WindowCounts } from '../paired-bootstrap.ts';
 import { named } from '../values.ts';
 import { withResults } from '../with-results.ts';
+
+/** Names of analyze's micro metrics and the cost, without loading it for help. */
+export const METRICS = ['precision', 'recall', 'f1', 'jaccard', 'wss_error_abs', 'false_cold_rate', 'overhead'];
 
 export const compare: CommandSpec = {
   name: 'compare',
@@ -18,18 +19,18 @@ export const compare: CommandSpec = {
   positionals: { usage: 'A B', min: 2, max: 2 },
   options: [
     { name: 'tolerance', value: 'X', help: 'how much worse is no regression; default 0.01' },
-    { name: 'metric', alias: 'm', value: 'NAME', many: true, help: 'these figures only', choices: [...Object.keys(MICRO), 'overhead'] },
+    { name: 'metric', alias: 'm', value: 'NAME', many: true, help: 'these figures only', choices: METRICS },
     { name: 'all', help: 'print rows without a difference too' },
   ],
   examples: ['workset compare before after', 'workset compare before after --tolerance 0.02 --metric recall'],
   async run(args, ctx) {
     const tolerance = named('tolerance', args.text('tolerance'), toleranceOf) ?? 0.01;
-    const [before, after] = [await load(args.positionals[0]!, ctx), await load(args.positionals[1]!, ctx)];
+    const { compareResults } = await import('@workset/analyze');
+    const [a, b] = args.positionals as readonly [string, string];
+    const found = await withResults(a, ctx, (before) => withResults(b, ctx, (after) => compareResults(before, after, { tolerance })));
     const metrics = args.list('metric');
-    const rows = pairs(before, after)
-      .flatMap(([a, b]) => changesOf(a, b, tolerance))
-      .filter(({ metric }) => metrics.length === 0 || metrics.includes(metric));
-    const alone = { a: onlyIn(before, after), b: onlyIn(after, before) };
+    const rows = found.changes.filter(({ metric }) => metrics.length === 0 || metrics.includes(metric));
+    const alone = { a: found.onlyInA, b: found.onlyInB };
     if (rows.length === 0)
       throw new RunError(
         'the two results have no run in common',
@@ -42,102 +43,9 @@ export const compare: CommandSpec = {
   },
 };
 
-interface LoadedRun {
-  readonly key: string;
-  readonly label: string;
-  readonly overhead: number | null;
-  readonly windows: ReadonlyMap<string, WindowCounts>;
-}
-
-interface Change extends Difference {
-  readonly run: string;
-  readonly metric: string;
-  readonly verdict: 'same' | 'better' | 'worse';
-  readonly windows: number;
-}
-
-const SUMMARY = `SELECT trace, scheme, stream, params, seed, space, "scope", "target", overhead, run_id FROM score_summary`;
-const WINDOWS = `SELECT s.run_id, s."scope", s."target", s.w, s.tp, s.fp, s.fn, s.truth, s.reported
-FROM scores s JOIN windows v ON v.run_id = s.run_id AND v.w = s.w WHERE NOT v.warmup ORDER BY s.run_id, s.w`;
-
-function load(dir: string, ctx: CommandContext): Promise<readonly LoadedRun[]> {
-  return withResults(dir, ctx, async (results) => {
-    const windows = await windowsOf(results);
-    const { rows } = await results.query(SUMMARY);
-    return rows.map((row) => {
-      const parts = ['trace', 'scheme', 'stream', 'params', 'seed', 'space', 'scope', 'target'].map((name) => String(row[name] ?? ''));
-      const [trace, scheme, stream, , , , scope, target] = parts;
-      return {
-        key: JSON.stringify(parts),
-        label: [trace, scheme, stream, scope, target].filter((text) => text !== '').join(' '),
-        overhead: typeof row['overhead'] === 'number' ? row['overhead'] : null,
-        windows: windows.get(windowKey(row)) ?? new Map<string, WindowCounts>(),
-      };
-    });
-  });
-}
-
-async function windowsOf(results: Results): Promise<Map<string, Map<string, WindowCounts>>> {
-  const byRun = new Map<string, Map<string, WindowCounts>>();
-  for (const row of (await results.query(WINDOWS)).rows) {
-    const of = byRun.get(windowKey(row)) ?? new Map<string, WindowCounts>();
-    const [tp, fp, fn, truth, reported] = ['tp', 'fp', 'fn', 'truth', 'reported'].map((name) => Number(row[name])) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    byRun.set(windowKey(row), of.set(String(row['w']), { tp, fp, fn, truth, reported }));
-  }
-  return byRun;
-}
-
-function windowKey(row: QueryRow): string {
-  return JSON.stringify([row['run_id'], row['scope'], row['target']]);
-}
-
-function pairs(before: readonly LoadedRun[], after: readonly LoadedRun[]): [LoadedRun, LoadedRun][] {
-  const byKey = new Map(after.map((run) => [run.key, run]));
-  return before.flatMap((run) => (byKey.has(run.key) ? [[run, byKey.get(run.key)!] as [LoadedRun, LoadedRun]] : []));
-}
-
-function onlyIn(these: readonly LoadedRun[], those: readonly LoadedRun[]): string[] {
-  const known = new Set(those.map(({ key }) => key));
-  return these.filter(({ key }) => !known.has(key)).map(({ label }) => label);
-}
-
-function changesOf(a: LoadedRun, b: LoadedRun, tolerance: number): Change[] {
-  const common = [...a.windows.keys()].filter((w) => b.windows.has(w));
-  const differences: [string, Difference][] = Object.entries(
-    pairedDifferences(
-      common.map((w) => a.windows.get(w)!),
-      common.map((w) => b.windows.get(w)!),
-      a.key,
-    ),
-  );
-  if (a.overhead !== null && b.overhead !== null) {
-    differences.push(['overhead', { a: a.overhead, b: b.overhead, difference: b.overhead - a.overhead, low: NaN, high: NaN }]);
-  }
-  return differences.map(([metric, each]) => ({
-    run: a.label,
-    metric,
-    ...each,
-    verdict: verdictOf(metric, each, tolerance),
-    windows: common.length,
-  }));
-}
-
-/** A figure that became undefined, or stopped being so, is no change that has a sign. */
-function verdictOf(metric: string, { difference, low, high }: Difference, tolerance: number): Change['verdict'] {
-  if (Number.isNaN(difference) || Math.abs(difference) <= tolerance) return 'same';
-  if (!Number.isNaN(low) && low <= 0 && high >= 0) return 'same';
-  return difference < 0 === LOWER_IS_BETTER.has(metric) ? 'better' : 'worse';
-}
-
 function print(rows: readonly Change[], alone: { a: readonly string[]; b: readonly string[] }, all: boolean, ctx: CommandContext): void {
   const shown = rows.filter(({ difference, verdict }) => all || verdict !== 'same' || difference !== 0);
-  const cell = (value: number): string => (Number.isNaN(value) ? '-' : value.toFixed(4));
+  const cell = (value: number | null): string => (value === null || Number.isNaN(value) ? '-' : value.toFixed(4));
   ctx.out.table(
     ['run', 'metric', 'A', 'B', 'B - A', '95% interval', 'windows', 'verdict'],
     shown.map(({ run, metric, a, b, difference, low, high, windows, verdict }) => [
@@ -146,7 +54,7 @@ function print(rows: readonly Change[], alone: { a: readonly string[]; b: readon
       cell(a),
       cell(b),
       cell(difference),
-      Number.isNaN(low) ? '-' : `${cell(low)} … ${cell(high)}`,
+      low === null ? '-' : `${cell(low)} … ${cell(high)}`,
       String(windows),
       verdict,
     ]),

@@ -6,6 +6,7 @@ import type { ReplayOptions, RunPlan, SchemeSpec, TrackingScheme } from '@workse
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
 import { count } from '../describe/trace.ts';
 import { tracePath } from '../inputs.ts';
+import { shellQuote } from '../shell-quote.ts';
 import { parseSchemeFlag } from '../sweep-syntax.ts';
 import { countOption, durationOption, named, requireText, timeRangeOption } from '../values.ts';
 import { version } from '../version.ts';
@@ -47,7 +48,7 @@ export const replay: CommandSpec = {
       choices: ['guest', 'host'],
     },
     { name: 'backing', value: 'KIND', help: 'what backs the tracked memory; default shmem', choices: ['anon', 'shmem'] },
-    { name: 'thp', value: 'WHICH', help: '2 MiB mappings: off (default), all, or what the capture says', choices: ['off', 'all', 'trace'] },
+    { name: 'thp', value: 'WHICH', help: '2 MiB mappings: what the capture says (default), off, or all', choices: ['off', 'all', 'trace'] },
     { name: 'tlb', value: 'SPEC', help: 'off (default), on, or entries=N,huge=N,ways=N,flush=FRAMES: a TLB in front of the page tables' },
     {
       name: 'evict',
@@ -90,7 +91,7 @@ export const replay: CommandSpec = {
       const skipped = new Set(summary.skipped);
       await printRuns(summary.runs, ctx, (run) => (skipped.has(run.runId) ? 'was there' : 'done'));
       ctx.out.line(`\n${summary.runs.length - skipped.size} runs done, ${skipped.size} were there already, in ${out}`);
-      ctx.out.line(`next: workset score ${out}   or: workset report ${out} -o report.html`);
+      ctx.out.line(`next: workset score ${shellQuote(out)}   or: workset report ${shellQuote(out)} -o report.html`);
     } finally {
       progress.end();
     }

@@ -3,6 +3,7 @@ import { resultsInfo } from '@workset/store';
 
 import type { CommandContext } from '../command.ts';
 import { sanitise } from '../sanitise.ts';
+import { shellQuote } from '../shell-quote.ts';
 import { withResults } from '../with-results.ts';
 
 const RUNS = `SELECT trace, scheme, stream, status, truth, scope, target, params, seed, n_windows, run_id FROM runs ORDER BY trace, kind DESC, scheme, run_id`;
@@ -28,7 +29,7 @@ export async function printResults(path: string, ctx: CommandContext): Promise<R
       ['left', 'left', 'left', 'left', 'left', 'right'],
     );
     out.line(
-      `\nnext: workset score ${sanitise(path)}   or: workset sql ${sanitise(path)}   or: workset report ${sanitise(path)} -o report.html`,
+      `\nnext: workset score ${sanitise(shellQuote(path))}   or: workset sql ${sanitise(shellQuote(path))}   or: workset report ${sanitise(shellQuote(path))} -o report.html`,
     );
   }
   return { ...made, runs: rows };

@@ -5,6 +5,7 @@ import type { TraceManifest } from '@workset/store';
 
 import type { Output } from '../output.ts';
 import { sanitise } from '../sanitise.ts';
+import { shellQuote } from '../shell-quote.ts';
 
 export function printTrace(path: string, trace: TraceManifest, out: Output): void {
   out.line(`${out.paint('bold', sanitise(path))}: workset trace ${sanitise(trace.name)} (${trace.traceId})`);
@@ -38,7 +39,7 @@ export function printTrace(path: string, trace: TraceManifest, out: Output): voi
       trace.diagnostics.map((each) => [`  ${each.severity}`, each.code, count(each.count), each.message]),
     );
   }
-  out.line(`\nnext: workset replay ${sanitise(path)} -o results`);
+  out.line(`\nnext: workset replay ${sanitise(shellQuote(path))} -o results`);
 }
 
 function claimOf(trace: TraceManifest): string {
