@@ -259,3 +259,14 @@ describe('mglru without force', () => {
     assert.deepEqual(await scans(63), [512, 0, 0, 0]);
   });
 });
+
+describe('damon-paddr', () => {
+  it('rechecked page by page, calls no page cold that was touched since it was last made old', async () => {
+    const trace = grid`p0: RRRRRRRR | p1: ........ | p2: R....... | p3: R...R...`;
+    const params = { sample: QUANTUM_NS, aggr: 4 * QUANTUM_NS, min: 3, max: 3, recheck: 'young', end: 4 * 4096 };
+    const [part] = await runEngine(trace, [{ scheme: 'damon-paddr', params }]);
+    const found = part!.windows.map(({ w }) => [...part!.sets.get(`${w} reported `)!.ids()]);
+    assert.deepEqual(found.map((ids) => ids.includes(0) && ids.includes(3)), [true, true]);
+    assert.ok(!found[1]!.includes(1), 'a page nobody touched stays cold unless its region is hot');
+  });
+});

@@ -28,6 +28,7 @@ export const damonPaddr = defineScheme({
     max: { kind: 'count', default: 1000, min: 3, unit: 'regions', help: 'maximum number of regions', source: 'mm/damon kernel default' },
     threshold: { kind: 'count', default: 1, min: 1, unit: 'nr_accesses', help: 'a region with at least this many counts as accessed', source: 'damo wss default acc_thres' },
     kernel: { kind: 'choice', default: '7.3', choices: ['6.1', '7.3'], help: 'kernel version whose merge, age and split rules apply', source: 'kernel-changes 12-14' },
+    recheck: { kind: 'choice', default: 'off', choices: ['off', 'young'], help: 'pages of cold regions checked one by one with the DAMOS filter "young" before they are called cold', source: 'S. Park, 24 Apr 2026 (thread C10)' },
     start: { kind: 'size', default: 0, unit: 'bytes', help: 'first monitored address; with end=0: the longest contiguous memory', source: 'user space decides' },
     end: { kind: 'size', default: 0, unit: 'bytes', help: 'end of the monitored range, exclusive', source: 'user space decides' },
   },

@@ -12,6 +12,7 @@ export interface DamonConfig {
   readonly max: number;
   readonly threshold: number;
   readonly kernel: string;
+  readonly recheck: string;
 }
 
 /** A region in page numbers, half open. */
@@ -209,6 +210,11 @@ class Damon {
     });
   }
 
+  /** DAMOS filter "young" over a cold region: page by page, made old again when it was young. */
+  #recheck(start: number, end: number, reported: PageBitmap): void {
+    for (let page = start; page < end; page++) if (this.#kernel.damosFilterYoung(page)) this.#kernel.addPages(reported, page, 1);
+  }
+
   #monitoredPages(): PageBitmap {
     const pages = this.#kernel.emptySet();
     for (const { start, end } of this.#regions) this.#kernel.addPages(pages, start, end - start);
@@ -286,7 +292,10 @@ class Damon {
 
   #report(now: Nanos): void {
     const reported = this.#kernel.emptySet();
-    for (const { start, end, nr } of this.#regions) if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
+    for (const { start, end, nr } of this.#regions) {
+      if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
+      else if (this.#config.recheck === 'young') this.#recheck(start, end, reported);
+    }
     this.#kernel.report({
       ...this.#clock.take(now),
       reported,
