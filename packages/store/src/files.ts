@@ -1,10 +1,28 @@
 /** Durable files: whole writes and reads, hashes, and directories that appear all at once. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { RunError } from '@workset/model';
+import { RunError, UsageError } from '@workset/model';
 
 const COPY_BYTES = 4 << 20;
+
+/**
+ * Makes a directory and its missing parents. Throws UsageError. Not mkdirSync's own `recursive`, which never returns on a file
+ * system that answers ENOENT to every mkdir, such as /proc.
+ */
+export function makeDirectory(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory()) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDirectory(parent);
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    // Another worker may have made it meanwhile.
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST' && statSync(path).isDirectory()) return;
+    throw new UsageError(`cannot create ${path}: ${(cause as Error).message}`, 'choose another --out');
+  }
+}
 
 /** Writes all bytes of a view at the file's position. Throws RunError when the disk is full. */
 export function writeFully(fd: number, bytes: NodeJS.ArrayBufferView): void {

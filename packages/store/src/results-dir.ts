@@ -1,9 +1,9 @@
 /** The results directory: DIR/workset.json, and DIR/<table>/<part>.parquet that appear whole or not at all. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RunError, TABLES, TraceFormatError, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId, TableSpec } from '@workset/model';
-import { syncPath } from './files.ts';
+import { makeDirectory, syncPath } from './files.ts';
 import { writeParquet } from './parquet/file.ts';
 
 export const RESULTS_FORMAT = 'workset-results';
@@ -43,11 +43,7 @@ export async function createResultsDir(dir: string, meta: ResultsMeta): Promise<
     producer: { version, argv },
     ...(traceId === undefined ? {} : { traceId }),
   };
-  try {
-    mkdirSync(dir, { recursive: true });
-  } catch (cause) {
-    throw new UsageError(`cannot create ${dir}: ${(cause as Error).message}`, 'choose another --out');
-  }
+  makeDirectory(dir);
   publish(join(dir, INFO_NAME), (part) => writeFileSync(part, `${JSON.stringify(info, null, 1)}\n`));
   return info;
 }
@@ -121,7 +117,7 @@ export function partNames(folder: string): string[] {
 export function partPath(dir: string, table: TableId, part: string): string {
   if (!/^[\w.-]+$/.test(part)) throw new RunError(`"${part}" cannot name a part file`);
   const folder = join(dir, table);
-  mkdirSync(folder, { recursive: true });
+  makeDirectory(folder);
   return join(folder, `${part}.parquet`);
 }
 

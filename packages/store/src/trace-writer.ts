@@ -1,11 +1,11 @@
 /** Writes a trace directory as `<out>.part` and renames it at the end, so `<out>` is never half a trace. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SPACES, TRACE_FORMAT, TRACE_VERSION, UsageError } from '@workset/model';
 import type { Observation, ObservationStream, SpaceId } from '@workset/model';
 import type { ArrowFileWriter } from './arrow.ts';
-import { replaceDirectory, syncPath } from './files.ts';
+import { makeDirectory, replaceDirectory, syncPath } from './files.ts';
 import { isTrace, MANIFEST_NAME, traceIdOf } from './manifest.ts';
 import type { FileEntry, TraceFile } from './manifest.ts';
 import { ObservationLog } from './observation-log.ts';
@@ -116,14 +116,6 @@ class DirectoryTraceWriter implements TraceWriter {
     this.#open.push(file);
     return file;
   };
-}
-
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    throw new UsageError(`cannot create ${path}: ${(cause as Error).message}`, 'choose another --out');
-  }
 }
 
 function byName(a: FileEntry, b: FileEntry): number {

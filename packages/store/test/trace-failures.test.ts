@@ -238,3 +238,7 @@ test('reading trace.json loads neither Arrow nor DuckDB, reading touches no Duck
   assert.deepEqual(heavy(`await store.writeTablePart(${path}, 'scores', 'a', []);`), []);
   assert.deepEqual(heavy(`await import('@duckdb/node-api');`), ['@duckdb/node-api']);
 });
+
+test('a directory that nobody can make is refused at once, not tried for ever', async () => {
+  await assert.rejects(createTraceWriter({ out: '/proc/nobody/vm.trace' }), UsageError);
+});
