@@ -12,8 +12,14 @@ export interface ErrorReport {
   readonly hint: string | null;
 }
 
+interface SystemError {
+  readonly exit: number;
+  readonly code: string;
+  readonly says: string;
+}
+
 /** Errors of the operating system that are about the user's paths, not about our code. */
-const SYSTEM: Readonly<Record<string, { exit: number; code: string; says: string }>> = {
+const SYSTEM: Readonly<Record<string, SystemError>> = {
   ENOENT: { exit: EXIT.unreadable, code: 'unreadable', says: 'no such file or directory' },
   EACCES: { exit: EXIT.unreadable, code: 'unreadable', says: 'permission denied' },
   EPERM: { exit: EXIT.unreadable, code: 'unreadable', says: 'operation not permitted' },
@@ -33,10 +39,11 @@ export function reportOf(error: unknown): { report: ErrorReport; exit: number } 
       exit: error.exitCode,
     };
   }
-  const system = error as NodeJS.ErrnoException;
-  const known = SYSTEM[system?.code ?? ''];
-  if (known !== undefined) {
-    return { report: { ...nothing, code: known.code, message: known.says, file: system.path ?? null }, exit: known.exit };
+  const system = systemError(error);
+  if (system !== undefined) {
+    const { known, path } = system;
+    const hint = /permi|read-only|space/.test(known.says) ? 'choose another place to write to, or make room or leave to write there' : null;
+    return { report: { ...nothing, code: known.code, message: known.says, file: path, hint }, exit: known.exit };
   }
   if (error instanceof Error && error.name === 'AbortError') {
     return { report: { ...nothing, code: 'interrupted', message: 'interrupted' }, exit: EXIT.interrupted };
@@ -44,6 +51,19 @@ export function reportOf(error: unknown): { report: ErrorReport; exit: number } 
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const hint = 'this is a fault in workset: run again with WORKSET_DEBUG=1 and report what it prints';
   return { report: { ...nothing, code: 'internal', message, hint }, exit: EXIT.failed };
+}
+
+/** Our own process says so by `code`; an error that came from a worker or from DuckDB only in its text. */
+function systemError(error: unknown): { known: SystemError; path: string | null } | undefined {
+  const { code = '', path = null, message = '' } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code in SYSTEM) return { known: SYSTEM[code]!, path };
+  // EPERM: operation not permitted, open '/x/windows/a.parquet.part'
+  const worker = /\b(E[A-Z]+): [^,]+, \w+ '([^']*)'/.exec(message);
+  if (worker !== null && worker[1]! in SYSTEM) return { known: SYSTEM[worker[1]!]!, path: worker[2]! };
+  // IO Error: Cannot open file "/x/r.duckdb.part": Operation not permitted
+  const duckdb = /IO Error: .*?"([^"]*)".*: ([A-Z][\w -]+)/.exec(message);
+  const known = Object.values(SYSTEM).find(({ says }) => says === duckdb?.[2]?.toLowerCase());
+  return known === undefined ? undefined : { known, path: duckdb![1]! };
 }
 
 /** `workset: gt.gz: line 12: message`, then the hint on a line of its own; or one JSON object. */

@@ -1,4 +1,7 @@
 /** Opens results for one piece of work: scores brought up to date, an interrupt passed on, everything closed. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
 import type { Results, ResultsOptions } from '@workset/analyze';
 import type { DataRow, QuerySource } from '@workset/charts';
 
@@ -18,7 +21,7 @@ export async function withResults<T>(
 ): Promise<T> {
   const path = resultsPath(dir);
   const { Results, materialiseScores } = await import('@workset/analyze');
-  if (options.unscored !== true) await materialiseScores(path, { signal: ctx.signal });
+  if (options.unscored !== true) await bringUpToDate();
   const results = await Results.open(path, options);
   const interrupt = (): void => results.interrupt();
   ctx.signal.addEventListener('abort', interrupt);
@@ -27,6 +30,17 @@ export async function withResults<T>(
   } finally {
     ctx.signal.removeEventListener('abort', interrupt);
     results.close();
+  }
+
+  /** Results that may only be read are used as they are, unless nothing was ever scored. */
+  async function bringUpToDate(): Promise<void> {
+    try {
+      await materialiseScores(path, { signal: ctx.signal });
+    } catch (error) {
+      const readOnly = ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
+      if (!readOnly || !existsSync(join(path, 'scores'))) throw error;
+      ctx.out.note(`workset: the scores in ${path} cannot be brought up to date: ${(error as Error).message}`);
+    }
   }
 }
 

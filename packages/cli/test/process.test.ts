@@ -1,7 +1,7 @@
 /** Signals, broken pipes, colours: the process as a good citizen. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,6 +67,68 @@ test('a second SIGINT does not wait for the cleanup', async (t) => {
   child.kill('SIGINT');
   const { code, signal } = await exit;
   assert.ok(code === 130 || signal === 'SIGINT', `code ${code}, signal ${signal}`);
+});
+
+test('a reader that goes away in the middle of a large query is no error, and nothing hangs', { timeout: 60_000 }, async (t) => {
+  const dir = scratch(t);
+  const [trace, results] = [join(dir, 't.trace'), join(dir, 'r')];
+  assert.equal((await workset(['synth', 'zipf', '--pages', '512', '--seconds', '0.5', '--rate', '1e4', '-o', trace])).code, 0);
+  assert.equal((await workset(['replay', trace, '-o', results, '--scheme', 'pml', '--window', '100ms'])).code, 0);
+  const child = start(['sql', results, '--csv', '-c', 'SELECT a.range x, b.range y FROM range(100000) a, range(100000) b']);
+  const exit = exitOf(child);
+  t.after(() => child.kill('SIGKILL'));
+  let stderr = '';
+  child.stderr!.on('data', (data) => (stderr += String(data)));
+  child.stdout!.once('data', () => child.stdout!.destroy());
+  assert.deepEqual(await exit, { code: 0, signal: null });
+  assert.equal(stderr, '');
+});
+
+test('SIGINT during a replay: exit 130, whole tables or none, and the next replay does the rest', { timeout: 120_000 }, async (t) => {
+  const dir = scratch(t);
+  const [trace, results] = [join(dir, 't.trace'), join(dir, 'r')];
+  assert.equal((await workset(['synth', 'zipf', '--pages', '65536', '--seconds', '30', '--rate', '1e6', '-o', trace])).code, 0);
+  const args = ['replay', trace, '-o', results, '--scheme', 'uffd-rwp:interval=10ms', '--scheme', 'pml:interval=10ms'];
+  const child = start(args);
+  const exit = exitOf(child);
+  t.after(() => child.kill('SIGKILL'));
+  await until(() => existsSync(join(results, 'workset.json')));
+  child.kill('SIGINT');
+  assert.deepEqual(await exit, { code: 130, signal: null });
+  const files = readdirSync(results, { recursive: true }).map(String);
+  assert.deepEqual(
+    files.filter((name) => name.includes('.part') && !name.endsWith('.parquet')),
+    [],
+  );
+  const info = await workset(['info', results, '--json']);
+  assert.equal(info.code, 0, info.stderr);
+  const again = await workset(args);
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stdout, /^2 runs done, 0 were there already|^[01] runs done, [12] were there already/m);
+});
+
+test('a place that cannot be written to: exit 1, 2 or 3, named, and no fault of ours', async (t) => {
+  const dir = scratch(t);
+  const file = join(dir, 'file');
+  writeFileSync(file, '');
+  const [trace, results] = [join(dir, 't.trace'), join(dir, 'r')];
+  assert.equal((await workset(['synth', 'zipf', '--pages', '512', '--seconds', '0.5', '--rate', '1e4', '-o', trace])).code, 0);
+  assert.equal((await workset(['replay', trace, '-o', results, '--scheme', 'pml', '--window', '100ms'])).code, 0);
+  const commands = [
+    ['synth', 'zipf', '--seconds', '0.1', '-o', join(file, 'x.trace')],
+    ['convert', trace, '-o', join(file, 'x.csv')],
+    ['replay', trace, '-o', join(file, 'res')],
+    ['report', results, '-o', join(file, 'r.html')],
+    ['chart', results, 'pareto', '-o', join(file, 'p.svg')],
+    ['export', results, '-o', join(file, 'r.duckdb')],
+    ['sql', results, '-c', 'FROM runs', '-o', join(file, 'x.csv')],
+  ];
+  for (const args of commands) {
+    const { code, stdout, stderr } = await workset(args);
+    assert.ok([1, 2, 3].includes(code), `${args[0]}: ${code}`);
+    assert.equal(stdout, '', args[0]);
+    assert.ok(stderr.includes(file) && !stderr.includes('fault in workset'), `${args[0]}: ${stderr}`);
+  }
 });
 
 test('a reader that goes away is no error', async () => {

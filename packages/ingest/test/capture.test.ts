@@ -191,7 +191,7 @@ describe('failure leaves nothing behind', () => {
 });
 
 test('two streams of one name are told apart', async () => {
-  const snap = snapshotFile({ magic: 'IDLESNAP', fields: [1, 2, 3, 4, 5, 8, 8], bytes: [new Array<number>(8).fill(0), new Array<number>(8).fill(1)] });
+  const snap = snapshotFile({ magic: 'IDLESNAP', fields: [1, 2, 3, 4, 5, 8, 8], bytes: [Array.from({ length: 8 }, () => 0), Array.from({ length: 8 }, () => 1)] });
   const manifest = await ingestCapture([capture({ 'idle.bin': snap }), capture({ 'idle.bin': snap })], options());
   assert.deepEqual(manifest.streams.map(({ stream }) => stream), ['idle', 'idle#2']);
 });

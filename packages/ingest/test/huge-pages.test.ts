@@ -30,7 +30,7 @@ function arena(blocks: readonly (number | undefined)[]): Uint8Array {
 
 /** Flags of `n` frames with huge pages at these blocks. */
 function flags(n: number, ...blocks: readonly number[]): Uint8Array {
-  const words = new Array<number>(n).fill(0);
+  const words = Array.from({ length: n }, () => 0);
   for (const block of blocks) for (let i = 0; i < 512; i++) words[block * 512 + i] = THP | (i === 0 ? HEAD : TAIL);
   return Uint8Array.from(words.flatMap(u64));
 }

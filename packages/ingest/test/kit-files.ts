@@ -52,7 +52,7 @@ export function snapshotFile(...records: readonly { readonly magic: string; read
 
 /** A bitmap of `nBytes` with the given bits set, LSB first. */
 export function bitmap(nBytes: number, ...bits: readonly number[]): number[] {
-  const bytes = new Array<number>(nBytes).fill(0);
+  const bytes = Array.from({ length: nBytes }, () => 0);
   for (const bit of bits) bytes[bit >> 3]! |= 1 << (bit & 7);
   return bytes;
 }

@@ -82,7 +82,7 @@ function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly 
   if (options.evict === undefined || options.evict.length === 0) return [...runs];
   if (trace.manifest.truth === 'observed') throw new RunError(`${trace.path} holds no accesses (truth grade observed), so no eviction can be replayed`);
   const texts = [...new Set(options.evict.map((text) => parseEvict(text, options.backing).text))];
-  return runs.flatMap(({ runId: _, ...run }) => texts.map((evict) => identify(trace, options, { ...run, evict })));
+  return runs.flatMap((run) => texts.map((evict) => identify(trace, options, { ...run, evict })));
 }
 
 function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
@@ -210,5 +210,5 @@ function trackedRange(space: SpaceReader, addr: readonly [number, number] | unde
 function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId'>): RunPlan {
   const identity = JSON.stringify([trace.manifest.traceId, run.scheme, run.params, run.seed, run.space, run.range, run.stream, run.profile, run.world, options.time ?? null, ...(run.evict === undefined ? [] : [run.evict])]);
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 10);
-  return { runId: `${run.scheme.replace(':', '-')}-${hash}`, ...run };
+  return { ...run, runId: `${run.scheme.replace(':', '-')}-${hash}` };
 }

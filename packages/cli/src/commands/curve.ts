@@ -1,4 +1,5 @@
 /** `workset curve <trace>`: miss ratio by memory size, working set by window length, straight from the trace. */
+import type * as ReplayModule from '@workset/replay';
 import { formatBytes, formatDuration, PAGE_BYTES, SPACES, UsageError } from '@workset/model';
 import type { SpaceId } from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
@@ -43,7 +44,7 @@ export const curve: CommandSpec = {
   },
 };
 
-type Replay = typeof import('@workset/replay');
+type Replay = typeof ReplayModule;
 type Row = Readonly<Record<string, string | number | null>>;
 
 function missRatio(space: SpaceReader, replay: Replay, args: Args, ctx: CommandContext): Row[] {

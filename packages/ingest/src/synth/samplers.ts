@@ -69,6 +69,7 @@ export function zipf(random: Prng, from: number, nPages: number, theta: number):
     fill(count, page) {
       for (let i = 0; i < count; ) {
         const draws = Math.min(DRAWN_AT_ONCE, count - i);
+        // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- Prng.fill, not Array.fill
         random.fill(words, 3 * draws);
         for (let at = 0; at < 3 * draws; at += 3) {
           const scaled = (words[at]! / TWO_32) * n;

@@ -268,7 +268,8 @@ export class World {
     const zapped = this.mark('zap');
     const absent = this.flag('spte-absent-at-clear');
     for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      const since = cleared[p]! === 0 || absent.has(p) ? cleared[p]! : zapped[p]! >= cleared[p]! ? zapped[p]! : 0x7fffffff;
+      const clearedAt = cleared[p]!;
+      const since = clearedAt === 0 || absent.has(p) ? clearedAt : zapped[p]! >= clearedAt ? zapped[p]! : 0x7fffffff;
       if (touched[p]! > since) out.add(p);
     }
     const banked = this.#flags.get('banked-young');
