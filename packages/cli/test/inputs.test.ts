@@ -68,6 +68,35 @@ test('info of a real capture says what it can be used for', async () => {
   assert.equal(json.streams.length, 1);
 });
 
+test('a perf text without data addresses: exit 3, the command that prints them, no trace', async (t) => {
+  const dir = scratch(t);
+  const file = join(dir, 'perf.txt');
+  // perf script without -F addr: the number is the instruction's
+  writeFileSync(file, 'perf-exec   121/121   [000]   100.000000000: page-faults:  7f1e93106e5e foo (/lib/x)\n'.repeat(3));
+  const out = join(dir, 'p.trace');
+  const { code, stderr } = await workset(['ingest', file, '-o', out]);
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /no data address[\s\S]*hint: .*perf script -F [\w,]*addr/);
+  assert.ok(!existsSync(out) && !existsSync(`${out}.part`));
+});
+
+test('a capture without ground truth: trackers are compared, nothing is simulated, no figure is made up', async (t) => {
+  const dir = scratch(t);
+  const [trace, results] = [join(dir, 'd.trace'), join(dir, 'r')];
+  assert.equal((await workset(['ingest', join(REPO, 'traces/rwp-shmem/D.ftrace.txt.gz'), '-o', trace])).code, 0);
+  const asked = await workset(['replay', trace, '-o', results, '--scheme', 'uffd-rwp', '--json']);
+  assert.equal(asked.code, 1);
+  assert.match(errorOf(asked).hint!, /exact log/);
+  const ran = await workset(['replay', trace, '-o', results]);
+  assert.equal(ran.code, 0, ran.stderr);
+  const scored = await workset(['score', results]);
+  assert.equal(scored.code, 0);
+  assert.equal(scored.stdout, '');
+  assert.match(scored.stderr, /no scores/);
+  assert.equal((await workset(['score', results, '--fail-under', 'recall=0'])).code, 4);
+  assert.equal((await workset(['report', results, '-o', join(dir, 'r.html')])).code, 0);
+});
+
 test('the wrong stage is told which command comes before', async (t) => {
   const trace = await workset(['replay', REAL, '-o', 'x']);
   assert.equal(trace.code, 2);
