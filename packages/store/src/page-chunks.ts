@@ -14,9 +14,17 @@ export function forEachChunk(set: PageBitmap, blocks: Float64Array, emit: (chunk
   const { words } = set;
   const chunkWords = new Int32Array(CHUNK_BYTES / 4);
   const bits = new Uint8Array(chunkWords.buffer);
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
   let chunk = -1;
   for (let i = 0; i < blocks.length; i++) {
-    if (isZero(words, i * BLOCK_WORDS)) continue;
+    if (isWholeChunk(blocks, i)) {
+      if (chunk >= 0) emit(chunk, bits);
+      chunk = -1;
+      if (!isZero(words, i * BLOCK_WORDS, BLOCKS_PER_CHUNK * BLOCK_WORDS)) emit(blocks[i]! / BLOCKS_PER_CHUNK, bytes.subarray(i * BLOCK_BYTES, i * BLOCK_BYTES + CHUNK_BYTES));
+      i += BLOCKS_PER_CHUNK - 1;
+      continue;
+    }
+    if (isZero(words, i * BLOCK_WORDS, BLOCK_WORDS)) continue;
     const next = Math.floor(blocks[i]! / BLOCKS_PER_CHUNK);
     if (next !== chunk) {
       if (chunk >= 0) emit(chunk, bits);
@@ -28,10 +36,15 @@ export function forEachChunk(set: PageBitmap, blocks: Float64Array, emit: (chunk
   if (chunk >= 0) emit(chunk, bits);
 }
 
-function isZero(words: Int32Array, from: number): boolean {
-  let any = 0;
-  for (let i = from | 0, end = (from + BLOCK_WORDS) | 0; i < end; i = (i + 1) | 0) any |= words[i]!;
-  return any === 0;
+/** True when the blocks from i on are the 128 of one chunk, so that its bytes lie in the bitmap as they are stored. */
+function isWholeChunk(blocks: Float64Array, i: number): boolean {
+  const first = blocks[i]!;
+  return first % BLOCKS_PER_CHUNK === 0 && blocks[i + BLOCKS_PER_CHUNK - 1] === first + BLOCKS_PER_CHUNK - 1 && i + BLOCKS_PER_CHUNK <= blocks.length;
+}
+
+function isZero(words: Int32Array, from: number, count: number): boolean {
+  for (let i = from | 0, end = Math.min(words.length, from + count) | 0; i < end; i = (i + 1) | 0) if (words[i]! !== 0) return false;
+  return true;
 }
 
 function copyBlock(from: Int32Array, first: number, to: Int32Array, at: number): void {
