@@ -49,7 +49,8 @@ async function main(scale: Scale): Promise<void> {
 
 function inChild(bench: Bench, scale: Scale): Promise<BenchResult> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(HERE, 'lib/child.ts'), [bench.id, scale, values.inputs]);
+    // Without the flags of this process: the packages as built, which is what users run.
+    const child = fork(join(HERE, 'lib/child.ts'), [bench.id, scale, values.inputs], { execArgv: ['--disable-warning=ExperimentalWarning'] });
     let result: BenchResult | undefined;
     child.on('message', (message) => (result = message as BenchResult));
     child.on('error', reject);
