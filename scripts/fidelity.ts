@@ -64,7 +64,11 @@ const TABLES: readonly Table[] = [
 
 const given = process.argv.slice(2);
 const shared = join(root, '..', 'shared', 'captures');
-const beside = existsSync(shared) ? readdirSync(shared, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(shared, name)) : [];
+const beside = existsSync(shared)
+  ? readdirSync(shared, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(shared, name))
+  : [];
 const bundled = ['rwp-shmem', 'redis-pti'].map((name) => join(root, 'traces', name));
 const dirs = given.length > 0 ? given : [...bundled, ...beside.filter((dir) => !bundled.some((own) => basename(own) === basename(dir)))];
 
@@ -83,8 +87,13 @@ try {
     const results = await Results.open(out);
     for (const table of TABLES) {
       const { columns, rows } = await results.query(table.sql);
-      const lines = rows.map((row) => `| ${[name, ...columns.map((column) => String((row as Record<string, unknown>)[column.name] ?? ''))].join(' | ')} |`);
-      const head = [`| ${['capture', ...columns.map(({ name: title }) => title.replaceAll('_', ' '))].join(' | ')} |`, `|${' --- |'.repeat(columns.length + 1)}`];
+      const lines = rows.map(
+        (row) => `| ${[name, ...columns.map((column) => String((row as Record<string, unknown>)[column.name] ?? ''))].join(' | ')} |`,
+      );
+      const head = [
+        `| ${['capture', ...columns.map(({ name: title }) => title.replaceAll('_', ' '))].join(' | ')} |`,
+        `|${' --- |'.repeat(columns.length + 1)}`,
+      ];
       found.set(table.title, [...(found.get(table.title) ?? head), ...lines]);
     }
     results.close();
@@ -96,7 +105,9 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-const sections = TABLES.map(({ title, text }) => `## ${title}\n\n${text}\n\n${(found.get(title) ?? ['no capture has such a tracker']).join('\n')}\n`);
+const sections = TABLES.map(
+  ({ title, text }) => `## ${title}\n\n${text}\n\n${(found.get(title) ?? ['no capture has such a tracker']).join('\n')}\n`,
+);
 writeFileSync(
   join(root, 'docs', 'fidelity.md'),
   `# Fidelity: the model against real kernels\n

@@ -96,7 +96,9 @@ function tell(message: Message): void {
 }
 
 async function work(job: Job): Promise<void> {
-  const seeds = corpus(filesUnder(join(import.meta.dirname, '../traces'))).filter(({ format }) => job.format === undefined || format === job.format);
+  const seeds = corpus(filesUnder(join(import.meta.dirname, '../traces'))).filter(
+    ({ format }) => job.format === undefined || format === job.format,
+  );
   if (seeds.length === 0) throw new Error(`no fixture is of format ${job.format}`);
   // formats take turns, so that one with many fixtures does not get all the time
   const formats = [...new Set(seeds.map(({ format }) => format))];

@@ -16,7 +16,12 @@ export interface Seed {
 const MAX_BYTES = 48 << 10;
 /** What readers of logs without times and of dumps without headers need. */
 const OPTIONS: Readonly<Record<string, string>> = {
-  'accesses-per-second': '1e6', 'slot-base': '0', vaddr: '0x7a0000000000', 'return-mask': '0xff', ops: 'paddr', aggregation: '100ms',
+  'accesses-per-second': '1e6',
+  'slot-base': '0',
+  vaddr: '0x7a0000000000',
+  'return-mask': '0xff',
+  ops: 'paddr',
+  aggregation: '100ms',
 };
 /** Formats that nothing recognises, by parts of their fixtures' paths. */
 const NAMED: readonly (readonly [part: RegExp, format: string])[] = [
@@ -31,11 +36,14 @@ const NAMED: readonly (readonly [part: RegExp, format: string])[] = [
 const TEXTS: Readonly<Record<string, string>> = {
   csv: 'time_ns,gva,size,op,pid,cpu\n1000,0x7f0000001000,8,r,7,0\n2000,0x7f0000002ffc,8,w,7,1\n',
   pinatrace: '0x00007f11: R 0x7ffc12345678\n0x00007f12: W 0x7ffc12345680\n#eof\n',
-  'qemu-execlog': '0, 0x10c8, 0xfff96c43, "ldr r3, [r0, #0x44]", load, 0x200000e4, RAM\n0, 0x10ca, 0x1, "str r3, [r0]", store, 0x200000e8, RAM\n',
-  'drmemtrace-view': '           1           0:       3256418 <marker: version 3>\n           2           0:       3256418 <marker: timestamp 13312410768080478>\n           3           1:       3256418 ifetch       3 byte(s) @ 0x00007f6fdd3ec360\n           4           1:       3256418 read         8 byte(s) @ 0x00007ffc11112222 by PC 0x00007f6fdd3ec360\n',
+  'qemu-execlog':
+    '0, 0x10c8, 0xfff96c43, "ldr r3, [r0, #0x44]", load, 0x200000e4, RAM\n0, 0x10ca, 0x1, "str r3, [r0]", store, 0x200000e8, RAM\n',
+  'drmemtrace-view':
+    '           1           0:       3256418 <marker: version 3>\n           2           0:       3256418 <marker: timestamp 13312410768080478>\n           3           1:       3256418 ifetch       3 byte(s) @ 0x00007f6fdd3ec360\n           4           1:       3256418 read         8 byte(s) @ 0x00007ffc11112222 by PC 0x00007f6fdd3ec360\n',
   reap: '1000\n2a000\n3000\n',
   wss: 'Watching PID 423 page references during 1.00 seconds...\nEst(s)     RSS(MB)    PSS(MB)    Ref(MB)\n1.014        403.66     400.59      28.12\n',
-  memtierd: '          timestamp       pid             addr    pages     accs   writes\n 1748191726781395200      4021     7f12a4000000      512       12        3\n',
+  memtierd:
+    '          timestamp       pid             addr    pages     accs   writes\n 1748191726781395200      4021     7f12a4000000      512       12        3\n',
   'lru-gen': 'memcg     1 /\n node     0\n          0       1201       1234        567\n          1        100         12          5\n',
 };
 
@@ -72,7 +80,8 @@ export async function runCase(seeds: readonly Seed[], name: string): Promise<str
   const pieces = await read(seed, bytes, () => 1 + random.below(size));
   if (pieces.crash !== undefined) return `${seed.path}, in chunks: ${pieces.crash}`;
   if (whole.digest !== pieces.digest) return `${seed.path}: other batches in chunks up to ${size} bytes`;
-  if (whole.error !== pieces.error) return `${seed.path}: ${whole.error ?? 'no error'} whole, ${pieces.error ?? 'no error'} in chunks up to ${size} bytes`;
+  if (whole.error !== pieces.error)
+    return `${seed.path}: ${whole.error ?? 'no error'} whole, ${pieces.error ?? 'no error'} in chunks up to ${size} bytes`;
   return undefined;
 }
 
@@ -101,7 +110,13 @@ function damaged(bytes: Uint8Array, other: Uint8Array, random: Prng): Uint8Array
         out = shuffledLines(out, random);
         break;
       case 6:
-        out = join(out.subarray(0, at), new TextEncoder().encode(['18446744073709551615', '-1', '1e999', '\0', '\r\n', ' ', '"', '99999999999999999999'][random.below(8)]!), out.subarray(at));
+        out = join(
+          out.subarray(0, at),
+          new TextEncoder().encode(
+            ['18446744073709551615', '-1', '1e999', '\0', '\r\n', ' ', '"', '99999999999999999999'][random.below(8)]!,
+          ),
+          out.subarray(at),
+        );
         break;
       default:
         out[at]! ^= 1 << random.below(8);
@@ -147,7 +162,7 @@ function sourceOf(path: string, bytes: Uint8Array, chunkBytes: () => number): By
   return {
     path: `damaged ${path.replace(/^.*[\\/]/, '')}`,
     async *chunks() {
-      for (let i = 0; i < bytes.length; ) {
+      for (let i = 0; i < bytes.length;) {
         const chunk = bytes.slice(i, i + chunkBytes());
         i += chunk.length;
         yield chunk;
@@ -164,15 +179,25 @@ class BatchHash {
 
   add(batch: IngestBatch): void {
     if (batch.kind !== 'accesses') {
-      this.#others.update(JSON.stringify(batch, (_key, value: unknown) => (ArrayBuffer.isView(value) ? [...(value as Uint8Array)].slice(0, 'n' in batch ? batch.n : undefined) : value)));
+      this.#others.update(
+        JSON.stringify(batch, (_key, value: unknown) =>
+          ArrayBuffer.isView(value) ? [...(value as Uint8Array)].slice(0, 'n' in batch ? batch.n : undefined) : value,
+        ),
+      );
       return;
     }
     let hash = this.#accesses.get(batch.space);
     if (hash === undefined) this.#accesses.set(batch.space, (hash = createHash('sha256')));
-    for (let i = 0; i < batch.n; i++) hash.update(`${batch.timeNs[i]} ${batch.page[i]} ${batch.cls[i]} ${batch.pid?.[i]} ${batch.cpu?.[i]}\n`);
+    for (let i = 0; i < batch.n; i++)
+      hash.update(`${batch.timeNs[i]} ${batch.page[i]} ${batch.cls[i]} ${batch.pid?.[i]} ${batch.cpu?.[i]}\n`);
   }
 
   digest(): string {
-    return [...this.#accesses].sort().map(([space, hash]) => `${space}:${hash.digest('hex')}`).join(' ') + this.#others.digest('hex');
+    return (
+      [...this.#accesses]
+        .sort()
+        .map(([space, hash]) => `${space}:${hash.digest('hex')}`)
+        .join(' ') + this.#others.digest('hex')
+    );
   }
 }

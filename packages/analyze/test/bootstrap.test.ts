@@ -30,7 +30,11 @@ test('independent values: the width is that of the normal interval, and 95% of i
   let width = 0;
   const trials = 300;
   for (let trial = 0; trial < trials; trial++) {
-    const { low, high } = blockBootstrap([Array.from({ length: n }, () => random.unit())], { resamples: 300, seed: `t${trial}`, blockLength: 1 });
+    const { low, high } = blockBootstrap([Array.from({ length: n }, () => random.unit())], {
+      resamples: 300,
+      seed: `t${trial}`,
+      blockLength: 1,
+    });
     if (low! <= 0.5 && high! >= 0.5) covered++;
     width += (high! - low!) / trials;
   }
@@ -58,8 +62,15 @@ test('seeds that differ widen the interval beyond each seed alone', () => {
 
 test('scoreIntervals: seeds of one scheme together, undefined windows left out', async (t) => {
   const dir = scratch(t);
-  await writeRows(dir, 'runs', [{ run_id: 'a', seed: 1 }, { run_id: 'b', seed: 2 }]);
-  await writeRows(dir, 'windows', ['a', 'b'].flatMap((id) => [windowRow(id, 0, { warmup: true }), windowRow(id, 1), windowRow(id, 2), windowRow(id, 3)]));
+  await writeRows(dir, 'runs', [
+    { run_id: 'a', seed: 1 },
+    { run_id: 'b', seed: 2 },
+  ]);
+  await writeRows(
+    dir,
+    'windows',
+    ['a', 'b'].flatMap((id) => [windowRow(id, 0, { warmup: true }), windowRow(id, 1), windowRow(id, 2), windowRow(id, 3)]),
+  );
   const truth = [0, 1, 2].map((w) => ({ w, kind: 'truth', scope: 'mapped', pages: [1, 2] }));
   await writeSets(dir, 'a', [...truth, { w: 1, kind: 'reported', pages: [1, 2] }, { w: 2, kind: 'reported', pages: [1] }]);
   await writeSets(dir, 'b', [...truth, { w: 1, kind: 'reported', pages: [1] }, { w: 2, kind: 'reported', pages: [1] }]);

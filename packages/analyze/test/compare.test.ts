@@ -12,11 +12,19 @@ const N = 12;
 async function made(t: TestContext, hits: (w: number) => number, scheme = 'uffd-rwp', nWindows = N): Promise<Results> {
   const dir = scratch(t);
   await writeRows(dir, 'runs', [{ run_id: 'r', scheme }]);
-  await writeRows(dir, 'windows', range(0, nWindows).map((w) => windowRow('r', w)));
-  await writeSets(dir, 'r', range(0, nWindows).flatMap((w) => [
-    { w, kind: 'truth', scope: 'mapped', pages: range(0, 20) },
-    { w, kind: 'reported', pages: range(0, hits(w)) },
-  ]));
+  await writeRows(
+    dir,
+    'windows',
+    range(0, nWindows).map((w) => windowRow('r', w)),
+  );
+  await writeSets(
+    dir,
+    'r',
+    range(0, nWindows).flatMap((w) => [
+      { w, kind: 'truth', scope: 'mapped', pages: range(0, 20) },
+      { w, kind: 'reported', pages: range(0, hits(w)) },
+    ]),
+  );
   await materialiseScores(dir);
   const results = await Results.open(dir);
   t.after(() => results.close());
@@ -24,11 +32,14 @@ async function made(t: TestContext, hits: (w: number) => number, scheme = 'uffd-
 }
 
 const of = async (a: Results, b: Results, metric: string, tolerance?: number) =>
-  (await compareResults(a, b, tolerance === undefined ? {} : { tolerance })).changes.find((c) => c.metric === metric && c.run.includes('mapped'))!;
+  (await compareResults(a, b, tolerance === undefined ? {} : { tolerance })).changes.find(
+    (c) => c.metric === metric && c.run.includes('mapped'),
+  )!;
 
 test('the same results differ in nothing', async (t) => {
   const a = await made(t, (w) => 10 + (w % 5));
-  for (const change of (await compareResults(a, a)).changes) assert.deepEqual([change.verdict, change.difference || 0], ['same', 0], change.metric);
+  for (const change of (await compareResults(a, a)).changes)
+    assert.deepEqual([change.verdict, change.difference || 0], ['same', 0], change.metric);
 });
 
 test('a loss in every window is a regression; within the tolerance, or in either direction by chance, it is not', async (t) => {

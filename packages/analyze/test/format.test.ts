@@ -18,14 +18,7 @@ const rows = [
 test('table: aligned, numbers right, NULL marked', () => {
   assert.equal(
     formatResult({ columns, rows }, 'table'),
-    [
-      'name      n         r',
-      '───────  ──  ────────',
-      'a,"b"⏎c  12  0.123457',
-      '          ∅         ∅',
-      '(2 rows)',
-      '',
-    ].join('\n'),
+    ['name      n         r', '───────  ──  ────────', 'a,"b"⏎c  12  0.123457', '          ∅         ∅', '(2 rows)', ''].join('\n'),
   );
 });
 
@@ -114,5 +107,8 @@ test('streamed text equals the whole text', async () => {
 });
 
 test('an unknown format names the known ones', () => {
-  assert.throws(() => parseFormat('xml'), (error) => error instanceof UsageError && (error.hint ?? '').includes('markdown'));
+  assert.throws(
+    () => parseFormat('xml'),
+    (error) => error instanceof UsageError && (error.hint ?? '').includes('markdown'),
+  );
 });

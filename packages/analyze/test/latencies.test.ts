@@ -76,7 +76,11 @@ test('latencies equal the page-by-page oracle over random windows, chunks and ga
       const edge = new Set(pages.filter((page) => !truth.has(page) && random.below(8) === 0));
       return { truth, edge, reported: new Set(pages.filter((page) => (truth.has(page) ? random.below(3) > 0 : random.below(4) === 0))) };
     });
-    const results = await open(t, steps, range(0, n).map((w) => windowRow('r', w, { span: w < gap ? 0 : 1 })));
+    const results = await open(
+      t,
+      steps,
+      range(0, n).map((w) => windowRow('r', w, { span: w < gap ? 0 : 1 })),
+    );
     const spans = [range(0, gap), range(gap, n)].filter((span) => span.length > 0);
     const expected = oracle(steps, spans, pages);
     const actual = new Map((await latencies(results)).map((row) => [`${row.what} ${row.edge_lo_ns} ${row.edge_hi_ns}`, row.n]));
@@ -94,7 +98,15 @@ test('no windows, no touches: no latencies; warm-up and unscored windows are lef
 });
 
 test('percentiles count what never was as longest', () => {
-  const row = (what: LatencyRow['what'], low: number, high: number | null, n: number): LatencyRow => ({ run_id: 'r', scope: 'any', target: 'touched', what, edge_lo_ns: low, edge_hi_ns: high, n });
+  const row = (what: LatencyRow['what'], low: number, high: number | null, n: number): LatencyRow => ({
+    run_id: 'r',
+    scope: 'any',
+    target: 'touched',
+    what,
+    edge_lo_ns: low,
+    edge_hi_ns: high,
+    n,
+  });
   const rows = [row('detection', 10, 20, 3), row('detection', 0, 10, 5), row('detection_never', 30, null, 2), row('cold', 1, 2, 9)];
   assert.deepEqual(latencySummary(rows, 'detection'), {
     events: 10,
@@ -107,7 +119,8 @@ test('percentiles count what never was as longest', () => {
 
 /** Sorted page by page, both stretched to a common length: the distance is the mean difference of ranks. */
 function emd(a: readonly number[], b: readonly number[]): number {
-  const stretch = (values: readonly number[], times: number): number[] => values.toSorted((x, y) => x - y).flatMap((value) => Array<number>(times).fill(value));
+  const stretch = (values: readonly number[], times: number): number[] =>
+    values.toSorted((x, y) => x - y).flatMap((value) => Array<number>(times).fill(value));
   const x = stretch(a, b.length);
   const y = stretch(b, a.length);
   return x.reduce((sum, value, i) => sum + Math.abs(value - y[i]!), 0) / x.length;
@@ -134,15 +147,29 @@ test('nr-accesses-distance equals sorted matching; seeds are paired with seeds, 
   // of a warm-up window: does not count
   regions.push({ run_id: 'a', w: 0, start_page: 0, n_pages: 50, score: 19 });
   await writeRows(dir, 'runs', runs);
-  await writeRows(dir, 'windows', ['a', 'b', 'c', 'd'].flatMap((id) => range(0, 3).map((w) => windowRow(id, w, { warmup: w === 0 }))));
+  await writeRows(
+    dir,
+    'windows',
+    ['a', 'b', 'c', 'd'].flatMap((id) => range(0, 3).map((w) => windowRow(id, w, { warmup: w === 0 }))),
+  );
   await writeRows(dir, 'regions', regions);
   await materialiseScores(dir);
   using results = await Results.open(dir);
   const { rows } = await measure(results, 'nr-accesses-distance');
-  assert.deepEqual(rows.map((row) => [row['pair'], row['a_run'], row['b_run']]), [['model-kernel', 'a', 'c'], ['model-kernel', 'b', 'c'], ['seed-seed', 'a', 'b']]);
+  assert.deepEqual(
+    rows.map((row) => [row['pair'], row['a_run'], row['b_run']]),
+    [
+      ['model-kernel', 'a', 'c'],
+      ['model-kernel', 'b', 'c'],
+      ['seed-seed', 'a', 'b'],
+    ],
+  );
   for (const row of rows) {
     const [a, b] = [values.get(String(row['a_run']))!, values.get(String(row['b_run']))!];
-    assert.ok(Math.abs((row['distance'] as number) - emd(a, b)) < 1e-9, `${row['a_run']} ${row['b_run']}: ${row['distance']} ≠ ${emd(a, b)}`);
+    assert.ok(
+      Math.abs((row['distance'] as number) - emd(a, b)) < 1e-9,
+      `${row['a_run']} ${row['b_run']}: ${row['distance']} ≠ ${emd(a, b)}`,
+    );
     assert.ok(Math.abs((row['mean_a'] as number) - a.reduce((x, y) => x + y, 0) / a.length) < 1e-9);
   }
 });

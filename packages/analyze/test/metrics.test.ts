@@ -57,7 +57,8 @@ function kendall(pages: readonly Page[]): number | null {
 
 /** Pearson correlation of mid-ranks. */
 function spearman(pages: readonly Page[]): number | null {
-  const ranks = (values: readonly number[]): number[] => values.map((v) => values.filter((u) => u < v).length + (values.filter((u) => u === v).length + 1) / 2);
+  const ranks = (values: readonly number[]): number[] =>
+    values.map((v) => values.filter((u) => u < v).length + (values.filter((u) => u === v).length + 1) / 2);
   const x = ranks(pages.map((p) => p.score));
   const y = ranks(pages.map((p) => Number(p.hot)));
   const mean = (pages.length + 1) / 2;
@@ -78,12 +79,28 @@ function expected(pages: readonly Page[], order: (p: Page) => string, sorted: re
 function ndcg(pages: readonly Page[], k: number): number | null {
   const gain = (rank: number): number => (rank <= k ? 1 / Math.log2(rank + 1) : 0);
   const best = sum(range(1, pages.filter((p) => p.hot).length + 1).map(gain));
-  return div(expected(pages, (p) => String(p.score), pages.toSorted((a, b) => b.score - a.score), gain), best);
+  return div(
+    expected(
+      pages,
+      (p) => String(p.score),
+      pages.toSorted((a, b) => b.score - a.score),
+      gain,
+    ),
+    best,
+  );
 }
 
 function coldest(pages: readonly Page[], k: number): number | null {
   const sorted = pages.toSorted((a, b) => a.score - b.score || (a.score === 0 ? b.age - a.age : a.age - b.age));
-  return div(expected(pages, (p) => `${p.score} ${p.age}`, sorted, (rank) => (rank <= k ? 1 : 0)), k);
+  return div(
+    expected(
+      pages,
+      (p) => `${p.score} ${p.age}`,
+      sorted,
+      (rank) => (rank <= k ? 1 : 0),
+    ),
+    k,
+  );
 }
 
 test('ranking metrics equal page-by-page counting, degenerate windows included', async (t) => {
@@ -118,7 +135,11 @@ test('ranking metrics equal page-by-page counting, degenerate windows included',
     sets.push({ w, kind: 'truth', scope: 'mapped', pages: [...truth, 7] }, { w, kind: 'edge', scope: 'mapped', pages: edge });
   }
   await writeRows(dir, 'runs', [{ run_id: 'r' }]);
-  await writeRows(dir, 'windows', range(0, nWindows).map((w) => windowRow('r', w, { n_pages: 131072 })));
+  await writeRows(
+    dir,
+    'windows',
+    range(0, nWindows).map((w) => windowRow('r', w, { n_pages: 131072 })),
+  );
   await writeRows(dir, 'regions', regions);
   await writeSets(dir, 'r', sets);
   await materialiseScores(dir);
@@ -146,7 +167,11 @@ test('ranking metrics equal page-by-page counting, degenerate windows included',
 test('prediction: the report and the cold set against the truth of the next window', async (t) => {
   const dir = scratch(t);
   await writeRows(dir, 'runs', [{ run_id: 'a' }, { run_id: 'b' }]);
-  await writeRows(dir, 'windows', ['a', 'b'].flatMap((id) => [windowRow(id, 0), windowRow(id, 1), windowRow(id, 2), windowRow(id, 3, { span: 1 })]));
+  await writeRows(
+    dir,
+    'windows',
+    ['a', 'b'].flatMap((id) => [windowRow(id, 0), windowRow(id, 1), windowRow(id, 2), windowRow(id, 3, { span: 1 })]),
+  );
   const truth = [range(0, 10), range(5, 15), [], range(0, 4)].map((pages, w) => ({ w, kind: 'truth', scope: 'mapped', pages }));
   const reported = [range(0, 8), range(5, 15), range(0, 2), []].map((pages, w) => ({ w, kind: 'reported', pages }));
   await writeSets(dir, 'a', [...truth, ...reported]);
@@ -155,7 +180,15 @@ test('prediction: the report and the cold set against the truth of the next wind
   using results = await Results.open(dir);
   const rows = (await measure(results, 'prediction')).rows.filter((row) => row['scope'] === 'mapped');
   assert.deepEqual(
-    rows.map((r) => [r['run_id'], r['w'], r['next_truth'], r['cold'], r['next_use_recall'], r['premature_eviction_rate'], r['reclaimable_fraction']]),
+    rows.map((r) => [
+      r['run_id'],
+      r['w'],
+      r['next_truth'],
+      r['cold'],
+      r['next_use_recall'],
+      r['premature_eviction_rate'],
+      r['reclaimable_fraction'],
+    ]),
     [
       ['a', 0, 10, 56, 3 / 10, 7 / 56, 56 / 64],
       ['a', 1, 0, 54, null, 0, 54 / 64],
@@ -168,25 +201,46 @@ test('prediction: the report and the cold set against the truth of the next wind
 test('phase-lag: windows until Jaccard is back at 90% of its level', async (t) => {
   const dir = scratch(t);
   await writeRows(dir, 'runs', [{ run_id: 'r' }]);
-  await writeRows(dir, 'windows', range(0, 6).map((w) => windowRow('r', w)));
+  await writeRows(
+    dir,
+    'windows',
+    range(0, 6).map((w) => windowRow('r', w)),
+  );
   const truth = [range(0, 10), range(0, 10), range(20, 30), range(20, 30), range(20, 30), range(40, 44)];
   const reported = [range(0, 10), range(0, 10), range(0, 10), range(15, 30), range(20, 30), []];
-  await writeSets(dir, 'r', range(0, 6).flatMap((w) => [{ w, kind: 'truth', scope: 'mapped', pages: truth[w]! }, { w, kind: 'reported', pages: reported[w]! }]));
+  await writeSets(
+    dir,
+    'r',
+    range(0, 6).flatMap((w) => [
+      { w, kind: 'truth', scope: 'mapped', pages: truth[w]! },
+      { w, kind: 'reported', pages: reported[w]! },
+    ]),
+  );
   await materialiseScores(dir);
   using results = await Results.open(dir);
   const rows = (await measure(results, 'phase-lag')).rows.filter((row) => row['scope'] === 'mapped');
-  assert.deepEqual(rows.map((row) => [row['w'], row['changed'], row['jaccard_before'], row['lag_windows']]), [
-    [2, 2, 1, 2],
-    [5, 3.5, 1, null],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => [row['w'], row['changed'], row['jaccard_before'], row['lag_windows']]),
+    [
+      [2, 2, 1, 2],
+      [5, 3.5, 1, null],
+    ],
+  );
 });
 
 test('every metric runs on empty results and gives the columns it names', async (t) => {
   using results = await Results.open(scratch(t));
   for (const { descriptor } of METRICS.all) {
     const { columns, rows } = await measure(results, descriptor.id);
-    assert.deepEqual(columns.map(({ name, type }) => [name, type]), descriptor.columns.map(({ name, type }) => [name, type]), descriptor.id);
+    assert.deepEqual(
+      columns.map(({ name, type }) => [name, type]),
+      descriptor.columns.map(({ name, type }) => [name, type]),
+      descriptor.id,
+    );
     assert.equal(rows.length, 0);
   }
-  assert.throws(() => measure(results, 'rankin'), (error) => error instanceof UsageError && (error.hint ?? '').includes('ranking'));
+  assert.throws(
+    () => measure(results, 'rankin'),
+    (error) => error instanceof UsageError && (error.hint ?? '').includes('ranking'),
+  );
 });

@@ -20,7 +20,18 @@ const row = (measure: string, series: string, w: number, value: number | null) =
 
 test('cells: prose, options, lines; a block that is not closed and a name used twice are refused', () => {
   const { title, on, cells } = parseNotebook('---\ntitle: T\non: mine\n---\n# T\n\n```sql name=a hide\nSELECT 1\n```\nend\n');
-  assert.deepEqual([title, on, cells.map(({ kind, line }) => [kind, line])], ['T', 'mine', [['prose', 5], ['sql', 7], ['prose', 10]]]);
+  assert.deepEqual(
+    [title, on, cells.map(({ kind, line }) => [kind, line])],
+    [
+      'T',
+      'mine',
+      [
+        ['prose', 5],
+        ['sql', 7],
+        ['prose', 10],
+      ],
+    ],
+  );
   assert.deepEqual((cells[1] as CodeCell).options, { name: 'a', hide: 'true' });
   assert.equal((cells[1] as CodeCell).text, 'SELECT 1');
   assert.throws(() => parseNotebook('```sql\nSELECT 1\n'), NotebookError);
@@ -38,11 +49,21 @@ test('a verdict needs rules both ways, a reason and limits', () => {
 test('evidence: mean, interval and count by measure; NULL is unknown, never 0', async (t) => {
   const rows = [...Array.from({ length: 20 }, (_, w) => row('a', 's', w, w % 2)), row('b', 's', 0, null), row('c', 's', 0, 7)];
   const evidence = evidenceOf(rows, 1);
-  assert.deepEqual(evidence.map(({ measure, n, series }) => [measure, n, series]), [['a', 20, 1], ['b', 0, 0], ['c', 1, 1]]);
+  assert.deepEqual(
+    evidence.map(({ measure, n, series }) => [measure, n, series]),
+    [
+      ['a', 20, 1],
+      ['b', 0, 0],
+      ['c', 1, 1],
+    ],
+  );
   assert.ok(evidence[0]!.low! < 0.5 && evidence[0]!.high! > 0.5);
   using results = await Results.open(scratch(t));
   const { rows: columns } = await results.query(evidenceSql(evidence));
-  assert.deepEqual([columns[0]!['a'], columns[0]!['b'], columns[0]!['c'], columns[0]!['c_low'], columns[0]!['b_n']], [0.5, null, 7, null, 0]);
+  assert.deepEqual(
+    [columns[0]!['a'], columns[0]!['b'], columns[0]!['c'], columns[0]!['c_low'], columns[0]!['b_n']],
+    [0.5, null, 7, null, 0],
+  );
   assert.equal(fillIn('{c}, {b}', evidence, 1), '7, unknown');
   assert.throws(() => fillIn('{d}', evidence, 1), /no measure d/);
   assert.throws(() => evidenceOf([], 1), /no rows/);
@@ -56,15 +77,27 @@ test('text from a notebook is escaped', () => {
 });
 
 test('02-claims gives every claim of the thread a verdict that its rule derives', { timeout: 900_000 }, async () => {
-  const shop = { root: ROOT, out: resolve(ROOT, 'out/notebooks'), spec: readDataSpec(resolve(ROOT, 'notebooks/data.yaml')), keep: true, log: () => {} };
+  const shop = {
+    root: ROOT,
+    out: resolve(ROOT, 'out/notebooks'),
+    spec: readDataSpec(resolve(ROOT, 'notebooks/data.yaml')),
+    keep: true,
+    log: () => {},
+  };
   const notebook = parseNotebook(readFileSync(resolve(ROOT, 'notebooks/02-claims.md'), 'utf8'));
   const session = new Session(shop, notebook);
   try {
     const outputs = await session.run();
     const verdicts = outputs.flatMap((output) => ('verdict' in output ? [output.verdict] : []));
-    assert.deepEqual(verdicts.map(({ claim }) => claim), Array.from({ length: 20 }, (_, i) => `C${i + 1}`));
+    assert.deepEqual(
+      verdicts.map(({ claim }) => claim),
+      Array.from({ length: 20 }, (_, i) => `C${i + 1}`),
+    );
     for (const { claim, evidence, because, limits } of verdicts) {
-      assert.ok(evidence.some(({ n }) => n > 0), `${claim} has no evidence`);
+      assert.ok(
+        evidence.some(({ n }) => n > 0),
+        `${claim} has no evidence`,
+      );
       assert.ok(because !== '' && limits !== '' && !because.includes('{'), claim);
     }
     const of = (claim: string): string => verdicts.find((each) => each.claim === claim)!.verdict;

@@ -44,7 +44,19 @@ const DEFAULTS: Readonly<Partial<Record<TableId, Row>>> = {
     vcpus: 1,
     version: '0',
   },
-  windows: { run_id: 'r', w: 0, claim_t0_ns: 0, claim_t1_ns: 1e8, outer_t0_ns: 0, outer_t1_ns: 1e8, report_ns: 1e8, span: 0, warmup: false, scored: true, n_pages: 64 },
+  windows: {
+    run_id: 'r',
+    w: 0,
+    claim_t0_ns: 0,
+    claim_t1_ns: 1e8,
+    outer_t0_ns: 0,
+    outer_t1_ns: 1e8,
+    report_ns: 1e8,
+    span: 0,
+    warmup: false,
+    scored: true,
+    n_pages: 64,
+  },
   regions: { run_id: 'r', w: 0, start_page: 0, n_pages: 1, score: 0, age_ns: null },
   costs: { run_id: 'r', w: 0, op: 'syscall', count: 1, vcpu_ns: 0, tracker_ns: 0 },
   inputs: {
@@ -83,7 +95,12 @@ export function windowRow(runId: string, w: number, more: Row = {}): Row {
 }
 
 export async function writeSets(dir: string, runId: string, sets: readonly SetRow[]): Promise<void> {
-  await writeRows(dir, 'page_sets', sets.flatMap((set) => chunksOf(runId, set)), runId);
+  await writeRows(
+    dir,
+    'page_sets',
+    sets.flatMap((set) => chunksOf(runId, set)),
+    runId,
+  );
 }
 
 function chunksOf(runId: string, { w, kind, scope = '', pages }: SetRow): Row[] {
@@ -97,4 +114,3 @@ function chunksOf(runId: string, { w, kind, scope = '', pages }: SetRow): Row[] 
   }
   return [...chunks].sort(([a], [b]) => a - b).map(([chunk, bits]) => ({ run_id: runId, w, kind, scope, chunk, bits }));
 }
-

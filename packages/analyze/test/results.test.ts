@@ -10,12 +10,19 @@ test('an empty directory has every table, typed as in the model, and every view 
   using results = await Results.open(scratch(t));
   for (const table of Object.values(TABLES)) {
     const { rows } = await results.query(`DESCRIBE ${table.id}`);
-    assert.deepEqual(rows.map((row) => [row['column_name'], row['column_type']]), table.columns.map((c) => [c.name, c.type]));
+    assert.deepEqual(
+      rows.map((row) => [row['column_name'], row['column_type']]),
+      table.columns.map((c) => [c.name, c.type]),
+    );
     assert.equal((await results.query(`FROM ${table.id}`)).rows.length, 0);
   }
   for (const { descriptor } of VIEWS.all) {
     const { columns, rows } = await results.query(`FROM ${descriptor.id}`);
-    assert.deepEqual(columns.map(({ name }) => name), descriptor.columns.map(({ name }) => name), descriptor.id);
+    assert.deepEqual(
+      columns.map(({ name }) => name),
+      descriptor.columns.map(({ name }) => name),
+      descriptor.id,
+    );
     assert.equal(rows.length, 0, descriptor.id);
   }
 });
@@ -27,7 +34,10 @@ test('parts have the same types as the empty tables', async (t) => {
   using results = await Results.open(dir);
   for (const id of ['runs', 'windows', 'regions', 'costs', 'inputs', 'diagnostics', 'page_sets'] as const) {
     const { rows } = await results.query(`DESCRIBE ${id}`);
-    assert.deepEqual(rows.map((row) => [row['column_name'], row['column_type']]), TABLES[id].columns.map((c) => [c.name, c.type]));
+    assert.deepEqual(
+      rows.map((row) => [row['column_name'], row['column_type']]),
+      TABLES[id].columns.map((c) => [c.name, c.type]),
+    );
     assert.equal((await results.query(`FROM ${id}`)).rows.length, 1);
   }
 });
@@ -56,7 +66,18 @@ test('values: safe integers are numbers, larger ones text, bytes bytes, lists an
             {'a': 2::BIGINT} AS s, NULL AS n, sum(1) AS h, DATE '2026-04-14' AS day, 1 AS safe`,
   );
   assert.deepEqual(rows, [
-    { safe: 9007199254740991, large: '18446744073709551615', d: 1.25, b: new Uint8Array([1, 255]), l: [1, null], s: { a: 2 }, n: null, h: 1, day: '2026-04-14', 'safe:1': 1 },
+    {
+      safe: 9007199254740991,
+      large: '18446744073709551615',
+      d: 1.25,
+      b: new Uint8Array([1, 255]),
+      l: [1, null],
+      s: { a: 2 },
+      n: null,
+      h: 1,
+      day: '2026-04-14',
+      'safe:1': 1,
+    },
   ]);
   assert.equal(columns[0]!.type, 'BIGINT');
 });
@@ -99,7 +120,18 @@ test('anything but a question is refused, and does nothing', async (t) => {
   assert.deepEqual((await results.query("SELECT 1 FROM duckdb_tables() WHERE table_name = 't'")).rows, []);
 });
 
-const ALLOWED = ['SELECT 1', 'FROM runs', 'WITH a AS (SELECT 1) FROM a', 'DESCRIBE runs', 'SHOW TABLES', 'SUMMARIZE runs', 'EXPLAIN FROM runs', 'EXPLAIN ANALYZE FROM runs', "PRAGMA table_info('runs')", 'VALUES (1)'];
+const ALLOWED = [
+  'SELECT 1',
+  'FROM runs',
+  'WITH a AS (SELECT 1) FROM a',
+  'DESCRIBE runs',
+  'SHOW TABLES',
+  'SUMMARIZE runs',
+  'EXPLAIN FROM runs',
+  'EXPLAIN ANALYZE FROM runs',
+  "PRAGMA table_info('runs')",
+  'VALUES (1)',
+];
 test('questions of every kind are answered', async (t) => {
   using results = await Results.open(scratch(t));
   for (const sql of ALLOWED) assert.ok((await results.query(sql)).columns.length > 0, sql);
@@ -111,7 +143,12 @@ test('SQL reads the results directory and nothing else', async (t) => {
   const dir = scratch(t);
   await writeRows(dir, 'runs', [{}]);
   using results = await Results.open(dir);
-  for (const sql of [`FROM read_csv('${outside}')`, `FROM read_text('${dir}/../../etc/passwd')`, "FROM glob('/etc/*')", `FROM '${outside}'`]) {
+  for (const sql of [
+    `FROM read_csv('${outside}')`,
+    `FROM read_text('${dir}/../../etc/passwd')`,
+    "FROM glob('/etc/*')",
+    `FROM '${outside}'`,
+  ]) {
     await assert.rejects(results.query(sql), UsageError, sql);
   }
   assert.equal((await results.query(`FROM glob('${dir}/runs/*')`)).rows.length, 1);
@@ -130,8 +167,14 @@ test('copyTo writes Parquet to a file opened for it, from a question only', asyn
 
 test("errors carry DuckDB's message and no terminal escapes; the connection stays usable", async (t) => {
   using results = await Results.open(scratch(t));
-  await assert.rejects(results.query('FROM runz'), (error) => error instanceof UsageError && /runz does not exist[\s\S]*runs/.test(error.message));
-  await assert.rejects(results.query("SELECT '\u001b[31m'::INTEGER"), (error) => error instanceof UsageError && !error.message.includes('\u001b'));
+  await assert.rejects(
+    results.query('FROM runz'),
+    (error) => error instanceof UsageError && /runz does not exist[\s\S]*runs/.test(error.message),
+  );
+  await assert.rejects(
+    results.query("SELECT '\u001b[31m'::INTEGER"),
+    (error) => error instanceof UsageError && !error.message.includes('\u001b'),
+  );
   await assert.rejects(results.query("SELECT error('late') FROM range(10)"), UsageError);
   assert.equal((await results.query('SELECT 1')).rows.length, 1);
 });

@@ -46,7 +46,10 @@ test('scores equal the oracle on random sets, every scope and target', async (t)
     sets.push({ w, kind: 'reported', pages: reported });
     if (eligible !== null) sets.push({ w, kind: 'eligible', pages: eligible });
     for (const scope of ['any', 'mapped']) {
-      for (const [target, truthKind, edgeKind] of [['touched', 'truth', 'edge'], ['written', 'truth_writes', 'edge_writes']] as const) {
+      for (const [target, truthKind, edgeKind] of [
+        ['touched', 'truth', 'edge'],
+        ['written', 'truth_writes', 'edge_writes'],
+      ] as const) {
         const hits = new Set([...reported].filter(() => random.below(3) > 0));
         const truth = w === 5 ? new Set<number>() : new Set([...hits, ...randomPages(random, nPages)]);
         const edge = without(new Set([...randomPages(random, nPages), ...[...reported].slice(0, 5)]), truth);
@@ -56,7 +59,11 @@ test('scores equal the oracle on random sets, every scope and target', async (t)
     }
   }
   await writeSets(dir, 'r', sets);
-  await writeRows(dir, 'windows', Array.from({ length: nWindows + 1 }, (_, w) => windowRow('r', w, { n_pages: nPages, scored: w !== 7 })));
+  await writeRows(
+    dir,
+    'windows',
+    Array.from({ length: nWindows + 1 }, (_, w) => windowRow('r', w, { n_pages: nPages, scored: w !== 7 })),
+  );
   const summary = await materialiseScores(dir);
   assert.deepEqual(summary, { scored: 1, skipped: 0, rows: nWindows * 4 });
   using results = await Results.open(dir);
@@ -65,7 +72,13 @@ test('scores equal the oracle on random sets, every scope and target', async (t)
   for (const row of rows) {
     assert.notEqual(row['w'], 7, 'unscored window');
     const none = new Set<number>();
-    const world = worlds.get(`${row['w']} ${row['scope']} ${row['target']}`) ?? { nPages, reported: none, truth: none, edge: none, eligible: null };
+    const world = worlds.get(`${row['w']} ${row['scope']} ${row['target']}`) ?? {
+      nPages,
+      reported: none,
+      truth: none,
+      edge: none,
+      eligible: null,
+    };
     for (const [name, value] of Object.entries(oracleScores(world))) close(row[name], value, `w ${row['w']} ${name}`);
   }
 });
@@ -77,11 +90,18 @@ test('scores equal DuckDB bit operations on the same Parquet', async (t) => {
   const sets: SetRow[] = [];
   for (let w = 0; w < 6; w++) {
     const truth = randomPages(random, 131072);
-    sets.push({ w, kind: 'truth', scope: 'any', pages: truth }, { w, kind: 'edge', scope: 'any', pages: without(randomPages(random, 131072), truth) });
+    sets.push(
+      { w, kind: 'truth', scope: 'any', pages: truth },
+      { w, kind: 'edge', scope: 'any', pages: without(randomPages(random, 131072), truth) },
+    );
     sets.push({ w, kind: 'reported', pages: randomPages(random, 131072) });
   }
   await writeSets(dir, 'r', sets);
-  await writeRows(dir, 'windows', Array.from({ length: 6 }, (_, w) => windowRow('r', w, { n_pages: 131072 })));
+  await writeRows(
+    dir,
+    'windows',
+    Array.from({ length: 6 }, (_, w) => windowRow('r', w, { n_pages: 131072 })),
+  );
   await materialiseScores(dir);
   using results = await Results.open(dir);
   const { rows } = await results.query(`
@@ -128,16 +148,28 @@ test('scores are written once, redone on force, and contradictions are refused w
 test('rows out of window order, over several parts, give the same scores', async (t) => {
   const dir = scratch(t);
   await writeRows(dir, 'runs', [{ run_id: 'r' }]);
-  await writeRows(dir, 'windows', [1, 0, 2].map((w) => windowRow('r', w)));
-  await writeSets(dir, 'r', [2, 0, 1].map((w) => ({ w, kind: 'truth', scope: 'any', pages: Array.from({ length: w + 1 }, (_, i) => i) })));
+  await writeRows(
+    dir,
+    'windows',
+    [1, 0, 2].map((w) => windowRow('r', w)),
+  );
+  await writeSets(
+    dir,
+    'r',
+    [2, 0, 1].map((w) => ({ w, kind: 'truth', scope: 'any', pages: Array.from({ length: w + 1 }, (_, i) => i) })),
+  );
   await materialiseScores(dir);
   using results = await Results.open(dir);
   const { rows } = await results.query(`SELECT truth FROM scores WHERE "scope" = 'any' ORDER BY w`);
-  assert.deepEqual(rows.map((row) => row['truth']), [1, 2, 3]);
+  assert.deepEqual(
+    rows.map((row) => row['truth']),
+    [1, 2, 3],
+  );
 });
 
 test('popcounts equal counting bit by bit', () => {
-  const naive = (words: Iterable<number>): number => [...words].reduce((n, word) => n + [...(word >>> 0).toString(2)].filter((c) => c === '1').length, 0);
+  const naive = (words: Iterable<number>): number =>
+    [...words].reduce((n, word) => n + [...(word >>> 0).toString(2)].filter((c) => c === '1').length, 0);
   const word = fc.oneof(fc.constantFrom(0, -1, 1, -2147483648), fc.integer());
   const words = fc.array(word, { minLength: 16, maxLength: 16 }).map((list) => Int32Array.from(list));
   fc.assert(
@@ -154,8 +186,16 @@ test('worker threads write the same scores, pass on failures and stop when told'
   const dirs = [scratch(t), scratch(t)];
   const ids = ['a', 'b', 'c'];
   for (const dir of dirs) {
-    await writeRows(dir, 'runs', ids.map((id) => ({ run_id: id })));
-    await writeRows(dir, 'windows', ids.flatMap((id) => [0, 1].map((w) => windowRow(id, w))));
+    await writeRows(
+      dir,
+      'runs',
+      ids.map((id) => ({ run_id: id })),
+    );
+    await writeRows(
+      dir,
+      'windows',
+      ids.flatMap((id) => [0, 1].map((w) => windowRow(id, w))),
+    );
     for (const [i, id] of ids.entries()) {
       await writeSets(dir, id, [
         { w: 0, kind: 'truth', scope: 'mapped', pages: [1, 2, 3 + i] },
@@ -179,5 +219,8 @@ test('worker threads write the same scores, pass on failures and stop when told'
     { w: 0, kind: 'edge', scope: 'mapped', pages: [1] },
     { w: 0, kind: 'reported', pages: [1] },
   ]);
-  await assert.rejects(materialiseScores(dirs[1]!, { workers: 2, force: true }), { name: 'RunError', message: /run c, window 0: page sets contradict/ });
+  await assert.rejects(materialiseScores(dirs[1]!, { workers: 2, force: true }), {
+    name: 'RunError',
+    message: /run c, window 0: page sets contradict/,
+  });
 });

@@ -15,10 +15,22 @@ interface RunSpec {
 }
 
 /** A results directory with scores, opened. */
-async function openWith(t: TestContext, runs: readonly RunSpec[], more: Partial<Record<'costs' | 'regions' | 'inputs' | 'diagnostics', readonly Row[]>> = {}): Promise<Results> {
+async function openWith(
+  t: TestContext,
+  runs: readonly RunSpec[],
+  more: Partial<Record<'costs' | 'regions' | 'inputs' | 'diagnostics', readonly Row[]>> = {},
+): Promise<Results> {
   const dir = scratch(t);
-  await writeRows(dir, 'runs', runs.map(({ id, run }) => ({ run_id: id, ...run })));
-  await writeRows(dir, 'windows', runs.flatMap(({ id, windows }) => windows.map((row, w) => windowRow(id, w, row))));
+  await writeRows(
+    dir,
+    'runs',
+    runs.map(({ id, run }) => ({ run_id: id, ...run })),
+  );
+  await writeRows(
+    dir,
+    'windows',
+    runs.flatMap(({ id, windows }) => windows.map((row, w) => windowRow(id, w, row))),
+  );
   for (const { id, sets } of runs) await writeSets(dir, id, sets);
   for (const [table, rows] of Object.entries(more)) await writeRows(dir, table as 'costs', rows);
   await materialiseScores(dir);
@@ -48,7 +60,12 @@ test('score_summary: sums and means over windows without warm-up, cost over the 
         ],
       },
     ],
-    { costs: [{ run_id: 'r', w: 0, vcpu_ns: 100, tracker_ns: 50 }, { run_id: 'r', w: 1, vcpu_ns: 100, tracker_ns: 0 }] },
+    {
+      costs: [
+        { run_id: 'r', w: 0, vcpu_ns: 100, tracker_ns: 50 },
+        { run_id: 'r', w: 1, vcpu_ns: 100, tracker_ns: 0 },
+      ],
+    },
   );
   const [row] = await rowsOf(results, `FROM score_summary WHERE "scope" = 'mapped'`);
   const expected = {
@@ -84,7 +101,10 @@ test('f1 is 0 when everything reported is wrong, NULL when nothing is reported o
   const run = (id: string, reported: number[], truth: number[]): RunSpec => ({
     id,
     windows: [{}],
-    sets: [{ w: 0, kind: 'reported', pages: reported }, { w: 0, kind: 'truth', scope: 'mapped', pages: truth }],
+    sets: [
+      { w: 0, kind: 'reported', pages: reported },
+      { w: 0, kind: 'truth', scope: 'mapped', pages: truth },
+    ],
   });
   const results = await openWith(t, [run('a', [1], [2]), run('b', [], [2]), run('c', [1], []), run('d', [], [])]);
   assert.deepEqual(await rowsOf(results, `SELECT run_id, f1, jaccard FROM score_summary WHERE "scope" = 'mapped' ORDER BY run_id`), [
@@ -100,7 +120,10 @@ test('pareto keeps what nothing beats; score_best is the highest F1; compare_run
     id,
     run: { scheme: id, duration_ns: 100 },
     windows: [{}],
-    sets: [{ w: 0, kind: 'reported', pages: range(0, hits) }, { w: 0, kind: 'truth', scope: 'mapped', pages: range(0, 10) }],
+    sets: [
+      { w: 0, kind: 'reported', pages: range(0, hits) },
+      { w: 0, kind: 'truth', scope: 'mapped', pages: range(0, 10) },
+    ],
   });
   const results = await openWith(t, [run('cheap', 5), run('good', 10), run('beaten', 4), run('free', 1)], {
     costs: [
@@ -115,10 +138,16 @@ test('pareto keeps what nothing beats; score_best is the highest F1; compare_run
     { run_id: 'good', overhead: 0.5, on_front: true },
   ]);
   assert.deepEqual(await rowsOf(results, `SELECT run_id FROM score_best WHERE "scope" = 'mapped'`), [{ run_id: 'good' }]);
-  assert.deepEqual(await rowsOf(results, `SELECT metric, a, b, difference FROM compare_runs('cheap', 'good') WHERE "scope" = 'mapped' AND metric IN ('recall', 'overhead') ORDER BY metric`), [
-    { metric: 'overhead', a: 0.1, b: 0.5, difference: 0.4 },
-    { metric: 'recall', a: 0.5, b: 1, difference: 0.5 },
-  ]);
+  assert.deepEqual(
+    await rowsOf(
+      results,
+      `SELECT metric, a, b, difference FROM compare_runs('cheap', 'good') WHERE "scope" = 'mapped' AND metric IN ('recall', 'overhead') ORDER BY metric`,
+    ),
+    [
+      { metric: 'overhead', a: 0.1, b: 0.5, difference: 0.4 },
+      { metric: 'recall', a: 0.5, b: 1, difference: 0.5 },
+    ],
+  );
 });
 
 test('wss_over_time and wss_percentiles, with and without truth', async (t) => {
@@ -133,17 +162,29 @@ test('wss_over_time and wss_percentiles, with and without truth', async (t) => {
       ],
     },
   ]);
-  assert.deepEqual(await rowsOf(results, `SELECT w, t_s, "scope", wss_mib, wss_true_mib FROM wss_over_time WHERE "scope" = 'mapped' OR "scope" IS NULL ORDER BY w`), [
-    { w: 0, t_s: 0.1, scope: 'mapped', wss_mib: 0, wss_true_mib: 0 },
-    { w: 1, t_s: 0.2, scope: 'mapped', wss_mib: 1, wss_true_mib: 2 },
-    { w: 2, t_s: 0.3, scope: 'mapped', wss_mib: 0, wss_true_mib: 0 },
-    { w: 3, t_s: 0.4, scope: null, wss_mib: 4, wss_true_mib: null },
-  ]);
-  assert.deepEqual(await rowsOf(results, `SELECT percentile, wss_mib, wss_true_mib FROM wss_percentiles WHERE "scope" = 'mapped' AND percentile IN (0, 50, 100)`), [
-    { percentile: 0, wss_mib: 0, wss_true_mib: 0 },
-    { percentile: 50, wss_mib: 0.5, wss_true_mib: 1 },
-    { percentile: 100, wss_mib: 1, wss_true_mib: 2 },
-  ]);
+  assert.deepEqual(
+    await rowsOf(
+      results,
+      `SELECT w, t_s, "scope", wss_mib, wss_true_mib FROM wss_over_time WHERE "scope" = 'mapped' OR "scope" IS NULL ORDER BY w`,
+    ),
+    [
+      { w: 0, t_s: 0.1, scope: 'mapped', wss_mib: 0, wss_true_mib: 0 },
+      { w: 1, t_s: 0.2, scope: 'mapped', wss_mib: 1, wss_true_mib: 2 },
+      { w: 2, t_s: 0.3, scope: 'mapped', wss_mib: 0, wss_true_mib: 0 },
+      { w: 3, t_s: 0.4, scope: null, wss_mib: 4, wss_true_mib: null },
+    ],
+  );
+  assert.deepEqual(
+    await rowsOf(
+      results,
+      `SELECT percentile, wss_mib, wss_true_mib FROM wss_percentiles WHERE "scope" = 'mapped' AND percentile IN (0, 50, 100)`,
+    ),
+    [
+      { percentile: 0, wss_mib: 0, wss_true_mib: 0 },
+      { percentile: 50, wss_mib: 0.5, wss_true_mib: 1 },
+      { percentile: 100, wss_mib: 1, wss_true_mib: 2 },
+    ],
+  );
 });
 
 test('damo_wss skips 20 snapshots and takes nearest ranks', async (t) => {
@@ -194,20 +235,32 @@ test('agreement: best overlap, Jaccard, kappa; fidelity: simulated against obser
       sets: [{ w: 0, kind: 'reported', pages: range(4, 20) }],
     },
     { id: 'c', run: { target: 'written' }, windows: [{}, {}], sets: [] },
-    { id: 'd', run: { scheme: 'damon-paddr', world: 'm', n_windows: 2 }, windows: [{}, {}], sets: [{ w: 1, kind: 'reported', pages: [1] }] },
+    {
+      id: 'd',
+      run: { scheme: 'damon-paddr', world: 'm', n_windows: 2 },
+      windows: [{}, {}],
+      sets: [{ w: 1, kind: 'reported', pages: [1] }],
+    },
     { id: 'e', run: { scheme: 'idle-page', world: 'm', n_windows: 2 }, windows: [{}, {}], sets: [] },
     { id: 'f', run: { scheme: 'idle-page', world: 'm', n_windows: 3 }, windows: [{}, {}], sets: [] },
   ]);
   // of 64 pages: |A| 8, |B| 16, both 4; seen (64-8-16+8)/64, expected (8*16 + 56*48)/64²
   const seen = 48 / 64;
   const expected = (8 * 16 + 56 * 48) / 4096;
-  assert.deepEqual(await rowsOf(results, "SELECT a_w, b_w, a_pages, b_pages, \"both\", jaccard, wss_error, kappa FROM agreement_windows WHERE a_run = 'a' AND b_run = 'b'"), [
-    { a_w: 0, b_w: 0, a_pages: 8, b_pages: 16, both: 4, jaccard: 0.2, wss_error: -0.5, kappa: (seen - expected) / (1 - expected) },
-  ]);
-  assert.deepEqual(await rowsOf(results, 'SELECT a_run, b_run, simulated_vs_observed AS svo, windows, jaccard FROM agreement ORDER BY ALL'), [
-    { a_run: 'a', b_run: 'b', svo: true, windows: 1, jaccard: 0.2 },
-    { a_run: 'd', b_run: 'e', svo: false, windows: 2, jaccard: 0 },
-  ]);
+  assert.deepEqual(
+    await rowsOf(
+      results,
+      "SELECT a_w, b_w, a_pages, b_pages, \"both\", jaccard, wss_error, kappa FROM agreement_windows WHERE a_run = 'a' AND b_run = 'b'",
+    ),
+    [{ a_w: 0, b_w: 0, a_pages: 8, b_pages: 16, both: 4, jaccard: 0.2, wss_error: -0.5, kappa: (seen - expected) / (1 - expected) }],
+  );
+  assert.deepEqual(
+    await rowsOf(results, 'SELECT a_run, b_run, simulated_vs_observed AS svo, windows, jaccard FROM agreement ORDER BY ALL'),
+    [
+      { a_run: 'a', b_run: 'b', svo: true, windows: 1, jaccard: 0.2 },
+      { a_run: 'd', b_run: 'e', svo: false, windows: 2, jaccard: 0 },
+    ],
+  );
   assert.deepEqual(await rowsOf(results, 'SELECT a_run, b_run FROM fidelity'), [{ a_run: 'a', b_run: 'b' }]);
 });
 
@@ -249,7 +302,19 @@ test('uffd_cycles: each tracker against its own target, mapped scope', async (t)
     },
   ]);
   assert.deepEqual(await rowsOf(results, 'SELECT * EXCLUDE (trace, run_id, t_s) FROM uffd_cycles'), [
-    { stream: 'B.wp', w: 0, window_ms: 100, scheme: 'observed:uffd-wp', target: 'written', truth: 3, reported: 4, hit: 2, missed: 1, extra: 1, edge_only: 1 },
+    {
+      stream: 'B.wp',
+      w: 0,
+      window_ms: 100,
+      scheme: 'observed:uffd-wp',
+      target: 'written',
+      truth: 3,
+      reported: 4,
+      hit: 2,
+      missed: 1,
+      extra: 1,
+      edge_only: 1,
+    },
   ]);
 });
 
@@ -278,10 +343,13 @@ test('damon_snapshots: touched pages within the monitored (eligible) and the hot
       ],
     },
   );
-  assert.deepEqual(await rowsOf(results, 'SELECT w, regions, monitored, hot, nr_accesses_max, touched, in_hot_region FROM damon_snapshots'), [
-    { w: 0, regions: 3, monitored: 20_020, hot: 20_010, nr_accesses_max: 3, touched: 4, in_hot_region: 3 },
-    { w: 1, regions: 1, monitored: 10, hot: 0, nr_accesses_max: 0, touched: null, in_hot_region: null },
-  ]);
+  assert.deepEqual(
+    await rowsOf(results, 'SELECT w, regions, monitored, hot, nr_accesses_max, touched, in_hot_region FROM damon_snapshots'),
+    [
+      { w: 0, regions: 3, monitored: 20_020, hot: 20_010, nr_accesses_max: 3, touched: 4, in_hot_region: 3 },
+      { w: 1, regions: 1, monitored: 10, hot: 0, nr_accesses_max: 0, touched: null, in_hot_region: null },
+    ],
+  );
   assert.equal((await rowsOf(results, 'FROM region_heat')).length, 4);
 });
 
@@ -304,7 +372,10 @@ test('pages_of lists the pages that were stored', async (t) => {
   const pages = [...new Set(Array.from({ length: 300 }, () => random.below(200_000)))].toSorted((a, b) => a - b);
   const results = await openWith(t, [{ id: 'r', windows: [{ n_pages: 200_000 }], sets: [{ w: 0, kind: 'truth', scope: 'any', pages }] }]);
   const rows = await rowsOf(results, 'SELECT unnest(pages_of(bits, chunk)) AS page FROM page_sets ORDER BY page');
-  assert.deepEqual(rows.map((row) => (row as Row)['page']), pages);
+  assert.deepEqual(
+    rows.map((row) => (row as Row)['page']),
+    pages,
+  );
 });
 
 test('heatmap: pages are counted once, in the right cells', async (t) => {

@@ -29,7 +29,10 @@ export async function loadContext(
   const ofTrace = space === undefined ? inTrace : inTrace.filter((run) => run.space === space);
   const runs = ofTrace.slice(0, params.maxRuns ?? 32);
   return {
-    trace, traces, runs, allRuns,
+    trace,
+    traces,
+    runs,
+    allRuns,
     omitted: ofTrace.length - runs.length,
     scope: params.scope ?? 'any',
     target: params.target ?? 'touched',
@@ -69,13 +72,26 @@ function nameRun(row: DataRow, family: string, differing: readonly string[]): Ru
   const params = parseObject(text(row, 'params'));
   const kind = text(row, 'kind') === 'observed' ? 'observed' : 'simulated';
   const stream = streamOf(row);
-  const extra = stream !== null ? [`[${stream}]`] : differing.map((name) => `${name}=${paramText(name === 'seed' ? num(row, 'seed') : params[name])}`);
+  const extra =
+    stream !== null ? [`[${stream}]`] : differing.map((name) => `${name}=${paramText(name === 'seed' ? num(row, 'seed') : params[name])}`);
   const variant = [family, ...(kind === 'observed' && stream === null ? [] : extra)].join(' ');
   return {
-    runId: text(row, 'run_id'), trace: printable(text(row, 'trace')), family, kind, stream, variant,
+    runId: text(row, 'run_id'),
+    trace: printable(text(row, 'trace')),
+    family,
+    kind,
+    stream,
+    variant,
     label: kind === 'observed' ? `${variant} observed` : variant,
-    params: text(row, 'params'), space: text(row, 'space'), truth: text(row, 'truth'), target: text(row, 'target'), costProfile: text(row, 'cost_profile'),
-    nPages: num(row, 'n_pages'), nWindows: num(row, 'n_windows'), durationNs: num(row, 'duration_ns'), vcpus: num(row, 'vcpus'),
+    params: text(row, 'params'),
+    space: text(row, 'space'),
+    truth: text(row, 'truth'),
+    target: text(row, 'target'),
+    costProfile: text(row, 'cost_profile'),
+    nPages: num(row, 'n_pages'),
+    nWindows: num(row, 'n_windows'),
+    durationNs: num(row, 'duration_ns'),
+    vcpus: num(row, 'vcpus'),
   };
 }
 
@@ -101,7 +117,9 @@ function parseObject(json: string): Record<string, unknown> {
 }
 
 function paramText(value: unknown): string {
-  return printable(typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value ?? null));
+  return printable(
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value ?? null),
+  );
 }
 
 /** `run_id IN (…)` for the runs drawn. */

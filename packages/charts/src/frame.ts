@@ -49,11 +49,16 @@ function spaceNote(ctx: ChartContext): string {
 /** A chart without data: a text that says why and what to run. */
 export function emptySpec(chart: Chart, ctx: ChartContext, why: string): Spec {
   const lines = [...wrap(why, ctx.width - 20, 12), ...wrap(`To get it: ${chart.descriptor.advice}`, ctx.width - 20, 12)];
-  return framed(chart, ctx, { without: ['scope', 'cost'] }, {
-    width: ctx.width - 40,
-    height: 24 + 16 * lines.length,
-    view: { stroke: null },
-    data: { values: [{ message: lines }] },
-    mark: { type: 'text', align: 'left', baseline: 'top', lineHeight: 16, fontSize: 12, x: 4, y: 8, text: lines },
-  });
+  return framed(
+    chart,
+    ctx,
+    { without: ['scope', 'cost'] },
+    {
+      width: ctx.width - 40,
+      height: 24 + 16 * lines.length,
+      view: { stroke: null },
+      data: { values: [{ message: lines }] },
+      mark: { type: 'text', align: 'left', baseline: 'top', lineHeight: 16, fontSize: 12, x: 4, y: 8, text: lines },
+    },
+  );
 }

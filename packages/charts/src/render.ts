@@ -61,7 +61,11 @@ export async function renderChart(source: QuerySource, id: string, options: Rend
 /** Queries the source and builds the specification. */
 export async function drawChart(source: QuerySource, id: string, options: DrawOptions = {}): Promise<DrawnChart> {
   const chart = CHARTS.get(id);
-  const look = { theme: options.theme ?? (options.dark === true ? DARK : LIGHT), width: options.width ?? 960, oneSpace: chart.descriptor.oneSpace === true };
+  const look = {
+    theme: options.theme ?? (options.dark === true ? DARK : LIGHT),
+    width: options.width ?? 960,
+    oneSpace: chart.descriptor.oneSpace === true,
+  };
   const context = await loadContext(source, options.params ?? {}, look);
   const tables = await tablesOf(source);
   const missing = chart.descriptor.reads.filter((name) => !tables.has(name));
@@ -91,7 +95,11 @@ export async function specToSvg(spec: Spec, onWarning: (message: string) => void
 /** Vega's own estimate (0.8 em per character) leaves wide blanks; its metrics are process-wide. */
 function measureWithBundledFont(metrics: { width: unknown }): void {
   metrics.width = (item: { fontSize?: number; fontWeight?: string | number }, line: unknown): number =>
-    textWidth(line === null || line === undefined ? '' : String(line).trim(), item.fontSize ?? 11, item.fontWeight === 'bold' || Number(item.fontWeight) >= 600);
+    textWidth(
+      line === null || line === undefined ? '' : String(line).trim(),
+      item.fontSize ?? 11,
+      item.fontWeight === 'bold' || Number(item.fontWeight) >= 600,
+    );
 }
 
 /** Vega numbers clip paths and gradients through the life of the process; the same chart should be the same text. */
@@ -133,7 +141,10 @@ export async function svgToPng(svg: string): Promise<Uint8Array> {
   const { Resvg } = await import('@resvg/resvg-js');
   const require = createRequire(import.meta.url);
   const fontFiles = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'].map((file) => require.resolve(`dejavu-fonts-ttf/ttf/${file}`));
-  const image = new Resvg(svg, { fitTo: { mode: 'zoom', value: 2 }, font: { fontFiles, loadSystemFonts: false, defaultFontFamily: 'DejaVu Sans' } }).render();
+  const image = new Resvg(svg, {
+    fitTo: { mode: 'zoom', value: 2 },
+    font: { fontFiles, loadSystemFonts: false, defaultFontFamily: 'DejaVu Sans' },
+  }).render();
   return image.asPng();
 }
 

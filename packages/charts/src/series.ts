@@ -13,11 +13,21 @@ const TRUTH = 'truth';
 const VARIANT_DASHES: readonly (readonly number[])[] = [[], [6, 2], [2, 2], [8, 2, 2, 2], [1, 2]];
 
 /** Scales over the labels of `runs`; with `truth`, a solid black series of that name comes first; with `lines`, the legend shows lines. */
-export function seriesEncodings(runs: readonly RunInfo[], ctx: ChartContext, options: { truth?: boolean; lines?: boolean } = {}): SeriesEncodings {
+export function seriesEncodings(
+  runs: readonly RunInfo[],
+  ctx: ChartContext,
+  options: { truth?: boolean; lines?: boolean } = {},
+): SeriesEncodings {
   const lead = options.truth === true;
   const domain = [...(lead ? [TRUTH] : []), ...runs.map((run) => run.label)];
   const legend = options.lines === true ? { legend: { symbolType: 'stroke', symbolSize: 260, symbolStrokeWidth: 2 } } : {};
-  const scale = (range: readonly unknown[]): Spec => ({ field: 'series', type: 'nominal', title: null, scale: { domain, range }, ...legend });
+  const scale = (range: readonly unknown[]): Spec => ({
+    field: 'series',
+    type: 'nominal',
+    title: null,
+    scale: { domain, range },
+    ...legend,
+  });
   return {
     color: scale([...(lead ? [ctx.theme.truth] : []), ...runs.map((run) => colorOf(run.family, ctx.theme))]),
     strokeDash: scale([...(lead ? [[1, 0]] : []), ...runs.map((run) => solid(dashOf(run, runs)))]),

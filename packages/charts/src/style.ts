@@ -79,7 +79,11 @@ const STYLES: Readonly<Record<string, SeriesStyle>> = {
   pebs: { color: GREY, dash: SOLID, shape: 'circle' },
 };
 const HUES = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BROWN, GREY];
-const DASHES: readonly (readonly number[])[] = [[8, 3], [2, 3], [10, 3, 2, 3]];
+const DASHES: readonly (readonly number[])[] = [
+  [8, 3],
+  [2, 3],
+  [10, 3, 2, 3],
+];
 const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'triangle-down', 'cross', 'triangle-left', 'triangle-right'];
 
 /** The look of a scheme; unknown ids get one from their name, so it does not depend on what else is drawn. */
@@ -103,12 +107,41 @@ export function configOf(theme: Theme): Record<string, unknown> {
     font: FONT,
     view: { stroke: theme.frame, strokeWidth: 1 },
     axis: {
-      labelColor: theme.ink, titleColor: theme.ink, gridColor: theme.grid, domainColor: theme.frame, tickColor: theme.frame,
-      labelFontSize: 10, titleFontSize: 11, titleFontWeight: 'normal', labelLimit: 0, labelFlush: false, tickSize: 4, titlePadding: 6,
+      labelColor: theme.ink,
+      titleColor: theme.ink,
+      gridColor: theme.grid,
+      domainColor: theme.frame,
+      tickColor: theme.frame,
+      labelFontSize: 10,
+      titleFontSize: 11,
+      titleFontWeight: 'normal',
+      labelLimit: 0,
+      labelFlush: false,
+      tickSize: 4,
+      titlePadding: 6,
     },
-    legend: { labelColor: theme.ink, titleColor: theme.muted, labelFontSize: 10, titleFontSize: 10, titleFontWeight: 'normal', labelLimit: 0, symbolStrokeWidth: 2 },
+    legend: {
+      labelColor: theme.ink,
+      titleColor: theme.muted,
+      labelFontSize: 10,
+      titleFontSize: 10,
+      titleFontWeight: 'normal',
+      labelLimit: 0,
+      symbolStrokeWidth: 2,
+    },
     header: { labelColor: theme.ink, labelFontSize: 11, titleColor: theme.ink },
-    title: { color: theme.ink, subtitleColor: theme.muted, fontSize: 14, fontWeight: 'bold', subtitleFontSize: 10.5, anchor: 'start', subtitlePadding: 4, offset: 10, subtitleLineHeight: 14, frame: 'bounds' },
+    title: {
+      color: theme.ink,
+      subtitleColor: theme.muted,
+      fontSize: 14,
+      fontWeight: 'bold',
+      subtitleFontSize: 10.5,
+      anchor: 'start',
+      subtitlePadding: 4,
+      offset: 10,
+      subtitleLineHeight: 14,
+      frame: 'bounds',
+    },
     line: { strokeWidth: 1.6 },
     text: { color: theme.ink, fontSize: 10 },
     concat: { spacing: 18 },
@@ -139,7 +172,11 @@ export const DURATION_LABEL =
 
 /** The same hues where they would be too dark to read on the dark background. */
 export const SERIES_DARK: Readonly<Record<string, string>> = {
-  '#0072b2': '#3d9bdc', '#d55e00': '#e8742a', '#009e73': '#1fb389', '#8a6d3b': '#b8975c', '#6f7f8c': '#93a3b0',
+  '#0072b2': '#3d9bdc',
+  '#d55e00': '#e8742a',
+  '#009e73': '#1fb389',
+  '#8a6d3b': '#b8975c',
+  '#6f7f8c': '#93a3b0',
 };
 
 /** Colour of a scheme on the theme's background. */

@@ -30,7 +30,10 @@ describe('in a browser', { skip }, () => {
     writeFileSync(report, await buildReport(db));
     writeFileSync(chart, await renderChart(db, 'wss-over-time', { format: 'html' }));
     db.close();
-    browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+    browser = await chromium.launch({
+      executablePath: BROWSER,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    });
   });
   after(async () => {
     await browser?.close();
@@ -49,10 +52,16 @@ describe('in a browser', { skip }, () => {
 
   test('the report shows its charts without errors or requests', async () => {
     const { page, errors, requests } = await open(report);
-    const boxes = await page.$$eval('figure.chart svg', (all) => all.map((svg) => ({ w: svg.getBoundingClientRect().width, h: svg.getBoundingClientRect().height })));
+    const boxes = await page.$$eval('figure.chart svg', (all) =>
+      all.map((svg) => ({ w: svg.getBoundingClientRect().width, h: svg.getBoundingClientRect().height })),
+    );
     assert.ok(boxes.length >= 8);
     for (const box of boxes) assert.ok(box.w > 200 && box.h > 50);
-    assert.equal(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'), true, 'the page does not scroll sideways');
+    assert.equal(
+      await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'),
+      true,
+      'the page does not scroll sideways',
+    );
     assert.deepEqual(errors, []);
     assert.deepEqual(requests, [pathToFileURL(report).href]);
     await page.close();

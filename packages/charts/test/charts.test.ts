@@ -69,7 +69,10 @@ describe('every chart', () => {
     const page = String(await renderChart(sample, 'pareto', { format: 'html' }));
     assert.ok(page.length > 700_000 && page.length < 3_000_000);
     const tags = readMarkup(page);
-    assert.deepEqual(tags.filter((tag) => tag.attributes.has('src') || tag.attributes.has('href')), []);
+    assert.deepEqual(
+      tags.filter((tag) => tag.attributes.has('src') || tag.attributes.has('href')),
+      [],
+    );
     assert.ok(page.includes('vegaEmbed(\'#chart\', {"$schema"'));
   });
 
@@ -88,7 +91,10 @@ describe('every chart', () => {
   });
 
   test('truth is solid black in light, white in dark', async () => {
-    for (const [dark, color] of [[false, '#000000'], [true, '#ffffff']] as const) {
+    for (const [dark, color] of [
+      [false, '#000000'],
+      [true, '#ffffff'],
+    ] as const) {
       const spec = JSON.stringify((await drawChart(sample, 'wss-over-time', { dark })).spec);
       assert.ok(spec.includes(`"type":"line","color":"${color}"`));
       assert.ok(!spec.includes(`"color":"${color}","strokeDash"`));
@@ -101,7 +107,10 @@ describe('every chart', () => {
 
   test('only the runs asked for are drawn', async () => {
     const drawn = await drawChart(sample, 'confusion', { params: { runs: ['uffd-wp', 'observed:uffd-rwp'] } });
-    assert.deepEqual(drawn.context.runs.map((run) => run.label), ['uffd-rwp [A.rwp] observed', 'uffd-wp']);
+    assert.deepEqual(
+      drawn.context.runs.map((run) => run.label),
+      ['uffd-rwp [A.rwp] observed', 'uffd-wp'],
+    );
     assert.equal(drawn.nRows, 2);
   });
 });
@@ -112,7 +121,11 @@ test('strings from a trace stay text in every chart and format', async () => {
   for (const id of CHARTS.ids) {
     const svg = await svgWithoutWarnings(db, id);
     const tags = readMarkup(svg);
-    assert.deepEqual(tags.filter((tag) => /^(script|img|foreignObject|image|a)$/.test(tag.name)), [], id);
+    assert.deepEqual(
+      tags.filter((tag) => /^(script|img|foreignObject|image|a)$/.test(tag.name)),
+      [],
+      id,
+    );
     for (const tag of tags) for (const name of tag.attributes.keys()) assert.doesNotMatch(name, /^on/i);
   }
   const page = String(await renderChart(db, 'wss-over-time', { format: 'html' }));

@@ -84,11 +84,37 @@ export async function sampleResults(names: FixtureNames = {}, nWindows = 24): Pr
 
 export async function addTrace(db: Fixture, names: FixtureNames & { seed?: number }, nWindows: number): Promise<void> {
   const trace = names.trace ?? 'rwp-shmem';
-  await db.insert('inputs', [{
-    input_id: `i-${trace}`, trace_id: `t-${trace}`, path: names.path ?? 'rwp-shmem/gt.vmgt.gz', sha256: 'ab'.repeat(32), size_bytes: 1234567, format: 'vmgt', truth: 'exact', space: 'gpa',
-    clock: 'guest-monotonic', t_first_ns: 0, t_last_ns: nWindows * S, n_events: 400000, n_lost: null, n_rejected: 3, page_bytes: 4096, vcpus: 1,
-  }]);
-  await db.insert('diagnostics', [{ input_id: `i-${trace}`, severity: 'warning', code: 'cut-frame', line: null, byte_offset: 8192, count: 3, message: 'frames that a marker closed early' }]);
+  await db.insert('inputs', [
+    {
+      input_id: `i-${trace}`,
+      trace_id: `t-${trace}`,
+      path: names.path ?? 'rwp-shmem/gt.vmgt.gz',
+      sha256: 'ab'.repeat(32),
+      size_bytes: 1234567,
+      format: 'vmgt',
+      truth: 'exact',
+      space: 'gpa',
+      clock: 'guest-monotonic',
+      t_first_ns: 0,
+      t_last_ns: nWindows * S,
+      n_events: 400000,
+      n_lost: null,
+      n_rejected: 3,
+      page_bytes: 4096,
+      vcpus: 1,
+    },
+  ]);
+  await db.insert('diagnostics', [
+    {
+      input_id: `i-${trace}`,
+      severity: 'warning',
+      code: 'cut-frame',
+      line: null,
+      byte_offset: 8192,
+      count: 3,
+      message: 'frames that a marker closed early',
+    },
+  ]);
   let n = 0;
   for (const scheme of SCHEMES) {
     const id = names.scheme !== undefined && n === 0 ? names.scheme : scheme.id;
@@ -96,14 +122,33 @@ export async function addTrace(db: Fixture, names: FixtureNames & { seed?: numbe
   }
 }
 
-
 async function addRun(db: Fixture, trace: string, scheme: Made, runId: string, nWindows: number, seed: number): Promise<void> {
   const observed = scheme.kind === 'observed';
-  await db.insert('runs', [{
-    run_id: runId, trace_id: `t-${trace}`, trace, scheme: observed ? `observed:${scheme.id}` : scheme.id, kind: scheme.kind, stream: scheme.stream ?? null,
-    params: observed ? '{}' : '{"interval":"1s"}', seed: 1, world: runId, space: 'gpa', truth: 'exact', scope: 'mapped', target: scheme.id === 'uffd-wp' ? 'written' : 'touched',
-    cost_profile: 'kvm-estimate', status: 'ok', error: null, n_windows: nWindows, n_pages: N_PAGES, duration_ns: nWindows * S, vcpus: 1, version: '0.1.0',
-  }]);
+  await db.insert('runs', [
+    {
+      run_id: runId,
+      trace_id: `t-${trace}`,
+      trace,
+      scheme: observed ? `observed:${scheme.id}` : scheme.id,
+      kind: scheme.kind,
+      stream: scheme.stream ?? null,
+      params: observed ? '{}' : '{"interval":"1s"}',
+      seed: 1,
+      world: runId,
+      space: 'gpa',
+      truth: 'exact',
+      scope: 'mapped',
+      target: scheme.id === 'uffd-wp' ? 'written' : 'touched',
+      cost_profile: 'kvm-estimate',
+      status: 'ok',
+      error: null,
+      n_windows: nWindows,
+      n_pages: N_PAGES,
+      duration_ns: nWindows * S,
+      vcpus: 1,
+      version: '0.1.0',
+    },
+  ]);
   const windows: Row[] = [];
   const sets: Row[] = [];
   const scores: Row[] = [];
@@ -112,24 +157,57 @@ async function addRun(db: Fixture, trace: string, scheme: Made, runId: string, n
   for (let w = 0; w < nWindows; w++) {
     const span = w < nWindows * 0.6 ? 0 : 1;
     const t0 = (w + span * 2) * S;
-    windows.push({ run_id: runId, w, claim_t0_ns: t0, claim_t1_ns: t0 + 0.99 * S, outer_t0_ns: t0 - 1e6, outer_t1_ns: t0 + S, report_ns: t0 + S, span, warmup: w === 0, scored: true, n_pages: N_PAGES });
+    windows.push({
+      run_id: runId,
+      w,
+      claim_t0_ns: t0,
+      claim_t1_ns: t0 + 0.99 * S,
+      outer_t0_ns: t0 - 1e6,
+      outer_t1_ns: t0 + S,
+      report_ns: t0 + S,
+      span,
+      warmup: w === 0,
+      scored: true,
+      n_pages: N_PAGES,
+    });
     const truth = truthOf(w, nWindows);
     const seen = truthOf(Math.max(0, w - scheme.lag), nWindows);
     const reported = new Set([...seen].filter((page) => noise(page, w, seed) >= scheme.miss));
     for (let page = 0; page < N_PAGES; page++) if (noise(page, w, seed + 7) < scheme.extra * 0.1) reported.add(page);
-    sets.push(...chunks(runId, w, 'truth', 'any', truth), ...chunks(runId, w, 'truth', 'mapped', truth), ...chunks(runId, w, 'reported', '', reported));
+    sets.push(
+      ...chunks(runId, w, 'truth', 'any', truth),
+      ...chunks(runId, w, 'truth', 'mapped', truth),
+      ...chunks(runId, w, 'reported', '', reported),
+    );
     for (const scope of ['any', 'mapped']) scores.push(score(runId, w, scope, truth, reported));
     if (scheme.id === 'damon-paddr') {
-      for (const [i, score] of [18, 5, 0].entries()) regions.push({ run_id: runId, w, start_page: ARENA + i * 1365 + 3, n_pages: 1365, score, age_ns: i * S });
+      for (const [i, score] of [18, 5, 0].entries())
+        regions.push({ run_id: runId, w, start_page: ARENA + i * 1365 + 3, n_pages: 1365, score, age_ns: i * S });
     }
     if (!observed) {
-      costs.push({ run_id: runId, w, op: scheme.vcpuNs > 0 ? 'rwp-fault' : 'rmap-walk', count: reported.size, vcpu_ns: reported.size * scheme.vcpuNs, tracker_ns: reported.size * 300 });
+      costs.push({
+        run_id: runId,
+        w,
+        op: scheme.vcpuNs > 0 ? 'rwp-fault' : 'rmap-walk',
+        count: reported.size,
+        vcpu_ns: reported.size * scheme.vcpuNs,
+        tracker_ns: reported.size * 300,
+      });
       costs.push({ run_id: runId, w, op: 'syscall', count: 2, vcpu_ns: 0, tracker_ns: 1000 });
     }
   }
-  for (const [table, rows] of [['windows', windows], ['page_sets', sets], ['scores', scores], ['costs', costs], ['regions', regions]] as const) {
+  for (const [table, rows] of [
+    ['windows', windows],
+    ['page_sets', sets],
+    ['scores', scores],
+    ['costs', costs],
+    ['regions', regions],
+  ] as const) {
     const names = Object.keys(rows[0] ?? {});
-    if (rows.length > 0) await db.exec(`INSERT INTO ${table} (${names.join(', ')}) VALUES ${rows.map((row) => `(${names.map((name) => literal(row[name]!)).join(', ')})`).join(', ')}`);
+    if (rows.length > 0)
+      await db.exec(
+        `INSERT INTO ${table} (${names.join(', ')}) VALUES ${rows.map((row) => `(${names.map((name) => literal(row[name]!)).join(', ')})`).join(', ')}`,
+      );
   }
 }
 
@@ -167,9 +245,31 @@ function score(runId: string, w: number, scope: string, truth: ReadonlySet<numbe
   const tn = N_PAGES - tp - fn - fp;
   const div = (a: number, b: number): number | null => (b === 0 ? null : a / b);
   return {
-    run_id: runId, w, scope, target: 'touched', truth: truth.size, truth_eligible: truth.size, edge_truth: 0, reported: reported.size, tp, tp_eligible: tp, fn, fp, edge: 0, tn, eligible: N_PAGES,
-    wss_true_bytes: truth.size * 4096, wss_bytes: reported.size * 4096, precision: div(tp, tp + fp), recall: div(tp, truth.size), recall_eligible: div(tp, truth.size),
-    f1: div(2 * tp, 2 * tp + fp + fn), jaccard: tp + fp + fn === 0 ? 1 : tp / (tp + fp + fn), wss_error: div(reported.size - truth.size, truth.size),
-    false_cold_rate: div(fn, truth.size), false_hot_rate: div(fp, fp + tn), mcc: null,
+    run_id: runId,
+    w,
+    scope,
+    target: 'touched',
+    truth: truth.size,
+    truth_eligible: truth.size,
+    edge_truth: 0,
+    reported: reported.size,
+    tp,
+    tp_eligible: tp,
+    fn,
+    fp,
+    edge: 0,
+    tn,
+    eligible: N_PAGES,
+    wss_true_bytes: truth.size * 4096,
+    wss_bytes: reported.size * 4096,
+    precision: div(tp, tp + fp),
+    recall: div(tp, truth.size),
+    recall_eligible: div(tp, truth.size),
+    f1: div(2 * tp, 2 * tp + fp + fn),
+    jaccard: tp + fp + fn === 0 ? 1 : tp / (tp + fp + fn),
+    wss_error: div(reported.size - truth.size, truth.size),
+    false_cold_rate: div(fn, truth.size),
+    false_hot_rate: div(fp, fp + tn),
+    mcc: null,
   };
 }

@@ -30,7 +30,10 @@ export function readMarkup(text: string): Tag[] {
       assert.equal(open.pop(), name, `unbalanced </${name}> at ${around}`);
       continue;
     }
-    tags.push({ name, attributes: new Map([...attributes.matchAll(/([\w:-]+)(?:="([^"]*)")?/g)].map(([, key, value]) => [key!, value ?? ''])) });
+    tags.push({
+      name,
+      attributes: new Map([...attributes.matchAll(/([\w:-]+)(?:="([^"]*)")?/g)].map(([, key, value]) => [key!, value ?? ''])),
+    });
     if (selfClosing === '/' || VOID.has(name)) continue;
     open.push(name);
     if (RAW.test(name)) at = text.indexOf(`</${name}`, at);

@@ -30,7 +30,8 @@ test('the report is one offline page with landmarks, headings, captions and scop
   assert.ok(named(tags, 'th').every((tag) => tag.attributes.has('scope')));
   assert.ok(named(tags, 'svg').every((tag) => tag.attributes.get('role') === 'img' && tag.attributes.has('aria-labelledby')));
   assert.ok(named(tags, 'svg').length >= 8);
-  for (const id of ['capture', 'working-set', 'when', 'cost', 'failures', 'eviction', 'fidelity', 'method', 'input']) assert.ok(ids.includes(id), id);
+  for (const id of ['capture', 'working-set', 'when', 'cost', 'failures', 'eviction', 'fidelity', 'method', 'input'])
+    assert.ok(ids.includes(id), id);
   db.close();
 });
 
@@ -79,7 +80,9 @@ test('strings from a trace never become markup', async () => {
   const evil = `</script><script>alert(1)</script><img src=x onerror="alert('2')"> & ' \u2028`;
   const db = await sampleResults({ trace: evil, path: evil, scheme: evil }, 5);
   await db.insert('diagnostics', [{ input_id: '', severity: evil, code: evil, line: 1, byte_offset: null, count: 1, message: evil }]);
-  await db.exec(`UPDATE runs SET params = '{"<img src=x onerror=alert(3)>": "<b>"}', error = '<script>alert(4)</script>', stream = stream || '<svg onload=alert(5)>'`);
+  await db.exec(
+    `UPDATE runs SET params = '{"<img src=x onerror=alert(3)>": "<b>"}', error = '<script>alert(4)</script>', stream = stream || '<svg onload=alert(5)>'`,
+  );
   const page = await buildReport(db, { meta: { [evil]: evil }, title: evil });
   const tags = readMarkup(page);
   assert.deepEqual(named(tags, 'img'), []);

@@ -14,19 +14,71 @@ type Grid = readonly { readonly truth: readonly number[]; readonly reported: rea
 
 async function results(grid: Grid): Promise<Fixture> {
   const db = await emptyResults();
-  await db.insert('runs', [{
-    run_id: 'r', trace_id: 't', trace: 'tiny', scheme: 'uffd-rwp', kind: 'simulated', stream: null, params: '{}', seed: 1, world: 'r', space: 'gpa', truth: 'exact', scope: 'any', target: 'touched',
-    cost_profile: 'p', status: 'ok', error: null, n_windows: grid.length, n_pages: 32, duration_ns: grid.length * S, vcpus: 2, version: '0',
-  }]);
+  await db.insert('runs', [
+    {
+      run_id: 'r',
+      trace_id: 't',
+      trace: 'tiny',
+      scheme: 'uffd-rwp',
+      kind: 'simulated',
+      stream: null,
+      params: '{}',
+      seed: 1,
+      world: 'r',
+      space: 'gpa',
+      truth: 'exact',
+      scope: 'any',
+      target: 'touched',
+      cost_profile: 'p',
+      status: 'ok',
+      error: null,
+      n_windows: grid.length,
+      n_pages: 32,
+      duration_ns: grid.length * S,
+      vcpus: 2,
+      version: '0',
+    },
+  ]);
   for (const [w, { truth, reported }] of grid.entries()) {
-    await db.insert('windows', [{ run_id: 'r', w, claim_t0_ns: w * S, claim_t1_ns: (w + 1) * S, outer_t0_ns: w * S, outer_t1_ns: (w + 1) * S, report_ns: (w + 1) * S, span: 0, warmup: false, scored: true, n_pages: 32 }]);
+    await db.insert('windows', [
+      {
+        run_id: 'r',
+        w,
+        claim_t0_ns: w * S,
+        claim_t1_ns: (w + 1) * S,
+        outer_t0_ns: w * S,
+        outer_t1_ns: (w + 1) * S,
+        report_ns: (w + 1) * S,
+        span: 0,
+        warmup: false,
+        scored: true,
+        n_pages: 32,
+      },
+    ]);
     await addSet(db, w, 'truth', 'any', truth);
     await addSet(db, w, 'reported', '', reported);
     const tp = reported.filter((page) => truth.includes(page)).length;
-    await db.insert('scores', [{
-      run_id: 'r', w, scope: 'any', target: 'touched', truth: truth.length, truth_eligible: truth.length, edge_truth: 0, reported: reported.length, tp, tp_eligible: tp, fn: truth.length - tp,
-      fp: reported.length - tp, edge: 0, tn: 32 - truth.length - reported.length + tp, eligible: 32, wss_true_bytes: truth.length * 4096, wss_bytes: reported.length * 4096,
-    }]);
+    await db.insert('scores', [
+      {
+        run_id: 'r',
+        w,
+        scope: 'any',
+        target: 'touched',
+        truth: truth.length,
+        truth_eligible: truth.length,
+        edge_truth: 0,
+        reported: reported.length,
+        tp,
+        tp_eligible: tp,
+        fn: truth.length - tp,
+        fp: reported.length - tp,
+        edge: 0,
+        tn: 32 - truth.length - reported.length + tp,
+        eligible: 32,
+        wss_true_bytes: truth.length * 4096,
+        wss_bytes: reported.length * 4096,
+      },
+    ]);
     await db.insert('costs', [{ run_id: 'r', w, op: 'rwp-fault', count: tp, vcpu_ns: tp * 1e6, tracker_ns: 1e6 }]);
   }
   return db;
@@ -42,27 +94,47 @@ async function addSet(db: Fixture, w: number, kind: string, scope: string, pages
 async function ask(db: Fixture, id: ChartId): Promise<Record<string, unknown>[]> {
   const { sql } = await drawChart(db, id);
   const { rows } = await db.query(sql);
-  return rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value])));
+  return rows.map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value])),
+  );
 }
 
 test('wss-over-time: bytes of truth and report at the end of each window', async () => {
-  const db = await results([{ truth: [0, 1, 2], reported: [0] }, { truth: [], reported: [4, 5] }]);
+  const db = await results([
+    { truth: [0, 1, 2], reported: [0] },
+    { truth: [], reported: [4, 5] },
+  ]);
   assert.deepEqual(
     (await ask(db, 'wss-over-time')).map((row) => [row['t_s'], row['truth_bytes'], row['reported_bytes']]),
-    [[1, 3 * 4096, 4096], [2, 0, 2 * 4096]],
+    [
+      [1, 3 * 4096, 4096],
+      [2, 0, 2 * 4096],
+    ],
   );
   db.close();
 });
 
 test('wss-over-time without scores counts the reported pages and knows no truth', async () => {
-  const db = await results([{ truth: [0, 1, 2], reported: [0] }, { truth: [1], reported: [] }]);
+  const db = await results([
+    { truth: [0, 1, 2], reported: [0] },
+    { truth: [1], reported: [] },
+  ]);
   await db.exec('DELETE FROM scores');
-  assert.deepEqual((await ask(db, 'wss-over-time')).map((row) => [row['truth_bytes'], row['reported_bytes']]), [[null, 4096], [null, 0]]);
+  assert.deepEqual(
+    (await ask(db, 'wss-over-time')).map((row) => [row['truth_bytes'], row['reported_bytes']]),
+    [
+      [null, 4096],
+      [null, 0],
+    ],
+  );
   db.close();
 });
 
 test('pareto: micro F1, stall over run time and vCPUs', async () => {
-  const db = await results([{ truth: [0, 1, 2, 3], reported: [0, 1] }, { truth: [0, 1], reported: [0, 1, 2, 3] }]);
+  const db = await results([
+    { truth: [0, 1, 2, 3], reported: [0, 1] },
+    { truth: [0, 1], reported: [0, 1, 2, 3] },
+  ]);
   const [point] = await ask(db, 'pareto');
   assert.equal(point!['f1'], (2 * 4) / (2 * 4 + 2 + 2));
   assert.equal(point!['overhead'], (4 * 1e6) / (2 * S * 2));
@@ -74,11 +146,14 @@ test('pareto: micro F1, stall over run time and vCPUs', async () => {
 test('heatmap: share of each granule, empty granules left out', async () => {
   const db = await results([{ truth: [0, 1, 2, 3, 800], reported: [0, 1, 2, 3, 4, 5, 6, 7] }]);
   const rows = await ask(db, 'heatmap');
-  assert.deepEqual(rows.map((row) => [row['what'], row['band'], row['start_page'], row['n_pages'], row['share']]), [
-    ['reported', 0, BASE, 8, 1],
-    ['truth', 0, BASE, 8, 0.5],
-    ['truth', 1, BASE + 800, 8, 0.125],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => [row['what'], row['band'], row['start_page'], row['n_pages'], row['share']]),
+    [
+      ['reported', 0, BASE, 8, 1],
+      ['truth', 0, BASE, 8, 0.5],
+      ['truth', 1, BASE + 800, 8, 0.125],
+    ],
+  );
   db.close();
 });
 
@@ -90,7 +165,14 @@ test('detection-latency: onset pages found by the same or a later report', async
     { truth: [], reported: [] },
     { truth: [], reported: [2] },
   ]);
-  assert.deepEqual((await ask(db, 'detection-latency')).map((row) => [row['lag'], row['latency_ns'], row['found']]), [[0, S, 0.25], [1, 2 * S, 0.5], [2, 3 * S, 0.5]]);
+  assert.deepEqual(
+    (await ask(db, 'detection-latency')).map((row) => [row['lag'], row['latency_ns'], row['found']]),
+    [
+      [0, S, 0.25],
+      [1, 2 * S, 0.5],
+      [2, 3 * S, 0.5],
+    ],
+  );
   db.close();
 });
 
@@ -101,23 +183,32 @@ test('miss-ratio: what the last n windows do not hold', async () => {
     { truth: [0, 2], reported: [0, 2] },
   ]);
   const rows = await ask(db, 'miss-ratio');
-  assert.deepEqual(rows.map((row) => [row['what'], row['n'], row['kept_bytes'], row['missing']]), [
-    ['truth', 1, 2 * 4096, 0.25],
-    ['truth', 2, 2 * 4096, 0.5],
-    ['reported', 1, 4096, 1 - 1 / 4],
-    ['reported', 2, 2 * 4096, 0.5],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => [row['what'], row['n'], row['kept_bytes'], row['missing']]),
+    [
+      ['truth', 1, 2 * 4096, 0.25],
+      ['truth', 2, 2 * 4096, 0.5],
+      ['reported', 1, 4096, 1 - 1 / 4],
+      ['reported', 2, 2 * 4096, 0.5],
+    ],
+  );
   db.close();
 });
 
 test('cold-age: memory outside the union of the last windows', async () => {
-  const db = await results([{ truth: [0, 1, 2], reported: [] }, { truth: [2, 3], reported: [2] }]);
-  assert.deepEqual((await ask(db, 'cold-age')).map((row) => [row['what'], row['idle_s'], Number(row['idle_bytes']) / 4096]), [
-    ['truth', 1, 30],
-    ['truth', 2, 28],
-    ['reported', 1, 31],
-    ['reported', 2, 31],
+  const db = await results([
+    { truth: [0, 1, 2], reported: [] },
+    { truth: [2, 3], reported: [2] },
   ]);
+  assert.deepEqual(
+    (await ask(db, 'cold-age')).map((row) => [row['what'], row['idle_s'], Number(row['idle_bytes']) / 4096]),
+    [
+      ['truth', 1, 30],
+      ['truth', 2, 28],
+      ['reported', 1, 31],
+      ['reported', 2, 31],
+    ],
+  );
   db.close();
 });
 
@@ -130,23 +221,31 @@ test('pr-curve: regions that begin and end inside a byte count exactly', async (
     { run_id: 'r', w: 0, start_page: BASE - 3, n_pages: 7, score: 1, age_ns: null },
   ]);
   const rows = (await ask(db, 'pr-curve')).filter((row) => row['what'] === 'curve');
-  assert.deepEqual(rows.map((row) => [row['threshold'], row['precision'], row['recall']]), [
-    [9, 3 / 9, 3 / 6],
-    [5, 4 / 10, 4 / 6],
-    [1, 5 / 17, 5 / 6],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => [row['threshold'], row['precision'], row['recall']]),
+    [
+      [9, 3 / 9, 3 / 6],
+      [5, 4 / 10, 4 / 6],
+      [1, 5 / 17, 5 / 6],
+    ],
+  );
   db.close();
 });
 
 test('fidelity: Jaccard of the real report and its model', async () => {
   const db = await results([{ truth: [0], reported: [0, 1, 2, 3] }]);
-  await db.exec(`INSERT INTO runs SELECT * REPLACE ('o' AS run_id, 'observed:uffd-rwp' AS scheme, 'observed' AS kind, 'A' AS stream) FROM runs`);
+  await db.exec(
+    `INSERT INTO runs SELECT * REPLACE ('o' AS run_id, 'observed:uffd-rwp' AS scheme, 'observed' AS kind, 'A' AS stream) FROM runs`,
+  );
   await db.exec(`INSERT INTO windows SELECT * REPLACE ('o' AS run_id) FROM windows`);
   const bits = new Uint8Array(8192);
   bits[0] = 0b111000;
   await db.insert('page_sets', [{ run_id: 'o', w: 0, kind: 'reported', scope: '', chunk: 1, bits }]);
   const rows = await ask(db, 'fidelity');
-  assert.deepEqual(rows.map((row) => [row['follows'], row['jaccard'], row['kernel_pages'], row['model_pages']]), [[false, 1 / 6, 3, 4]]);
+  assert.deepEqual(
+    rows.map((row) => [row['follows'], row['jaccard'], row['kernel_pages'], row['model_pages']]),
+    [[false, 1 / 6, 3, 4]],
+  );
   db.close();
 });
 
@@ -155,6 +254,12 @@ test('ranking: the better F1 ranks first, trace by trace', async () => {
   await db.exec(`INSERT INTO runs SELECT * REPLACE ('b' AS run_id, 'mm-young' AS scheme) FROM runs`);
   for (const name of ['windows', 'scores']) await db.exec(`INSERT INTO ${name} SELECT * REPLACE ('b' AS run_id) FROM ${name}`);
   await db.exec(`UPDATE scores SET tp = 2, fn = 0 WHERE run_id = 'b'`);
-  assert.deepEqual((await ask(db, 'ranking')).map((row) => [row['run_id'], row['f1'], row['rank']]), [['b', 1, 1], ['r', 2 / 3, 2]]);
+  assert.deepEqual(
+    (await ask(db, 'ranking')).map((row) => [row['run_id'], row['f1'], row['rank']]),
+    [
+      ['b', 1, 1],
+      ['r', 2 / 3, 2],
+    ],
+  );
   db.close();
 });

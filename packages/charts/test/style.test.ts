@@ -25,14 +25,25 @@ test('a scheme keeps its look, known or not', () => {
 });
 
 test('every colour that the report swaps is unique, so light maps to dark one to one', () => {
-  const light = [LIGHT.background, LIGHT.ink, LIGHT.muted, LIGHT.grid, LIGHT.truth, LIGHT.frame, ...LIGHT.ramp, ...Object.keys(SERIES_DARK)];
+  const light = [
+    LIGHT.background,
+    LIGHT.ink,
+    LIGHT.muted,
+    LIGHT.grid,
+    LIGHT.truth,
+    LIGHT.frame,
+    ...LIGHT.ramp,
+    ...Object.keys(SERIES_DARK),
+  ];
   assert.equal(new Set(light).size, light.length);
 });
 
 /** WCAG relative luminance contrast. */
 function contrast(a: string, b: string): number {
   const luminance = (color: string): number => {
-    const [r, g, bl] = [1, 3, 5].map((i) => Number.parseInt(color.slice(i, i + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    const [r, g, bl] = [1, 3, 5]
+      .map((i) => Number.parseInt(color.slice(i, i + 2), 16) / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r! + 0.7152 * g! + 0.0722 * bl!;
   };
   const [hi, lo] = [luminance(a), luminance(b)].sort((x, y) => y - x);
@@ -63,7 +74,16 @@ test('html escapes by default', () => {
 });
 
 test('csv quotes what needs quotes', () => {
-  const csv = toCsv({ columns: [{ name: 'a', type: 'VARCHAR' }, { name: 'b', type: 'DOUBLE' }], rows: [{ a: 'x,"y"\n', b: 0.1 }, { a: null, b: 3n }] });
+  const csv = toCsv({
+    columns: [
+      { name: 'a', type: 'VARCHAR' },
+      { name: 'b', type: 'DOUBLE' },
+    ],
+    rows: [
+      { a: 'x,"y"\n', b: 0.1 },
+      { a: null, b: 3n },
+    ],
+  });
   assert.equal(csv, 'a,b\n"x,""y""\n",0.1\n,3\n');
 });
 

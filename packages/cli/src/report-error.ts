@@ -59,7 +59,8 @@ function systemError(error: unknown): { known: SystemError; path: string | null 
   if (code in SYSTEM) return { known: SYSTEM[code]!, path };
   // EPERM: operation not permitted, open '/x/windows/a.parquet.part'
   const worker = /\b(E[A-Z]+): [^,]+, \w+ '([^']*)'/.exec(message);
-  if (worker !== null && worker[1]! in SYSTEM) return { known: SYSTEM[worker[1]!]!, path: worker[2]! };
+  const ofWorker = SYSTEM[worker?.[1] ?? ''];
+  if (ofWorker !== undefined) return { known: ofWorker, path: worker![2]! };
   // IO Error: Cannot open file "/x/r.duckdb.part": Operation not permitted
   const duckdb = /IO Error: .*?"([^"]*)".*: ([A-Z][\w -]+)/.exec(message);
   const known = Object.values(SYSTEM).find(({ says }) => says === duckdb?.[2]?.toLowerCase());

@@ -84,7 +84,11 @@ class Source implements OpenSource {
     const raw = this.#rawChunks();
     const { chunks, bytes: magic } = await this.#typed(() => gather(raw, 16));
     if (magic.length === 0) {
-      throw new UnreadableInputError('the file is empty', { file: this.path }, 'the capture tool wrote nothing: check that it ran to its end');
+      throw new UnreadableInputError(
+        'the file is empty',
+        { file: this.path },
+        'the capture tool wrote nothing: check that it ran to its end',
+      );
     }
     this.compression = compressionOf(magic);
     this.#rest = await decompress(replay(chunks, raw), this.compression);
@@ -92,7 +96,11 @@ class Source implements OpenSource {
     this.#pending = head.chunks;
     this.head = head.bytes;
     if (head.bytes.length === 0) {
-      throw new UnreadableInputError(`the ${this.compression} file holds nothing`, { file: this.path }, 'the capture tool wrote nothing: check that it ran to its end');
+      throw new UnreadableInputError(
+        `the ${this.compression} file holds nothing`,
+        { file: this.path },
+        'the capture tool wrote nothing: check that it ran to its end',
+      );
     }
   }
 
@@ -149,7 +157,12 @@ class Source implements OpenSource {
     const place = { file: this.path, byteOffset: this.rawBytesRead };
     const check = `check it with: ${this.compression} -t ${this.path}`;
     return error.truncated
-      ? new TraceFormatError(`the file is truncated: its ${this.compression} stream has no end`, place, `copy it again from the machine that recorded it; ${check}`, error)
+      ? new TraceFormatError(
+          `the file is truncated: its ${this.compression} stream has no end`,
+          place,
+          `copy it again from the machine that recorded it; ${check}`,
+          error,
+        )
       : new TraceFormatError(`the ${this.compression} stream is damaged (${error.message})`, place, check, error);
   }
 }
@@ -161,7 +174,11 @@ async function isDirectory(path: string): Promise<boolean> {
 async function openDirectory(path: string): Promise<OpenSource> {
   const { isPerfDirectory } = await import('./perf/directory.ts');
   if (await isPerfDirectory(path)) return (await import('./perf/open-directory.ts')).openPerfRecording(path);
-  throw new UnreadableInputError('this is a directory, not a capture file', { file: path }, 'name one of its files, or ingest all of it as one capture set: workset ingest DIR -o out.trace');
+  throw new UnreadableInputError(
+    'this is a directory, not a capture file',
+    { file: path },
+    'name one of its files, or ingest all of it as one capture set: workset ingest DIR -o out.trace',
+  );
 }
 
 async function checkReadable(path: string): Promise<number | null> {
@@ -176,9 +193,15 @@ async function checkReadable(path: string): Promise<number | null> {
 
 function unreadable(path: string, error: unknown): UnreadableInputError {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return new UnreadableInputError('no such file', { file: path }, 'check the path; relative paths start at the current directory', error);
+  if (code === 'ENOENT')
+    return new UnreadableInputError('no such file', { file: path }, 'check the path; relative paths start at the current directory', error);
   if (code === 'EACCES' || code === 'EPERM') {
-    return new UnreadableInputError('permission denied', { file: path }, 'captures of perf and sysfs often belong to root: change the owner, or read it as that user', error);
+    return new UnreadableInputError(
+      'permission denied',
+      { file: path },
+      'captures of perf and sysfs often belong to root: change the owner, or read it as that user',
+      error,
+    );
   }
   return new UnreadableInputError(`the file cannot be read (${code ?? String(error)})`, { file: path }, undefined, error);
 }
@@ -186,7 +209,7 @@ function unreadable(path: string, error: unknown): UnreadableInputError {
 /** Takes chunks until they hold `n` bytes or the stream ends; `bytes` is at most n long. */
 async function gather(source: AsyncIterator<Uint8Array>, n: number): Promise<{ chunks: Uint8Array[]; bytes: Uint8Array }> {
   const chunks: Uint8Array[] = [];
-  for (let have = 0; have < n; ) {
+  for (let have = 0; have < n;) {
     const next = await source.next();
     if (next.done === true) break;
     chunks.push(next.value);

@@ -60,7 +60,12 @@ export interface CaptureOptions {
 export async function ingestCapture(paths: readonly string[], options: CaptureOptions): Promise<TraceManifest> {
   const manifest = options.manifest === undefined ? undefined : await readManifestFile(options.manifest);
   const formatOptions = { ...(options.space === undefined ? {} : { space: options.space }), ...options.options };
-  const { inputs, skipped } = await listInputs(paths, { format: options.format, options: formatOptions, clockOffsetNs: options.clockOffsetNs ?? 0, manifest });
+  const { inputs, skipped } = await listInputs(paths, {
+    format: options.format,
+    options: formatOptions,
+    clockOffsetNs: options.clockOffsetNs ?? 0,
+    manifest,
+  });
   if (inputs.length === 0) throw nothing(skipped);
   const ordered = await inReadingOrder(inputs);
   const writer = await createTraceWriter({ out: options.out });
@@ -87,14 +92,27 @@ export async function ingestCapture(paths: readonly string[], options: CaptureOp
   }
 }
 
-async function readInput(assembler: Assembler, input: CaptureInput, options: CaptureOptions, place: { inputsDone: number; nInputs: number }): Promise<void> {
+async function readInput(
+  assembler: Assembler,
+  input: CaptureInput,
+  options: CaptureOptions,
+  place: { inputsDone: number; nInputs: number },
+): Promise<void> {
   throwIfAborted(options.signal);
   const source = await input.open();
   try {
     const { log, take, end } = assembler.begin(input);
     // Streams name their input before it has been read to its end, so its hash comes first; an exact log has no streams and is large.
-    if (input.ingestor.descriptor.produces !== 'touches') log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
-    const report = () => options.onProgress?.({ path: input.path, ...place, rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records: log.accepted });
+    if (input.ingestor.descriptor.produces !== 'touches')
+      log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
+    const report = () =>
+      options.onProgress?.({
+        path: input.path,
+        ...place,
+        rawBytes: source.rawBytesRead,
+        rawBytesTotal: source.rawBytesTotal,
+        records: log.accepted,
+      });
     try {
       for await (const batch of readBatches(input.ingestor, watched(source, report), log.context)) take(batch);
     } catch (error) {

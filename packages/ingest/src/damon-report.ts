@@ -63,7 +63,13 @@ export class DamonStream {
   }
 
   /** The report of window [startNs, endNs], with the stream's declaration the first time. Copies the rows. */
-  *report(table: RegionTable, startNs: number, endNs: number, complete: boolean, counts: Readonly<Record<string, number>>): Generator<IngestBatch> {
+  *report(
+    table: RegionTable,
+    startNs: number,
+    endNs: number,
+    complete: boolean,
+    counts: Readonly<Record<string, number>>,
+  ): Generator<IngestBatch> {
     const { n } = table;
     const regions = {
       startPage: table.startPage.slice(0, n),
@@ -73,7 +79,19 @@ export class DamonStream {
     };
     if (this.cycle === 0) yield this.#declaration(regions);
     this.#ctx.accept(n);
-    const report = { stream: this.name, cycle: this.cycle++, setBeginNs: startNs, setEndNs: startNs, readBeginNs: endNs, readEndNs: endNs, complete, counts, reported: null, eligible: null, regions };
+    const report = {
+      stream: this.name,
+      cycle: this.cycle++,
+      setBeginNs: startNs,
+      setEndNs: startNs,
+      readBeginNs: endNs,
+      readEndNs: endNs,
+      complete,
+      counts,
+      reported: null,
+      eligible: null,
+      regions,
+    };
     yield { kind: 'report', report };
   }
 
@@ -81,7 +99,10 @@ export class DamonStream {
     const { ops: given, space } = this.#ctx.options;
     if (given !== undefined && given !== 'paddr' && given !== 'vaddr') throw new UsageError(`ops is paddr or vaddr, got ${given}`);
     const ops = given ?? guessOps(regions);
-    if (given === undefined) this.#ctx.reject('guessed-ops', `${this.name}: taken as DAMON ${ops} from the addresses; set it with the option ops`, { severity: 'info' });
+    if (given === undefined)
+      this.#ctx.reject('guessed-ops', `${this.name}: taken as DAMON ${ops} from the addresses; set it with the option ops`, {
+        severity: 'info',
+      });
     return {
       kind: 'stream',
       arenaRelative: false,

@@ -27,7 +27,9 @@ export function dumpWindow(ctx: IngestContext, lengthNs?: number): DumpWindow {
     return { beginNs: timeOption(end) - lengthNs, endNs: timeOption(end), known: true };
   }
   if (begin === undefined || end === undefined) {
-    ctx.reject('no-time', 'the dump has no time: its report is kept but belongs to no window; give the options begin and end', { severity: 'warning' });
+    ctx.reject('no-time', 'the dump has no time: its report is kept but belongs to no window; give the options begin and end', {
+      severity: 'warning',
+    });
     return { beginNs: 0, endNs: 0, known: false };
   }
   const window = { beginNs: timeOption(begin), endNs: timeOption(end), known: true };
@@ -44,12 +46,17 @@ export function numberOption(ctx: IngestContext, name: string, fallback: number)
   const text = ctx.options[name];
   if (text === undefined) return fallback;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`${name}=${text} is not a number`, `write ${name}=0x100 or ${name}=256`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new UsageError(`${name}=${text} is not a number`, `write ${name}=0x100 or ${name}=256`);
   return value;
 }
 
 /** One of `choices`; the first one when absent. Throws UsageError. */
-export function choiceOption<const Choice extends string>(ctx: IngestContext, name: string, choices: readonly [Choice, ...Choice[]]): Choice {
+export function choiceOption<const Choice extends string>(
+  ctx: IngestContext,
+  name: string,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
   const text = ctx.options[name] ?? choices[0];
   const found = choices.find((choice) => choice === text);
   if (found === undefined) throw new UsageError(`${name}=${text}`, `one of ${choices.join(', ')}`);
@@ -60,7 +67,10 @@ export function choiceOption<const Choice extends string>(ctx: IngestContext, na
 export function pageRanges(ctx: IngestContext, name: string, nPages: number): { startPage: number; nPages: number }[] {
   const text = ctx.options[name];
   if (text === undefined) {
-    throw new UsageError('the dump does not say which addresses it is of', `give ${name}=0xSTART, or the ranges of the maps file it was made from: ${name}=0xA-0xB,0xC-0xD`);
+    throw new UsageError(
+      'the dump does not say which addresses it is of',
+      `give ${name}=0xSTART, or the ranges of the maps file it was made from: ${name}=0xA-0xB,0xC-0xD`,
+    );
   }
   if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) {
     // a 64-bit address as a number is exact only in its upper bits: all that a page number needs
@@ -80,7 +90,10 @@ export async function* u64Pieces(reader: ByteReader, ctx: IngestContext): AsyncG
     reader.start += whole;
   }
   if (reader.available > 0) {
-    ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole 8-byte entry`, { byteOffset: reader.offset, severity: 'warning' });
+    ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole 8-byte entry`, {
+      byteOffset: reader.offset,
+      severity: 'warning',
+    });
   }
 }
 
@@ -92,7 +105,8 @@ export interface PageRun {
 
 /** Bits over [startPage, startPage + nPages) with the runs set. Throws TraceFormatError for absurd spans. */
 export function bitsOfRuns(startPage: number, nPages: number, runs: Iterable<PageRun>, file: string): PageRangeBits {
-  if (!(nPages <= MAX_PAGES)) throw new TraceFormatError(`a span of ${nPages} pages is too large`, { file }, 'check the addresses and the byte order');
+  if (!(nPages <= MAX_PAGES))
+    throw new TraceFormatError(`a span of ${nPages} pages is too large`, { file }, 'check the addresses and the byte order');
   const bits = new Uint8Array(Math.ceil(nPages / 8));
   for (const run of runs) {
     for (let i = run.startPage - startPage; i < run.startPage + run.nPages - startPage; i++) {
@@ -120,12 +134,30 @@ export function clusters<Run extends PageRun>(runs: readonly Run[]): Run[][] {
 }
 
 /** Declaration of a page-set stream. */
-export function pageStream(stream: string, tracker: string, space: SpaceId, target: 'touched' | 'written', range: ObservationStream['range'], notes: ObservationStream['notes'] = {}): IngestBatch {
-  return { kind: 'stream', arenaRelative: false, stream: { stream, tracker, space, inputId: '', range, target, granuleBytes: 4096, notes } };
+export function pageStream(
+  stream: string,
+  tracker: string,
+  space: SpaceId,
+  target: 'touched' | 'written',
+  range: ObservationStream['range'],
+  notes: ObservationStream['notes'] = {},
+): IngestBatch {
+  return {
+    kind: 'stream',
+    arenaRelative: false,
+    stream: { stream, tracker, space, inputId: '', range, target, granuleBytes: 4096, notes },
+  };
 }
 
 /** Report of one dump. */
-export function pageReport(stream: string, window: DumpWindow, reported: PageRangeBits, eligible: PageRangeBits | null, complete: boolean, counts: Observation['counts'] = {}): IngestBatch {
+export function pageReport(
+  stream: string,
+  window: DumpWindow,
+  reported: PageRangeBits,
+  eligible: PageRangeBits | null,
+  complete: boolean,
+  counts: Observation['counts'] = {},
+): IngestBatch {
   return {
     kind: 'report',
     report: {

@@ -3,7 +3,14 @@ export { openSource, sourceOfBytes, type Compression, type OpenSource } from './
 export { DEFAULT_QUANTUM_NS, ingestCapture, type CaptureOptions, type CaptureProgress } from './capture.ts';
 export { compactTrace, type CompactOptions } from './compact.ts';
 export { ClockMap } from './clock.ts';
-export { CONVERT_FORMATS, convertFormatOf, convertTrace, type ConvertFormat, type ConvertOptions, type ConvertResult } from './convert/index.ts';
+export {
+  CONVERT_FORMATS,
+  convertFormatOf,
+  convertTrace,
+  type ConvertFormat,
+  type ConvertOptions,
+  type ConvertResult,
+} from './convert/index.ts';
 export { ingestors } from './registry.ts';
 export { guesses, recognise, type Guess } from './sniff.ts';
 export { inspectFile, type CaptureInfo, type InspectOptions, type SpaceFootprint, type StreamSummary } from './inspect.ts';

@@ -89,7 +89,8 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
       options.onProgress?.({ rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records });
     }
     const truth = survey.truth ?? descriptor.truth;
-    if (rate.isUsed()) reasons.add('no-times', 'the log has no times: ingest needs to be told how many accesses a second makes', { severity: 'info' });
+    if (rate.isUsed())
+      reasons.add('no-times', 'the log has no times: ingest needs to be told how many accesses a second makes', { severity: 'info' });
     return {
       path,
       format: descriptor.id,
@@ -113,9 +114,13 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
 }
 
 /** Options under which a log without times can be looked at all the same, and whether that was needed. */
-function assumedRate(given: Readonly<Record<string, string>>): { readonly options: Readonly<Record<string, string>>; readonly isUsed: () => boolean } {
+function assumedRate(given: Readonly<Record<string, string>>): {
+  readonly options: Readonly<Record<string, string>>;
+  readonly isUsed: () => boolean;
+} {
   let used = false;
-  if (given['accesses-per-second'] !== undefined || given['instructions-per-second'] !== undefined) return { options: given, isUsed: () => false };
+  if (given['accesses-per-second'] !== undefined || given['instructions-per-second'] !== undefined)
+    return { options: given, isUsed: () => false };
   const options = Object.defineProperty({ ...given }, 'accesses-per-second', {
     get() {
       used = true;
@@ -216,7 +221,10 @@ class Survey {
     }
   }
 
-  summary(): Pick<CaptureInfo, 'syncedWith' | 'spanNs' | 'spans' | 'markers' | 'vcpus' | 'spaces' | 'streams' | 'mappedPages' | 'hugeBlocks' | 'sizes' | 'nSizes'> {
+  summary(): Pick<
+    CaptureInfo,
+    'syncedWith' | 'spanNs' | 'spans' | 'markers' | 'vcpus' | 'spaces' | 'streams' | 'mappedPages' | 'hugeBlocks' | 'sizes' | 'nSizes'
+  > {
     return {
       syncedWith: this.#syncedWith,
       spanNs: this.#lastNs >= this.#firstNs ? [this.#firstNs, this.#lastNs] : null,
@@ -289,10 +297,12 @@ function uses(truth: TruthGrade, survey: Survey): Pick<CaptureInfo, 'usableFor' 
     }
     if (!survey.hasWrites) notUsableFor.push('write tracking: no write was logged');
   } else if (survey.hasReports) {
-    notUsableFor.push('accuracy by itself: a tracker\'s report is not ground truth');
+    notUsableFor.push("accuracy by itself: a tracker's report is not ground truth");
   }
-  if (survey.hasReports) usableFor.push('agreement with other trackers, and fidelity of the model when an exact log of the same run is ingested with it');
-  if (survey.hasMapping && !survey.hasTouches && !survey.hasReports) usableFor.push('placing the reports of its segment (ingest it with them)');
+  if (survey.hasReports)
+    usableFor.push('agreement with other trackers, and fidelity of the model when an exact log of the same run is ingested with it');
+  if (survey.hasMapping && !survey.hasTouches && !survey.hasReports)
+    usableFor.push('placing the reports of its segment (ingest it with them)');
   if (survey.hasSizes) {
     usableFor.push('comparing sizes by eye');
     notUsableFor.push('a trace by itself: it holds sizes without pages');
@@ -307,6 +317,12 @@ function arenaFile(path: string): string {
 }
 
 function outName(path: string): string {
-  const bare = path === '-' ? 'capture' : path.replace(/^.*\//, '').replace(/\.(gz|zst)$/, '').replace(/\.(vmgt|txt|data|bin|log)$/, '');
+  const bare =
+    path === '-'
+      ? 'capture'
+      : path
+          .replace(/^.*\//, '')
+          .replace(/\.(gz|zst)$/, '')
+          .replace(/\.(vmgt|txt|data|bin|log)$/, '');
   return `${bare || 'capture'}.trace`;
 }

@@ -10,7 +10,17 @@ const SURE = 0.5;
 const TEXT_SHARE = 0.95;
 
 /** Formats without anything to know them by: they are read only when they are named. */
-const HEADERLESS = ['page-idle-raw', 'pagemap', 'kpageflags', 'pagemap-scan', 'kvm-dirty', 'damo-record', 'uffd-log', 'champsim', 'oracle-general'];
+const HEADERLESS = [
+  'page-idle-raw',
+  'pagemap',
+  'kpageflags',
+  'pagemap-scan',
+  'kvm-dirty',
+  'damo-record',
+  'uffd-log',
+  'champsim',
+  'oracle-general',
+];
 
 export interface Guess {
   readonly ingestor: Ingestor;
@@ -50,8 +60,15 @@ function unknown(head: Uint8Array, path: string, found: readonly Guess[]): Unrea
   const start = kind === 'text' ? `, starting ${JSON.stringify(textOf(head.subarray(0, 60)).split(/\r?\n/, 1)[0])}` : '';
   const near = found.slice(0, 3).map(({ ingestor }) => ingestor.descriptor.id);
   const closest = near.length > 0 ? `closest: ${near.join(', ')}; ` : '';
-  const named = kind === 'text' ? `one of ${ingestors.ids.join(', ')}` : `dumps without a header have to be named: ${HEADERLESS.join(', ')}; all: workset list ingestors`;
-  return new UnreadableInputError(`this is ${kind} of a kind that is not recognised${start}`, place, `${closest}name the format with --format ID (${named})`);
+  const named =
+    kind === 'text'
+      ? `one of ${ingestors.ids.join(', ')}`
+      : `dumps without a header have to be named: ${HEADERLESS.join(', ')}; all: workset list ingestors`;
+  return new UnreadableInputError(
+    `this is ${kind} of a kind that is not recognised${start}`,
+    place,
+    `${closest}name the format with --format ID (${named})`,
+  );
 }
 
 function isText(head: Uint8Array): boolean {

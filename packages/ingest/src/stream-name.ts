@@ -13,5 +13,9 @@ export function segmentOf(path: string): string {
 }
 
 function bareName(path: string): string {
-  return path === '-' ? '' : basename(path).replace(/\.(gz|zst)$/, '').replace(/\.end$/, '');
+  return path === '-'
+    ? ''
+    : basename(path)
+        .replace(/\.(gz|zst)$/, '')
+        .replace(/\.end$/, '');
 }

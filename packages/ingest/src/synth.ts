@@ -99,7 +99,13 @@ function wholeNumber(name: string, value: number, min: number, max: number): voi
 }
 
 /** Draws all quanta; returns when each phase began and when the last one ended. */
-async function generate(writer: TraceWriter, phases: readonly Phase[], settings: Settings, random: Prng, options: SynthOptions): Promise<{ phaseNs: number[]; endNs: number }> {
+async function generate(
+  writer: TraceWriter,
+  phases: readonly Phase[],
+  settings: Settings,
+  random: Prng,
+  options: SynthOptions,
+): Promise<{ phaseNs: number[]; endNs: number }> {
   const { quantumNs, rate, nPages } = settings;
   const quantaTotal = Math.max(phases.length, Math.round((settings.seconds * NS_PER_S) / quantumNs));
   const quantum = new QuantumBuilder(writer, nPages, random);

@@ -44,7 +44,14 @@ async function framesOf(path: string, space: 'gpa' | 'gva'): Promise<string[]> {
     for (let i = 0; i < n; i++) rows.push(`${reader.pageOf(touches[i]! >> reader.info.classBits)}${'rwRW'[touches[i]! & 3]!}`);
   }
   const { rowStart, t0Ns, n } = reader.frames;
-  const lines = Array.from({ length: n }, (_, f) => `${t0Ns[f]! / 1e6}: ${rows.slice(rowStart[f]!, rowStart[f + 1] ?? rows.length).sort().join(' ')}`);
+  const lines = Array.from(
+    { length: n },
+    (_, f) =>
+      `${t0Ns[f]! / 1e6}: ${rows
+        .slice(rowStart[f]!, rowStart[f + 1] ?? rows.length)
+        .sort()
+        .join(' ')}`,
+  );
   trace.close();
   return lines;
 }
@@ -60,26 +67,49 @@ describe('a directory of the kit', () => {
     assert.deepEqual(manifest.spans, [{ t0Ns: 1_000_000_000, t1Ns: 1_018_000_000, label: '1' }]);
     assert.deepEqual(manifest.markers, [{ tNs: 1_000_500_000, code: 16, label: 'populate' }]);
     assert.deepEqual(await framesOf(given.out, 'gpa'), ['1000: 3r 4W 4w 600R', '1000: 4r 4w', '1007: 0r 70000R 70000W 70000r 70000w']);
-    assert.deepEqual(await framesOf(given.out, 'gva'), [`1000: ${ARENA_PAGE}r ${ARENA_PAGE + 1}w`, `1000: ${ARENA_PAGE + 1}r ${ARENA_PAGE + 1}w`, `1007: 1r ${0x7fffffff123}r ${0x7fffffff123}w`]);
-    assert.deepEqual(manifest.diagnostics.filter(({ code }) => code === 'skipped-file').map(({ message }) => message.slice(0, 8)), ['notes.md']);
+    assert.deepEqual(await framesOf(given.out, 'gva'), [
+      `1000: ${ARENA_PAGE}r ${ARENA_PAGE + 1}w`,
+      `1000: ${ARENA_PAGE + 1}r ${ARENA_PAGE + 1}w`,
+      `1007: 1r ${0x7fffffff123}r ${0x7fffffff123}w`,
+    ]);
+    assert.deepEqual(
+      manifest.diagnostics.filter(({ code }) => code === 'skipped-file').map(({ message }) => message.slice(0, 8)),
+      ['notes.md'],
+    );
   });
 
   test('places reports in the arena of their segment and on the trace clock', async () => {
     const given = options();
     const manifest = await ingestCapture([capture(KIT)], given);
-    assert.deepEqual(manifest.streams.map(({ stream, tracker, range }) => [stream, tracker, range]), [
-      ['A.rwp', 'uffd-rwp', { startPage: ARENA_PAGE, nPages: 100 }],
-      ['B.idle', 'idle-page', { startPage: 0, nPages: 64 }],
-      ['host', 'uffd-wp', { startPage: 0, nPages: 600 }],
-    ]);
+    assert.deepEqual(
+      manifest.streams.map(({ stream, tracker, range }) => [stream, tracker, range]),
+      [
+        ['A.rwp', 'uffd-rwp', { startPage: ARENA_PAGE, nPages: 100 }],
+        ['B.idle', 'idle-page', { startPage: 0, nPages: 64 }],
+        ['host', 'uffd-wp', { startPage: 0, nPages: 600 }],
+      ],
+    );
     const inputIds = new Set(manifest.inputs.map(({ inputId }) => inputId));
     for (const stream of manifest.streams) assert.ok(inputIds.has(stream.inputId));
     const trace = await openTrace(given.out);
     const [first, second] = trace.observations('A.rwp');
     assert.deepEqual(first!.reported, { startPage: ARENA_PAGE, nPages: 100, bits: first!.reported!.bits });
     assert.deepEqual([...first!.reported!.bits].slice(0, 2), [3, 0]);
-    assert.deepEqual([first!.setBeginNs, first!.setEndNs, first!.readBeginNs, first!.readEndNs], [1_000_000_000, 1_000_100_000, 1_009_000_000, 1_009_500_000]);
-    assert.deepEqual(second!.counts, { faults: 5, regions: 2, scanCalls: 1, messages: 1, messageWrites: 1, syncBeginNs: 900_000, syncCallNs: 1000, asyncBeginNs: 500_000, asyncCallNs: 1000 });
+    assert.deepEqual(
+      [first!.setBeginNs, first!.setEndNs, first!.readBeginNs, first!.readEndNs],
+      [1_000_000_000, 1_000_100_000, 1_009_000_000, 1_009_500_000],
+    );
+    assert.deepEqual(second!.counts, {
+      faults: 5,
+      regions: 2,
+      scanCalls: 1,
+      messages: 1,
+      messageWrites: 1,
+      syncBeginNs: 900_000,
+      syncCallNs: 1000,
+      asyncBeginNs: 500_000,
+      asyncCallNs: 1000,
+    });
     const [idle] = trace.observations('B.idle');
     // Pages 0, 3, 4, 60, 61 are on a list and in the bitmap; 0, 4 and 60 are still idle.
     assert.deepEqual([...idle!.reported!.bits], [8, 0, 0, 0, 0, 0, 0, 0x20]);
@@ -91,7 +121,9 @@ describe('a directory of the kit', () => {
 
   test('gives the same trace in any order of its files', async () => {
     const dir = capture(KIT);
-    const files = Object.keys(KIT).filter((name) => name !== 'notes.md').map((name) => join(dir, name));
+    const files = Object.keys(KIT)
+      .filter((name) => name !== 'notes.md')
+      .map((name) => join(dir, name));
     const one = await ingestCapture(files, options());
     const other = await ingestCapture(files.toReversed(), options());
     assert.deepEqual(other.streams, one.streams);
@@ -101,7 +133,10 @@ describe('a directory of the kit', () => {
 
   test('memory that is tracked but never touched belongs to the space', async () => {
     const manifest = await ingestCapture([join(capture(KIT), 'B.idle.bin')], options());
-    assert.deepEqual(manifest.spaces.map(({ id, nPages, nTouches }) => [id, nPages, nTouches]), [['gpa', 512, 0]]);
+    assert.deepEqual(
+      manifest.spaces.map(({ id, nPages, nTouches }) => [id, nPages, nTouches]),
+      [['gpa', 512, 0]],
+    );
     assert.equal(manifest.truth, 'observed');
     assert.deepEqual(manifest.spans, []);
   });
@@ -114,7 +149,10 @@ describe('an arena', () => {
     assert.equal(manifest.streams[0]!.range!.startPage, ARENA_PAGE);
   });
   test('can come from a manifest', async () => {
-    const dir = capture({ 'snap.bin': KIT['A.rwp.bin'], 'm.yaml': `name: by hand\ninputs:\n  - { path: snap.bin, arena: 0x${(ARENA_PAGE * 4096).toString(16)}, clock-offset: 5ms }\n` });
+    const dir = capture({
+      'snap.bin': KIT['A.rwp.bin'],
+      'm.yaml': `name: by hand\ninputs:\n  - { path: snap.bin, arena: 0x${(ARENA_PAGE * 4096).toString(16)}, clock-offset: 5ms }\n`,
+    });
     const given = options({ manifest: join(dir, 'm.yaml') });
     const manifest = await ingestCapture([], given);
     assert.equal(manifest.name, 'by hand');
@@ -128,24 +166,37 @@ describe('an arena', () => {
     const manifest = await ingestCapture([capture({ 'B.wp.bin': rwp, 'A.pagemap.bin': map, 'gt.vmgt.gz': log })], options());
     assert.deepEqual(manifest.streams, []);
     const refused = manifest.diagnostics.filter(({ severity }) => severity === 'error');
-    assert.deepEqual(refused.map(({ code, count }) => [code, count]), [['arena-unknown', 1], ['report-unplaced', 2]]);
+    assert.deepEqual(
+      refused.map(({ code, count }) => [code, count]),
+      [
+        ['arena-unknown', 1],
+        ['report-unplaced', 2],
+      ],
+    );
     assert.match(refused[0]!.message, /B\.pagemap\.bin/);
     assert.equal(manifest.inputs.find(({ path }) => path.endsWith('B.wp.bin'))!.nRejected, 3);
   });
 });
 
 test('accesses of a lower grade are counted and kept out of the touches', async () => {
-  const faults = '            prog-77      [001] d....     1.002000: page_fault_user: address=0x7f12345000 ip=0x55d0c0de1234 error_code=0x6\n'.repeat(3);
+  const faults =
+    '            prog-77      [001] d....     1.002000: page_fault_user: address=0x7f12345000 ip=0x55d0c0de1234 error_code=0x6\n'.repeat(3);
   const dir = capture({ 'gt.vmgt.gz': KIT['gt.vmgt.gz'], 'B.perf.txt': faults });
   const manifest = await ingestCapture([dir], options());
   const gva = manifest.spaces.find(({ id }) => id === 'gva')!;
   assert.equal(gva.truth, 'exact');
   assert.equal(gva.nTouches, 7);
-  assert.deepEqual(manifest.diagnostics.filter(({ code }) => code === 'lower-grade').map(({ count }) => count), [3]);
+  assert.deepEqual(
+    manifest.diagnostics.filter(({ code }) => code === 'lower-grade').map(({ count }) => count),
+    [3],
+  );
 });
 
 test('a file of a directory that turns out to be of no use is left out, a named one is refused', async () => {
-  const dir = capture({ 'gt.vmgt.gz': KIT['gt.vmgt.gz'], 'B.perf.txt': 'prog    77/77    [001]     1.002000100: page-faults:\n'.repeat(3) });
+  const dir = capture({
+    'gt.vmgt.gz': KIT['gt.vmgt.gz'],
+    'B.perf.txt': 'prog    77/77    [001]     1.002000100: page-faults:\n'.repeat(3),
+  });
   const manifest = await ingestCapture([dir], options());
   assert.deepEqual(manifest.diagnostics.filter(({ code }) => code === 'unusable-file').length, 1);
   await assert.rejects(ingestCapture([join(dir, 'gt.vmgt.gz'), join(dir, 'B.perf.txt')], options()), UnreadableInputError);
@@ -154,7 +205,10 @@ test('a file of a directory that turns out to be of no use is left out, a named 
 test('a time range keeps what lies wholly inside', async () => {
   const given = options({ timeRange: [1_005_000_000, 1_012_000_000] });
   const manifest = await ingestCapture([capture(KIT)], given);
-  assert.deepEqual((await framesOf(given.out, 'gpa')).map((line) => line.split(':')[0]), ['1007']);
+  assert.deepEqual(
+    (await framesOf(given.out, 'gpa')).map((line) => line.split(':')[0]),
+    ['1007'],
+  );
   assert.deepEqual(manifest.spans, [{ t0Ns: 1_005_000_000, t1Ns: 1_012_000_000, label: '1' }]);
   assert.deepEqual(manifest.markers, []);
 });
@@ -166,7 +220,13 @@ describe('failure leaves nothing behind', () => {
   const cases: [string, Record<string, Uint8Array | string>, Partial<CaptureOptions>, new (...args: never[]) => Error, RegExp][] = [
     ['a gzip file cut in half', { 'gt.vmgt.gz': cut }, {}, TraceFormatError, /truncated/],
     ['a log cut inside a quantum', { 'gt.vmgt': half }, {}, TraceFormatError, /truncated/],
-    ['a cut report behind a good log', { 'gt.vmgt.gz': KIT['gt.vmgt.gz'], 'B.idle.bin': KIT_SAMPLES['idle-bitmap']!.subarray(0, 70) }, {}, TraceFormatError, /truncated/],
+    [
+      'a cut report behind a good log',
+      { 'gt.vmgt.gz': KIT['gt.vmgt.gz'], 'B.idle.bin': KIT_SAMPLES['idle-bitmap']!.subarray(0, 70) },
+      {},
+      TraceFormatError,
+      /truncated/,
+    ],
     ['nothing that can be used', { 'notes.md': 'x\n' }, {}, TraceFormatError, /nothing could be taken.*notes\.md/],
     ['reports without an arena alone', { 'A.rwp.bin': KIT['A.rwp.bin'] }, {}, TraceFormatError, /nothing could be taken.*A\.pagemap\.bin/],
     ['a doubtful record with --strict', { 'gt.vmgt': noTotals }, { strict: true }, TraceFormatError, /no-totals/],
@@ -176,9 +236,15 @@ describe('failure leaves nothing behind', () => {
   for (const [what, files, more, type, message] of cases) {
     test(what, async () => {
       const given = options(more);
-      await assert.rejects(ingestCapture([capture(files)], given), (error: unknown) => error instanceof type && message.test(error.message));
+      await assert.rejects(
+        ingestCapture([capture(files)], given),
+        (error: unknown) => error instanceof type && message.test(error.message),
+      );
       assert.ok(!existsSync(given.out));
-      assert.deepEqual(readdirSync(root).filter((name) => name.endsWith('.part')), []);
+      assert.deepEqual(
+        readdirSync(root).filter((name) => name.endsWith('.part')),
+        [],
+      );
     });
   }
   test('a named file of no known format', async () => {
@@ -186,12 +252,22 @@ describe('failure leaves nothing behind', () => {
   });
   test('the same without --strict is a trace with a warning', async () => {
     const manifest = await ingestCapture([capture({ 'gt.vmgt': noTotals })], options());
-    assert.deepEqual(manifest.diagnostics.map(({ code, severity }) => [code, severity]), [['no-totals', 'warning']]);
+    assert.deepEqual(
+      manifest.diagnostics.map(({ code, severity }) => [code, severity]),
+      [['no-totals', 'warning']],
+    );
   });
 });
 
 test('two streams of one name are told apart', async () => {
-  const snap = snapshotFile({ magic: 'IDLESNAP', fields: [1, 2, 3, 4, 5, 8, 8], bytes: [Array.from({ length: 8 }, () => 0), Array.from({ length: 8 }, () => 1)] });
+  const snap = snapshotFile({
+    magic: 'IDLESNAP',
+    fields: [1, 2, 3, 4, 5, 8, 8],
+    bytes: [Array.from({ length: 8 }, () => 0), Array.from({ length: 8 }, () => 1)],
+  });
   const manifest = await ingestCapture([capture({ 'idle.bin': snap }), capture({ 'idle.bin': snap })], options());
-  assert.deepEqual(manifest.streams.map(({ stream }) => stream), ['idle', 'idle#2']);
+  assert.deepEqual(
+    manifest.streams.map(({ stream }) => stream),
+    ['idle', 'idle#2'],
+  );
 });

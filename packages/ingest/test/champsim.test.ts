@@ -13,14 +13,31 @@ function record(ip: bigint, stores: readonly bigint[], loads: readonly bigint[],
   return bytes;
 }
 const rate = { 'instructions-per-second': '1e9' };
-const expected = [[0, '401', 0], [1, '401', 0], [1, '7ffcb4e8c', 0], [1, '7ffcb4e8d', 1], [2, '401', 0], [2, 'fffffffffffff', 3]];
+const expected = [
+  [0, '401', 0],
+  [1, '401', 0],
+  [1, '7ffcb4e8c', 0],
+  [1, '7ffcb4e8d', 1],
+  [2, '401', 0],
+  [2, 'fffffffffffff', 3],
+];
 
-for (const [variant, destinations] of [['plain', 2], ['cloudsuite', 4]] as const) {
-  const trace = Buffer.concat([record(0x401000n, [], [], destinations), record(0x401004n, [0x7ffcb4e8d010n], [0x7ffcb4e8c010n], destinations), record(0x401008n, [0xffffffffffffffffn], [], destinations)]);
+for (const [variant, destinations] of [
+  ['plain', 2],
+  ['cloudsuite', 4],
+] as const) {
+  const trace = Buffer.concat([
+    record(0x401000n, [], [], destinations),
+    record(0x401004n, [0x7ffcb4e8d010n], [0x7ffcb4e8c010n], destinations),
+    record(0x401008n, [0xffffffffffffffffn], [], destinations),
+  ]);
   test(`${variant}: fetch, loads, stores`, async () => {
     for (const chunk of [1, 63, 65536]) {
       const outcome = await ingestBytes(champsimIngestor, trace, { options: { ...rate, variant }, chunk });
-      assert.deepEqual(outcome.accesses.map(({ timeNs, page, cls }) => [timeNs, page.toString(16), cls]), expected);
+      assert.deepEqual(
+        outcome.accesses.map(({ timeNs, page, cls }) => [timeNs, page.toString(16), cls]),
+        expected,
+      );
     }
   });
 }
@@ -29,7 +46,10 @@ test('a cut record is counted, an unknown variant refused', async () => {
   const cut = await ingestBytes(champsimIngestor, trace.subarray(0, 100), { options: rate });
   assert.equal(cut.rejected['truncated-record'], 1);
   assert.equal(cut.accesses.length, 1);
-  assert.match((await ingestBytes(champsimIngestor, trace, { options: { ...rate, variant: 'x' } })).error!.message, /unknown ChampSim variant/);
+  assert.match(
+    (await ingestBytes(champsimIngestor, trace, { options: { ...rate, variant: 'x' } })).error!.message,
+    /unknown ChampSim variant/,
+  );
   assert.match((await ingestBytes(champsimIngestor, trace)).error!.message, /no times/);
 });
 test('sniffing needs plausible records', () => {

@@ -15,7 +15,8 @@ after(() => rmSync(root, { recursive: true }));
 
 const random = new Prng('codecs');
 const lines = ['time_ns,gva,op'];
-for (let i = 0; i < 20_000; i++) lines.push(`${i * 1000},0x7f${(random.below(1 << 20) * 4096).toString(16).padStart(10, '0')},${random.below(2) === 0 ? 'r' : 'w'}`);
+for (let i = 0; i < 20_000; i++)
+  lines.push(`${i * 1000},0x7f${(random.below(1 << 20) * 4096).toString(16).padStart(10, '0')},${random.below(2) === 0 ? 'r' : 'w'}`);
 const PLAIN = Buffer.from(`${lines.join('\n')}\n`);
 
 /** Output of a command line tool, undefined when the machine has none. */
@@ -66,7 +67,10 @@ for (const [name, compression, pack] of CASES) {
       assert.equal(found, compression);
       assert.ok(bytes.equals(PLAIN));
       const info = await inspectFile(path);
-      assert.deepEqual([info.format, info.records, info.compression, info.sizeBytes], ['csv', lines.length - 1, compression, packed!.length]);
+      assert.deepEqual(
+        [info.format, info.records, info.compression, info.sizeBytes],
+        ['csv', lines.length - 1, compression, packed!.length],
+      );
     });
 
     test('two in one file are one', async () => {
@@ -76,7 +80,11 @@ for (const [name, compression, pack] of CASES) {
     test('a cut file is truncated, at any place', async () => {
       for (const share of [0.2, 0.5, 0.9, 0.999]) {
         const cut = write(packed!.subarray(0, Math.floor(packed!.length * share)));
-        await assert.rejects(unpack(cut), (error: unknown) => error instanceof TraceFormatError && error.place.file === path && error.hint !== undefined, `cut at ${share}`);
+        await assert.rejects(
+          unpack(cut),
+          (error: unknown) => error instanceof TraceFormatError && error.place.file === path && error.hint !== undefined,
+          `cut at ${share}`,
+        );
       }
     });
 
@@ -101,10 +109,12 @@ for (const [name, compression, pack] of CASES) {
 
 test('xxHash-32 of known texts', () => {
   // values of the reference implementation (xxhsum -H32)
-  assert.deepEqual(['', 'a', 'abc', 'Nobody inspects the spammish repetition'].map((text) => Xxh32.of(Buffer.from(text)).toString(16)), ['2cc5d05', '550d7456', '32d153ff', 'e2293b2f']);
+  assert.deepEqual(
+    ['', 'a', 'abc', 'Nobody inspects the spammish repetition'].map((text) => Xxh32.of(Buffer.from(text)).toString(16)),
+    ['2cc5d05', '550d7456', '32d153ff', 'e2293b2f'],
+  );
   const whole = new Xxh32().update(PLAIN).digest();
   const pieces = new Xxh32();
   for (let i = 0; i < PLAIN.length; i += 7) pieces.update(PLAIN.subarray(i, i + 7));
   assert.equal(pieces.digest(), whole);
 });
-

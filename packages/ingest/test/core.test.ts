@@ -25,15 +25,25 @@ async function readAll(path: string): Promise<Buffer> {
   for await (const chunk of source.chunks()) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
-const noise = Buffer.from(Uint8Array.from({ length: 300_000 }, (() => {
-  const random = new Prng('noise');
-  return () => random.below(256);
-})()));
+const noise = Buffer.from(
+  Uint8Array.from(
+    { length: 300_000 },
+    (() => {
+      const random = new Prng('noise');
+      return () => random.below(256);
+    })(),
+  ),
+);
 
 describe('byte source', () => {
   test('gives the same bytes plain, as gzip, as several gzip members and as zstd', async () => {
     const members = Buffer.concat([gzipSync(noise.subarray(0, 1000)), gzipSync(noise.subarray(1000))]);
-    for (const [name, bytes] of [['plain', noise], ['one.gz', gzipSync(noise)], ['members.gz', members], ['no-suffix-zstd', zstdCompressSync(noise)]] as const) {
+    for (const [name, bytes] of [
+      ['plain', noise],
+      ['one.gz', gzipSync(noise)],
+      ['members.gz', members],
+      ['no-suffix-zstd', zstdCompressSync(noise)],
+    ] as const) {
       assert.deepEqual(await readAll(file(name, bytes)), noise, name);
     }
   });
@@ -46,11 +56,21 @@ describe('byte source', () => {
     assert.match(sha256, /^[0-9a-f]{64}$/);
   });
 
-  for (const [kind, pack] of [['gzip', gzipSync], ['zstd', zstdCompressSync]] as const) {
+  for (const [kind, pack] of [
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ] as const) {
     test(`a ${kind} file cut in half is refused as truncated`, async () => {
       const whole = pack(noise);
       const path = file(`cut.${kind}`, whole.subarray(0, whole.length >> 1));
-      await assert.rejects(readAll(path), (error: unknown) => error instanceof TraceFormatError && /truncated/.test(error.message) && error.place.byteOffset === whole.length >> 1 && error.hint !== undefined);
+      await assert.rejects(
+        readAll(path),
+        (error: unknown) =>
+          error instanceof TraceFormatError &&
+          /truncated/.test(error.message) &&
+          error.place.byteOffset === whole.length >> 1 &&
+          error.hint !== undefined,
+      );
     });
   }
 
@@ -68,7 +88,10 @@ describe('byte source', () => {
   ];
   for (const [what, path, message] of unreadable) {
     test(`${what} is refused, with a way out`, async () => {
-      await assert.rejects(openSource(path()), (error: unknown) => error instanceof UnreadableInputError && message.test(error.message) && error.hint !== undefined);
+      await assert.rejects(
+        openSource(path()),
+        (error: unknown) => error instanceof UnreadableInputError && message.test(error.message) && error.hint !== undefined,
+      );
     });
   }
 
@@ -95,13 +118,19 @@ describe('recognition', () => {
   ];
   for (const [what, bytes, message] of foreign) {
     test(`${what} is named and refused`, () => {
-      assert.throws(() => recognise(Buffer.from(bytes, 'latin1'), 'x'), (error: unknown) => error instanceof UnreadableInputError && message.test(error.message) && error.hint !== undefined);
+      assert.throws(
+        () => recognise(Buffer.from(bytes, 'latin1'), 'x'),
+        (error: unknown) => error instanceof UnreadableInputError && message.test(error.message) && error.hint !== undefined,
+      );
     });
   }
 
   test('a format can be forced, and an unknown one is refused with its neighbours', () => {
     assert.equal(recognise(new Uint8Array(1), 'x', 'vmgt').descriptor.id, 'vmgt');
-    assert.throws(() => recognise(new Uint8Array(1), 'x', 'vmtg'), (error: unknown) => error instanceof UsageError && /vmgt/.test(error.hint!));
+    assert.throws(
+      () => recognise(new Uint8Array(1), 'x', 'vmtg'),
+      (error: unknown) => error instanceof UsageError && /vmgt/.test(error.hint!),
+    );
   });
 
   test('no sniffer throws, whatever the bytes', () => {
@@ -109,7 +138,8 @@ describe('recognition', () => {
     for (let round = 0; round < 300; round++) {
       const bytes = Uint8Array.from({ length: random.below(200) }, () => random.below(256));
       for (const ingestor of ingestors.all) assert.ok(ingestor.sniff(bytes) >= 0);
-      for (const sample of Object.values(KIT_SAMPLES)) for (const ingestor of ingestors.all) assert.ok(ingestor.sniff(sample.subarray(0, random.below(sample.length))) <= 1);
+      for (const sample of Object.values(KIT_SAMPLES))
+        for (const ingestor of ingestors.all) assert.ok(ingestor.sniff(sample.subarray(0, random.below(sample.length))) <= 1);
     }
   });
 
@@ -121,10 +151,18 @@ describe('recognition', () => {
 
 describe('clock map', () => {
   const map = new ClockMap();
-  for (const [from, to] of [[0, 1000], [100, 1200], [200, 1300]] as const) map.add(from, to);
+  for (const [from, to] of [
+    [0, 1000],
+    [100, 1200],
+    [200, 1300],
+  ] as const)
+    map.add(from, to);
 
   test('interpolates between points and goes on with the slope of the ends', () => {
-    assert.deepEqual([-50, 0, 50, 100, 150, 200, 300].map((ns) => map.forward(ns)), [900, 1000, 1100, 1200, 1250, 1300, 1400]);
+    assert.deepEqual(
+      [-50, 0, 50, 100, 150, 200, 300].map((ns) => map.forward(ns)),
+      [900, 1000, 1100, 1200, 1250, 1300, 1400],
+    );
   });
   test('goes back', () => {
     for (let ns = -100; ns < 400; ns += 2) assert.ok(Math.abs(map.back(map.forward(ns)) - ns) <= 1);
@@ -144,7 +182,9 @@ describe('clock map', () => {
 describe('quanta', () => {
   function group(times: readonly number[]): { frames: string[]; late: number } {
     const frames: string[] = [];
-    const quanta = new Quanta(10, ({ t0Ns, t1Ns, nAccesses, touches }) => frames.push(`${t0Ns}-${t1Ns} ${nAccesses}: ${[...touches.page.subarray(0, touches.n)].join(' ')}`));
+    const quanta = new Quanta(10, ({ t0Ns, t1Ns, nAccesses, touches }) =>
+      frames.push(`${t0Ns}-${t1Ns} ${nAccesses}: ${[...touches.page.subarray(0, touches.n)].join(' ')}`),
+    );
     const late = times.filter((time, i) => !quanta.add(time, i % 3, 0)).length;
     quanta.flush();
     return { frames, late };

@@ -9,13 +9,23 @@ const rows = (outcome: Outcome): unknown[] => outcome.accesses.map(({ space, tim
 
 test('columns by their names', async () => {
   const outcome = await ingestText(csvIngestor, 'time_us,op,address,size,pid\n10,R,0x1ffc,8,7\n11.5,write,8192,1,8\n');
-  assert.deepEqual(rows(outcome), [['gva', 10_000, 1, 0], ['gva', 10_000, 2, 0], ['gva', 11_500, 2, 1]]);
-  assert.deepEqual(outcome.accesses.map(({ pid }) => pid), [7, 7, 8]);
+  assert.deepEqual(rows(outcome), [
+    ['gva', 10_000, 1, 0],
+    ['gva', 10_000, 2, 0],
+    ['gva', 11_500, 2, 1],
+  ]);
+  assert.deepEqual(
+    outcome.accesses.map(({ pid }) => pid),
+    [7, 7, 8],
+  );
   assert.deepEqual(outcome.rejected, {});
 });
 test('tabs, quotes, CRLF, a flag column and page numbers', async () => {
   const outcome = await ingestText(csvIngestor, '"t_ns"\t"page"\t"is_write"\r\n"5"\t"17"\t"1"\r\n6\t18\t0\r\n');
-  assert.deepEqual(rows(outcome), [['object', 5, 17, 1], ['object', 6, 18, 0]]);
+  assert.deepEqual(rows(outcome), [
+    ['object', 5, 17, 1],
+    ['object', 6, 18, 0],
+  ]);
 });
 test("libCacheSim's column syntax", async () => {
   const options = { columns: 'time-col=2, obj-id-col=3, obj-size-col=4, delimiter=,, has-header=true' };
@@ -32,7 +42,10 @@ test('page-shift, base and space', async () => {
 });
 test('no time column: a rate is needed', async () => {
   assert.ok((await ingestText(csvIngestor, 'op,addr\nR,4096\n')).error instanceof UsageError);
-  assert.deepEqual(rows(await ingestText(csvIngestor, 'op,addr\nR,4096\nW,8192\n', { 'accesses-per-second': '1e6' })), [['gva', 0, 1, 0], ['gva', 1000, 2, 1]]);
+  assert.deepEqual(rows(await ingestText(csvIngestor, 'op,addr\nR,4096\nW,8192\n', { 'accesses-per-second': '1e6' })), [
+    ['gva', 0, 1, 0],
+    ['gva', 1000, 2, 1],
+  ]);
 });
 test('short rows, bad times and bad addresses are counted', async () => {
   const outcome = await ingestText(csvIngestor, 'time_ns,addr\n1\n-5,4096\n1e3,4096\n3,zz\n4,4096\n');
@@ -40,7 +53,13 @@ test('short rows, bad times and bad addresses are counted', async () => {
   assert.equal(outcome.accesses.length, 1);
 });
 test('wrong options name what is wrong', async () => {
-  for (const options of [{ columns: 'time-col=1' }, { columns: 'obj-id-col=x' }, { 'time-unit': 'weeks' }, { delimiter: 'abc' }, { 'page-shift': '99' }] as Record<string, string>[]) {
+  for (const options of [
+    { columns: 'time-col=1' },
+    { columns: 'obj-id-col=x' },
+    { 'time-unit': 'weeks' },
+    { delimiter: 'abc' },
+    { 'page-shift': '99' },
+  ] as Record<string, string>[]) {
     assert.ok((await ingestText(csvIngestor, 'time,addr\n1,2\n', options)).error instanceof UsageError, JSON.stringify(options));
   }
 });

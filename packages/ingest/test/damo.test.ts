@@ -14,13 +14,22 @@ import type { Collected } from './ingest-helpers.ts';
 const CASE = join(import.meta.dirname, '../../../traces/damo');
 const raw = (name: string): Uint8Array => new Uint8Array(readFileSync(join(CASE, name)));
 const bytes = (name: string): Uint8Array => (name.endsWith('.gz') ? new Uint8Array(gunzipSync(raw(name))) : raw(name));
-const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> => collect(damoIngestor, bytesSource(data, chunk, 'x.json'), { ops: 'paddr', ...options });
-const runRecord = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> => collect(damoRecordIngestor, bytesSource(data, chunk, 'r.bin'), { ops: 'paddr', ...options });
+const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
+  collect(damoIngestor, bytesSource(data, chunk, 'x.json'), { ops: 'paddr', ...options });
+const runRecord = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
+  collect(damoRecordIngestor, bytesSource(data, chunk, 'r.bin'), { ops: 'paddr', ...options });
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 type Row = [start: number, end: number, nrAccesses: number, age: number];
 const rows = (result: Collected): Row[][] =>
-  result.reports.map((report) => Array.from(report.regions!.startPage, (start, i): Row => [start * 4096, (start + report.regions!.nPages[i]!) * 4096, report.regions!.nrAccesses[i]!, report.regions!.age[i]!]));
+  result.reports.map((report) =>
+    Array.from(report.regions!.startPage, (start, i): Row => [
+      start * 4096,
+      (start + report.regions!.nPages[i]!) * 4096,
+      report.regions!.nrAccesses[i]!,
+      report.regions!.age[i]!,
+    ]),
+  );
 
 /** Snapshots of damo's perf script output of the same recording. */
 function scriptRows(): Row[][] {
@@ -39,7 +48,13 @@ function scriptRows(): Row[][] {
 test('json_compressed holds the regions of its perf script form', async () => {
   const result = await run(bytes('damon_aggr.json_compressed'));
   assert.deepEqual(rows(result), scriptRows());
-  assert.deepEqual(result.reports.map((report) => [report.setBeginNs, report.readEndNs]), [[916685670000, 921833431000], [921833431000, 926981192000]]);
+  assert.deepEqual(
+    result.reports.map((report) => [report.setBeginNs, report.readEndNs]),
+    [
+      [916685670000, 921833431000],
+      [921833431000, 926981192000],
+    ],
+  );
   assert.deepEqual(result.ctx.rejections, []);
   assert.equal(result.ctx.accepted, 1931 + 1927);
 });
@@ -53,7 +68,11 @@ test('range and time are those of damo report record_info and heatmap', async ()
   assert.equal(Math.min(...all.map((row) => row[0])), 4 * 2 ** 30);
   assert.equal(Math.max(...all.map((row) => row[1])), 11 * 2 ** 30);
   // resolution 3 x 4: the steps of the heat map divide the same space and time
-  const steps = Buffer.from(bytes('report.heatmap.raw.txt')).toString().trim().split('\n').map((line) => line.split('\t').map(Number));
+  const steps = Buffer.from(bytes('report.heatmap.raw.txt'))
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t').map(Number));
   assert.equal(steps[1]![1], (7 * 2 ** 30) / 4);
   // whole nanoseconds per step lose the remainder
   assert.equal(steps.at(-1)![0], 2 * Math.floor((926981192000 - 916685670000) / 3));
@@ -62,14 +81,33 @@ test('range and time are those of damo report record_info and heatmap', async ()
 for (const name of ['damon.small.json.gz', 'damon.small.json_compressed']) {
   test(`${name}: as JSON.parse reads it, intervals in the notes`, async () => {
     const result = await run(bytes(name));
-    const source = JSON.parse(Buffer.from(name.endsWith('gz') ? bytes(name) : inflateSync(bytes(name))).toString()) as { snapshots: { regions: { start: string; end: string; nr_accesses: { samples: number }; age: { aggr_intervals: string } }[] }[] }[];
+    const source = JSON.parse(Buffer.from(name.endsWith('gz') ? bytes(name) : inflateSync(bytes(name))).toString()) as {
+      snapshots: { regions: { start: string; end: string; nr_accesses: { samples: number }; age: { aggr_intervals: string } }[] }[];
+    }[];
     const number = (digits: string): number => Number(digits.replaceAll(',', ''));
-    assert.deepEqual(rows(result), source[0]!.snapshots.map((snapshot) => snapshot.regions.map((region) => [number(region.start), number(region.end), region.nr_accesses.samples, number(region.age.aggr_intervals)])));
+    assert.deepEqual(
+      rows(result),
+      source[0]!.snapshots.map((snapshot) =>
+        snapshot.regions.map((region) => [
+          number(region.start),
+          number(region.end),
+          region.nr_accesses.samples,
+          number(region.age.aggr_intervals),
+        ]),
+      ),
+    );
     const [stream] = result.others;
     assert.ok(stream?.kind === 'stream');
     assert.equal(stream.stream.stream, 'x.k0.c0.t0');
     assert.equal(stream.stream.tracker, 'damon-paddr');
-    assert.deepEqual(stream.stream.notes, { event: 'damo record', kdamond_idx: '0', context_idx: '0', target_id: '0', sample_us: 500000, aggr_us: 5000000 });
+    assert.deepEqual(stream.stream.notes, {
+      event: 'damo record',
+      kdamond_idx: '0',
+      context_idx: '0',
+      target_id: '0',
+      sample_us: 500000,
+      aggr_us: 5000000,
+    });
   });
 }
 
@@ -80,22 +118,34 @@ test('human units, 64-bit ids and null fields', async () => {
   assert.equal(stream.stream.notes['target_id'], '18446623438842320000');
   assert.equal(result.reports[0]!.setBeginNs, 539_809_000_000);
   assert.equal(result.reports[0]!.regions!.age[0], -1);
-  assert.deepEqual(rows(result).map((list) => list.length), [30, 30]);
+  assert.deepEqual(
+    rows(result).map((list) => list.length),
+    [30, 30],
+  );
 });
 
 test('a file cut in half keeps what it has and says so', async () => {
   const result = await run(bytes('damo-truncated.json.gz'));
   const whole = rows(await run(bytes('damon.small.json.gz')));
   assert.deepEqual(rows(result), [whole[0]!.slice(0, 29)]);
-  assert.deepEqual(result.reports.map((report) => report.complete), [false]);
-  assert.deepEqual(result.ctx.rejections.map(({ code, severity }) => [code, severity]), [['damo-damaged', 'error']]);
+  assert.deepEqual(
+    result.reports.map((report) => report.complete),
+    [false],
+  );
+  assert.deepEqual(
+    result.ctx.rejections.map(({ code, severity }) => [code, severity]),
+    [['damo-damaged', 'error']],
+  );
   assert.ok(result.ctx.rejections[0]!.byteOffset! > 16000);
 });
 
 test('a zlib stream cut before its end keeps the inflated part', async () => {
   const result = await run(bytes('damo-truncated.json_compressed'));
   assert.deepEqual(rows(result), rows(await run(bytes('damon.small.json.gz'))));
-  assert.deepEqual(result.ctx.rejections.map(({ code }) => code), ['damo-damaged']);
+  assert.deepEqual(
+    result.ctx.rejections.map(({ code }) => code),
+    ['damo-damaged'],
+  );
 });
 
 test('a damaged zlib stream is named as such', async () => {
@@ -112,22 +162,31 @@ test('a damaged zlib stream is named as such', async () => {
 
 test('bytes behind the recording are counted', async () => {
   const result = await run(text(`${Buffer.from(record(snapshot(REGION))).toString()}\n xyz`));
-  assert.deepEqual(result.ctx.rejections.map(({ code, count }) => [code, count]), [['trailing-bytes', 3]]);
+  assert.deepEqual(
+    result.ctx.rejections.map(({ code, count }) => [code, count]),
+    [['trailing-bytes', 3]],
+  );
 });
 
 const record = (snapshots: string, more = '"target_id": 0,'): Uint8Array => text(`[{${more} "snapshots": [${snapshots}]}]`);
-const REGION = '{"start": "4,096", "end": "8192", "nr_accesses": {"samples": 3, "percent": null}, "age": {"usec": null, "aggr_intervals": "1,002"}}';
-const snapshot = (regions: string, start = '"0"', end = '"100"'): string => `{"start_time": ${start}, "end_time": ${end}, "regions": [${regions}]}`;
+const REGION =
+  '{"start": "4,096", "end": "8192", "nr_accesses": {"samples": 3, "percent": null}, "age": {"usec": null, "aggr_intervals": "1,002"}}';
+const snapshot = (regions: string, start = '"0"', end = '"100"'): string =>
+  `{"start_time": ${start}, "end_time": ${end}, "regions": [${regions}]}`;
 const codes = (result: Collected): string[] => result.ctx.rejections.map(({ code }) => code);
 
 test('shapes that other versions of damo write', async () => {
   assert.deepEqual(rows(await run(record(snapshot(REGION)))), [[[4096, 8192, 3, 1002]]]);
   // bare numbers, other key order, unknown keys, byte order mark
-  const bare = '{"probe_hits": [1, 2], "age": {"aggr_intervals": 7}, "nr_accesses": {"percent": 50.5, "samples": 9}, "end": 12288, "start": 4096, "extra": {"a": [{"b": "}"}]}}';
+  const bare =
+    '{"probe_hits": [1, 2], "age": {"aggr_intervals": 7}, "nr_accesses": {"percent": 50.5, "samples": 9}, "end": 12288, "start": 4096, "extra": {"a": [{"b": "}"}]}}';
   assert.deepEqual(rows(await run(record(`{"regions": [${bare}], "end_time": 100, "start_time": 0}`))), [[[4096, 12288, 9, 7]]]);
   assert.deepEqual(rows(await run(Uint8Array.from([0xef, 0xbb, 0xbf, ...record(snapshot(REGION))]))), [[[4096, 8192, 3, 1002]]]);
-  const percent = '{"start": "4.0 KiB", "end": "1 MiB", "nr_accesses": {"samples": null, "percent": 50}, "age": {"usec": "5 s", "aggr_intervals": null}}';
-  assert.deepEqual(rows(await run(record(snapshot(percent), '"intervals": {"sample_us": "5000", "aggr_us": "100000"},'))), [[[4096, 2 ** 20, 10, 50]]]);
+  const percent =
+    '{"start": "4.0 KiB", "end": "1 MiB", "nr_accesses": {"samples": null, "percent": 50}, "age": {"usec": "5 s", "aggr_intervals": null}}';
+  assert.deepEqual(rows(await run(record(snapshot(percent), '"intervals": {"sample_us": "5000", "aggr_us": "100000"},'))), [
+    [[4096, 2 ** 20, 10, 50]],
+  ]);
   const top = REGION.replace('8192', '18446744073709551615');
   assert.equal((await run(record(snapshot(top)))).reports[0]!.regions!.nPages[0], 2 ** 52 - 1);
 });
@@ -148,9 +207,22 @@ test('what is dropped is counted', async () => {
 });
 
 test('Unix times keep their nanoseconds', async () => {
-  const result = await run(record(`${snapshot(REGION, '"1748191726781395200"', '"1748191726881395207"')}, ${snapshot(REGION, '"1748191726881395207"', '"1748191726981395201"')}`));
-  assert.deepEqual(result.reports.map((report) => [report.setBeginNs, report.readEndNs]), [[0, 100_000_007], [100_000_007, 200_000_001]]);
-  assert.deepEqual(result.others.filter((batch) => batch.kind === 'sync'), [{ kind: 'sync', tNs: 0, clock: 'realtime', otherNs: 1748191726781395200 }]);
+  const result = await run(
+    record(
+      `${snapshot(REGION, '"1748191726781395200"', '"1748191726881395207"')}, ${snapshot(REGION, '"1748191726881395207"', '"1748191726981395201"')}`,
+    ),
+  );
+  assert.deepEqual(
+    result.reports.map((report) => [report.setBeginNs, report.readEndNs]),
+    [
+      [0, 100_000_007],
+      [100_000_007, 200_000_001],
+    ],
+  );
+  assert.deepEqual(
+    result.others.filter((batch) => batch.kind === 'sync'),
+    [{ kind: 'sync', tNs: 0, clock: 'realtime', otherNs: 1748191726781395200 }],
+  );
 });
 
 for (const [what, data] of [
@@ -163,7 +235,14 @@ for (const [what, data] of [
   ['zlib of nothing', new Uint8Array(deflateSync(new Uint8Array(0)))],
 ] as const) {
   test(`${what} is refused with place and remedy`, async () => {
-    await assert.rejects(run(data), (error: unknown) => error instanceof TraceFormatError && error.place.byteOffset !== undefined && error.hint !== undefined && error.place.file === 'x.json');
+    await assert.rejects(
+      run(data),
+      (error: unknown) =>
+        error instanceof TraceFormatError &&
+        error.place.byteOffset !== undefined &&
+        error.hint !== undefined &&
+        error.place.file === 'x.json',
+    );
   });
 }
 
@@ -196,8 +275,14 @@ test('binary records of every version and byte order hold the same regions', asy
     for (const chunk of [1, 65536]) {
       const result = await runRecord(bytes(name), {}, chunk);
       assert.deepEqual(rows(result), expected, name);
-      assert.deepEqual(result.reports.map((report) => report.readEndNs), ends);
-      assert.deepEqual(result.reports.map((report) => report.setEndNs), [2 * ends[0]! - ends[1]!, ends[0]]);
+      assert.deepEqual(
+        result.reports.map((report) => report.readEndNs),
+        ends,
+      );
+      assert.deepEqual(
+        result.reports.map((report) => report.setEndNs),
+        [2 * ends[0]! - ends[1]!, ends[0]],
+      );
       assert.deepEqual(result.ctx.rejections, []);
     }
   }
@@ -207,9 +292,18 @@ test('binary records of every version and byte order hold the same regions', asy
 
 test('a binary record cut inside a region keeps the regions before it', async () => {
   const result = await runRecord(bytes('record.v2.truncated.bin'));
-  assert.deepEqual(rows(result).map((list) => list.length), [40, 39]);
-  assert.deepEqual(result.reports.map((report) => report.complete), [true, false]);
-  assert.deepEqual(result.ctx.rejections.map(({ code, byteOffset }) => [code, byteOffset]), [['damo-truncated', 1664]]);
+  assert.deepEqual(
+    rows(result).map((list) => list.length),
+    [40, 39],
+  );
+  assert.deepEqual(
+    result.reports.map((report) => report.complete),
+    [true, false],
+  );
+  assert.deepEqual(
+    result.ctx.rejections.map(({ code, byteOffset }) => [code, byteOffset]),
+    [['damo-truncated', 1664]],
+  );
 });
 
 test('binary records are recognised by their mark; version 0 is not', () => {
@@ -242,17 +336,29 @@ test('fuzz: cuts, flips and chunk sizes end in a result or a typed error', { tim
     assert.deepEqual(rows(await read(data, {}, 1)), whole);
     const known = new Set(whole.flat().map((row) => row.join(' ')));
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: data.length - 1 }), fc.integer({ min: 0, max: 255 }), fc.boolean(), fc.integer({ min: 1, max: 4096 }), async (at, value, cut, chunk) => {
-        const damaged = data.slice(0, cut ? at : data.length);
-        if (!cut) damaged[at] = value;
-        try {
-          const result = await read(damaged, {}, chunk);
-          if (cut) assert.ok(rows(result).flat().every((row) => known.has(row.join(' '))));
-          if (cut && rows(result).flat().length < known.size) assert.ok(result.ctx.rejections.length > 0 || data === sources[2]!.data || data === sources[3]!.data);
-        } catch (error) {
-          if (!(error instanceof WorksetError)) throw error;
-        }
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: data.length - 1 }),
+        fc.integer({ min: 0, max: 255 }),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 4096 }),
+        async (at, value, cut, chunk) => {
+          const damaged = data.slice(0, cut ? at : data.length);
+          if (!cut) damaged[at] = value;
+          try {
+            const result = await read(damaged, {}, chunk);
+            if (cut)
+              assert.ok(
+                rows(result)
+                  .flat()
+                  .every((row) => known.has(row.join(' '))),
+              );
+            if (cut && rows(result).flat().length < known.size)
+              assert.ok(result.ctx.rejections.length > 0 || data === sources[2]!.data || data === sources[3]!.data);
+          } catch (error) {
+            if (!(error instanceof WorksetError)) throw error;
+          }
+        },
+      ),
       { numRuns: 150, seed: 7 },
     );
   }

@@ -9,7 +9,8 @@ import type { Collected } from './ingest-helpers.ts';
 
 const CASE = join(import.meta.dirname, '../../../traces/damon-sysfs');
 const bytes = (name: string): Uint8Array => new Uint8Array(readFileSync(join(CASE, name)));
-const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> => collect(damonSysfsIngestor, bytesSource(data, chunk, 'snap.tsv'), { ops: 'paddr', begin: '1s', end: '1100ms', ...options });
+const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
+  collect(damonSysfsIngestor, bytesSource(data, chunk, 'snap.tsv'), { ops: 'paddr', begin: '1s', end: '1100ms', ...options });
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const codes = (result: Collected): string[] => result.ctx.rejections.map(({ code }) => code);
 const rows = (result: Collected): number[][] => {
@@ -18,9 +19,17 @@ const rows = (result: Collected): number[][] => {
 };
 
 test('tried_regions in both dumps are the same regions', async () => {
-  const lines = Buffer.from(bytes('tried_regions.txt')).toString().trim().split('\n').filter((line) => !line.startsWith('total')).map((line) => line.split(' ').map(Number));
+  const lines = Buffer.from(bytes('tried_regions.txt'))
+    .toString()
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('total'))
+    .map((line) => line.split(' ').map(Number));
   const table = await run(bytes('tried_regions.txt'));
-  assert.deepEqual(rows(table), lines.map((line) => line.slice(1, 5)));
+  assert.deepEqual(
+    rows(table),
+    lines.map((line) => line.slice(1, 5)),
+  );
   const tree = await run(bytes('kdamonds.tsv'), {}, 11);
   assert.deepEqual(rows(tree), rows(table));
   assert.deepEqual(codes(tree), []);

@@ -38,11 +38,18 @@ function expectedScore(score: string, section: string): { title: string; lines: 
   return { title: lines[at]!, lines: rows };
 }
 
-for (const [run, section, ops] of [['phases-pti', 'C', 'vaddr'], ['redis-pti', 'A', 'paddr'], ['rwp-shmem', 'D', 'paddr']] as const) {
+for (const [run, section, ops] of [
+  ['phases-pti', 'C', 'vaddr'],
+  ['redis-pti', 'A', 'paddr'],
+  ['rwp-shmem', 'D', 'paddr'],
+] as const) {
   test(`${run} ${section}: snapshots, regions and times are those of the independent score.txt`, async () => {
     const outcome = await damon(run === 'phases-pti' ? `damon-text/${run}.${section}.ftrace.txt.gz` : `${run}/${section}.ftrace.txt.gz`);
     assert.equal(outcome.error, undefined);
-    const score = expectedScore(fixture(run === 'phases-pti' ? `damon-text/${run}.score.excerpt.txt` : `${run}/score.txt`).toString(), section);
+    const score = expectedScore(
+      fixture(run === 'phases-pti' ? `damon-text/${run}.score.excerpt.txt` : `${run}/score.txt`).toString(),
+      section,
+    );
     assert.match(score.title, new RegExp(`: ${outcome.reports.length} aggregations, ${outcome.accepted} region records`));
     assert.ok(score.lines.length > 10);
     const all = scoreLines(outcome);
@@ -55,7 +62,13 @@ for (const [run, section, ops] of [['phases-pti', 'C', 'vaddr'], ['redis-pti', '
 
 const captures = new URL('../../../../shared/captures/', import.meta.url);
 test('every DAMON section of every capture', { skip: existsSync(captures) ? false : 'the captures are not on this machine' }, async () => {
-  for (const [run, section] of [['files-pti', 'A'], ['phases-pti', 'A'], ['phases-thp', 'A'], ['phases-thp', 'C'], ['redis-pti', 'C']]) {
+  for (const [run, section] of [
+    ['files-pti', 'A'],
+    ['phases-pti', 'A'],
+    ['phases-thp', 'A'],
+    ['phases-thp', 'C'],
+    ['redis-pti', 'C'],
+  ]) {
     const bytes = gunzipSync(readFileSync(new URL(`${run}/${section}.ftrace.txt.gz`, captures)));
     const outcome = await ingestBytes(damonTraceIngestor, bytes);
     const score = expectedScore(readFileSync(new URL(`${run}/score.txt`, captures), 'utf8'), section!);
@@ -89,7 +102,13 @@ test('the same recording through tracefs and through perf: the same regions', as
   const perf = await damon('damon-text/damon.perf.script.txt.gz');
   const tracefs = await damon('damon-text/damon.tracefs.txt.gz');
   const regionsOf = (outcome: Outcome): string[] =>
-    outcome.reports.filter((report) => !report.stream.includes('before_apply')).map((report) => Object.values(report.regions!).map((column: Float64Array) => column.join()).join(';'));
+    outcome.reports
+      .filter((report) => !report.stream.includes('before_apply'))
+      .map((report) =>
+        Object.values(report.regions!)
+          .map((column: Float64Array) => column.join())
+          .join(';'),
+      );
   assert.equal(perf.reports.length, 46);
   assert.equal(tracefs.reports.length, 56);
   for (const regions of regionsOf(perf)) assert.ok(regionsOf(tracefs).includes(regions));
@@ -130,13 +149,17 @@ test("damo's perf_script: two snapshots of thousands of regions", async () => {
 });
 
 test("damo's own writer prints xxxx for pid and cpu, and None for an age", async () => {
-  const outcome = await ingestText(damonTraceIngestor, 'kdamond.x xxxx xxxx 921.820622: damon:damon_aggregated: target_id=1 nr_regions=1 4096-8192: 3 None\n');
+  const outcome = await ingestText(
+    damonTraceIngestor,
+    'kdamond.x xxxx xxxx 921.820622: damon:damon_aggregated: target_id=1 nr_regions=1 4096-8192: 3 None\n',
+  );
   assert.equal(outcome.reports.length, 1);
   assert.equal(outcome.reports[0]!.regions!.age[0], -1);
   assert.equal(outcome.reports[0]!.readEndNs, 921_820622000);
 });
 
-const line = (time: string, body: string, event = 'damon_aggregated'): string => `       kdamond.0-59      [000] .....     ${time}: ${event}: ${body}\n`;
+const line = (time: string, body: string, event = 'damon_aggregated'): string =>
+  `       kdamond.0-59      [000] .....     ${time}: ${event}: ${body}\n`;
 
 test('a lost line leaves the snapshot short and marked', async () => {
   const outcome = await ingestText(
@@ -147,7 +170,13 @@ test('a lost line leaves the snapshot short and marked', async () => {
       line('1.100000', 'target_id=0 nr_regions=1 0-12288: 2 0') +
       'CPU:1 [9 EVENTS DROPPED]\n',
   );
-  assert.deepEqual(outcome.reports.map((report) => [report.complete, report.counts['nr_regions'], report.regions!.nPages.length]), [[false, 3, 2], [true, 1, 1]]);
+  assert.deepEqual(
+    outcome.reports.map((report) => [report.complete, report.counts['nr_regions'], report.regions!.nPages.length]),
+    [
+      [false, 3, 2],
+      [true, 1, 1],
+    ],
+  );
   assert.equal(outcome.rejected['short-snapshot'], 1);
   assert.equal(outcome.lost, 16);
 });
@@ -155,11 +184,22 @@ test('a lost line leaves the snapshot short and marked', async () => {
 test('a missing line between two bursts: start goes back, or the gap is long', async () => {
   const back = await ingestText(
     damonTraceIngestor,
-    line('1.000000', 'target_id=0 nr_regions=2 4096-8192: 0 1') + line('1.000002', 'target_id=0 nr_regions=2 0-4096: 0 1') + line('1.000003', 'target_id=0 nr_regions=2 4096-8192: 0 1'),
+    line('1.000000', 'target_id=0 nr_regions=2 4096-8192: 0 1') +
+      line('1.000002', 'target_id=0 nr_regions=2 0-4096: 0 1') +
+      line('1.000003', 'target_id=0 nr_regions=2 4096-8192: 0 1'),
   );
-  assert.deepEqual(back.reports.map((report) => report.complete), [false, true]);
-  const gap = await ingestText(damonTraceIngestor, line('1.000000', 'target_id=0 nr_regions=2 0-4096: 0 1') + line('1.100000', 'target_id=0 nr_regions=2 4096-8192: 0 1'));
-  assert.deepEqual(gap.reports.map((report) => report.complete), [false, false]);
+  assert.deepEqual(
+    back.reports.map((report) => report.complete),
+    [false, true],
+  );
+  const gap = await ingestText(
+    damonTraceIngestor,
+    line('1.000000', 'target_id=0 nr_regions=2 0-4096: 0 1') + line('1.100000', 'target_id=0 nr_regions=2 4096-8192: 0 1'),
+  );
+  assert.deepEqual(
+    gap.reports.map((report) => report.complete),
+    [false, false],
+  );
 });
 
 test('targets and events are kept apart', async () => {
@@ -179,7 +219,10 @@ test('targets and events are kept apart', async () => {
 });
 
 test('damon_region_aggregated carries probe hits behind the age', async () => {
-  const outcome = await ingestText(damonTraceIngestor, line('1.000000', 'target_id=0 nr_regions=1 8009068544-8372879360: 0 2740 probe_hits=14 00', 'damon_region_aggregated'));
+  const outcome = await ingestText(
+    damonTraceIngestor,
+    line('1.000000', 'target_id=0 nr_regions=1 8009068544-8372879360: 0 2740 probe_hits=14 00', 'damon_region_aggregated'),
+  );
   assert.equal(outcome.reports[0]!.regions!.age[0], 2740);
   assert.match(outcome.streams[0]!, /damon_region_aggregated/);
 });
@@ -187,27 +230,38 @@ test('damon_region_aggregated carries probe hits behind the age', async () => {
 test('two kernel-pointer target ids (5.15) that a double would merge stay two targets', async () => {
   const outcome = await ingestText(
     damonTraceIngestor,
-    line('1.000000', 'target_id=18446623435582458880 nr_regions=1 0-4096: 0') + line('1.000001', 'target_id=18446623435582458944 nr_regions=1 0-4096: 0'),
+    line('1.000000', 'target_id=18446623435582458880 nr_regions=1 0-4096: 0') +
+      line('1.000001', 'target_id=18446623435582458944 nr_regions=1 0-4096: 0'),
   );
   assert.equal(outcome.streams.length, 2);
 });
 
 test('ops: addresses above 2^46, or one hole far larger than what is monitored, mean vaddr; the option wins', async () => {
-  const map = line('1.000000', 'target_id=0 nr_regions=2 4194304-8388608: 0 1') + line('1.000001', 'target_id=0 nr_regions=2 549755809792-549755813888: 0 1');
+  const map =
+    line('1.000000', 'target_id=0 nr_regions=2 4194304-8388608: 0 1') +
+    line('1.000001', 'target_id=0 nr_regions=2 549755809792-549755813888: 0 1');
   assert.match((await ingestText(damonTraceIngestor, map)).streams[0]!, /damon-vaddr gva/);
   assert.match((await ingestText(damonTraceIngestor, map, { ops: 'paddr' })).streams[0]!, /damon-paddr gpa/);
-  const ram = line('1.000000', 'target_id=0 nr_regions=2 1048576-3221225472: 0 1') + line('1.000001', 'target_id=0 nr_regions=2 4294967296-8589934592: 0 1');
+  const ram =
+    line('1.000000', 'target_id=0 nr_regions=2 1048576-3221225472: 0 1') +
+    line('1.000001', 'target_id=0 nr_regions=2 4294967296-8589934592: 0 1');
   assert.match((await ingestText(damonTraceIngestor, ram)).streams[0]!, /damon-paddr gpa/);
 });
 
 test('overwritten events stand in the header only', async () => {
-  const outcome = await ingestText(damonTraceIngestor, '# tracer: nop\n#\n# entries-in-buffer/entries-written: 188/3804   #P:2\n' + line('1.000000', 'target_id=0 nr_regions=1 0-4096: 0 1'));
+  const outcome = await ingestText(
+    damonTraceIngestor,
+    '# tracer: nop\n#\n# entries-in-buffer/entries-written: 188/3804   #P:2\n' + line('1.000000', 'target_id=0 nr_regions=1 0-4096: 0 1'),
+  );
   assert.equal(outcome.lost, 3616);
   assert.equal(outcome.firstLine['overrun'], 3);
 });
 
 test('bounds that are not page aligned are refused', async () => {
-  const outcome = await ingestText(damonTraceIngestor, line('1.000000', 'target_id=0 nr_regions=1 1-4096: 0 1') + line('1.200000', 'target_id=0 nr_regions=1 0-4096: 0 1'));
+  const outcome = await ingestText(
+    damonTraceIngestor,
+    line('1.000000', 'target_id=0 nr_regions=1 1-4096: 0 1') + line('1.200000', 'target_id=0 nr_regions=1 0-4096: 0 1'),
+  );
   assert.equal(outcome.rejected['unaligned-region'], 1);
   assert.equal(outcome.reports.length, 1);
 });
@@ -224,7 +278,14 @@ test('damon-5.15-style.txt: no ages, which is no fault', async () => {
 test('damon-corrupt.txt: age cut, nr_regions=0, start > end, end = 2^64-1', async () => {
   const outcome = await damon('bad-text/damon-corrupt.txt');
   assert.equal(outcome.accepted, 9);
-  assert.deepEqual(outcome.firstLine, { 'age-missing': 3, 'bad-region': 5, 'unaligned-region': 8, 'guessed-ops': undefined, 'short-snapshot': undefined, 'assumed-aggregation': undefined });
+  assert.deepEqual(outcome.firstLine, {
+    'age-missing': 3,
+    'bad-region': 5,
+    'unaligned-region': 8,
+    'guessed-ops': undefined,
+    'short-snapshot': undefined,
+    'assumed-aggregation': undefined,
+  });
   assert.equal(outcome.rejected['bad-region'], 2);
 });
 test('damon-missing-region.txt: short', async () => {
@@ -233,12 +294,19 @@ test('damon-missing-region.txt: short', async () => {
 });
 test('damon-mixed-events.txt: foreign lines do not enter the snapshot', async () => {
   const outcome = await damon('bad-text/damon-mixed-events.txt');
-  assert.deepEqual(outcome.reports.map((report) => [report.stream, report.regions!.nPages.length]), [['damon-mixed-events.damos_before_apply', 5], ['damon-mixed-events', 6]]);
+  assert.deepEqual(
+    outcome.reports.map((report) => [report.stream, report.regions!.nPages.length]),
+    [
+      ['damon-mixed-events.damos_before_apply', 5],
+      ['damon-mixed-events', 6],
+    ],
+  );
 });
 
 test('a text with page faults too goes to the reader of both; here they are counted as lost', async () => {
   const fault = '            prog-70  [000] d....     1.200000: page_fault_user: address=0x7f3aefde6000 ip=0x401000 error_code=0x6\n';
-  const record = (ms: number) => `       kdamond.0-77  [000] .....     1.${ms}: damon_aggregated: target_id=0 nr_regions=1 4294967296-4300476416: 3 12\n`;
+  const record = (ms: number) =>
+    `       kdamond.0-77  [000] .....     1.${ms}: damon_aggregated: target_id=0 nr_regions=1 4294967296-4300476416: 3 12\n`;
   const both = Buffer.from(`# tracer: nop\n#\n${record(100000)}${fault}${record(300000)}`);
   assert.equal(recognise(both, 'trace.txt').descriptor.id, 'perf-script');
   const kept = await ingestBytes(perfScriptIngestor, both);

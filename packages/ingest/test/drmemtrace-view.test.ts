@@ -23,7 +23,14 @@ test('touches, straddles, threads, and times spread between the markers', async 
   const outcome = await ingestText(drmemtraceViewIngestor, view);
   assert.deepEqual(
     outcome.accesses.map(({ timeNs, page, cls, pid }) => [timeNs, page.toString(16), cls, pid]),
-    [[0, '7f1261d40', 0, 3256418], [1000, '7ffcb4e8c', 1, 3256418], [1000, '7ffcb4e8d', 1, 3256418], [2000, '7f1261d40', 0, 3256418], [3000, '7ffcb4e8d', 0, 3256418], [4000, '1', 0, 3256419]],
+    [
+      [0, '7f1261d40', 0, 3256418],
+      [1000, '7ffcb4e8c', 1, 3256418],
+      [1000, '7ffcb4e8d', 1, 3256418],
+      [2000, '7f1261d40', 0, 3256418],
+      [3000, '7ffcb4e8d', 0, 3256418],
+      [4000, '1', 0, 3256419],
+    ],
   );
   assert.deepEqual(outcome.rejected, { 'interpolated-time': 1 });
 });
@@ -32,11 +39,17 @@ test('without a timestamp marker a rate is needed', async () => {
   const bare = '           4           1: W0.T1 read    8 byte(s) @ 0x0000000000002000 by PC 0x1\n'.repeat(2);
   assert.match((await ingestText(drmemtraceViewIngestor, bare)).error!.message, /has no times/);
   const rated = await ingestText(drmemtraceViewIngestor, bare, { 'accesses-per-second': '1e6' });
-  assert.deepEqual(rated.accesses.map(({ timeNs }) => timeNs), [0, 1000]);
+  assert.deepEqual(
+    rated.accesses.map(({ timeNs }) => timeNs),
+    [0, 1000],
+  );
 });
 
 test('damaged records are counted with their line', async () => {
-  const outcome = await ingestText(drmemtraceViewIngestor, view.replace('0x00007ffcb4e8cffc', '0xzz').replace('read     1 byte(s)', 'read     ? byte(s)'));
+  const outcome = await ingestText(
+    drmemtraceViewIngestor,
+    view.replace('0x00007ffcb4e8cffc', '0xzz').replace('read     1 byte(s)', 'read     ? byte(s)'),
+  );
   assert.equal(outcome.rejected['damaged-line'], 2);
   assert.equal(outcome.firstLine['damaged-line'], 8);
 });

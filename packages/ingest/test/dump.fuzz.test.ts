@@ -17,7 +17,15 @@ import { uffdLogIngestor } from '../src/formats/uffd-log.ts';
 import { bytesSource, collect } from './ingest-helpers.ts';
 
 const TRACES = join(import.meta.dirname, '../../../traces');
-const OPTIONS = { vaddr: '0x7a0000000000', 'slot-base': '0', 'accesses-per-second': '1e6', begin: '0', end: '1s', ops: 'paddr', 'return-mask': '0xff' };
+const OPTIONS = {
+  vaddr: '0x7a0000000000',
+  'slot-base': '0',
+  'accesses-per-second': '1e6',
+  begin: '0',
+  end: '1s',
+  ops: 'paddr',
+  'return-mask': '0xff',
+};
 const CASES: [ingestor: Ingestor, file: string, options: Record<string, string>][] = [
   [pagemapIngestor, 'pagemap/pagemap.after-write.bin', {}],
   [pagemapScanIngestor, 'pagemap/pagemap_scan.all.bin', {}],
@@ -35,27 +43,41 @@ const CASES: [ingestor: Ingestor, file: string, options: Record<string, string>]
 ];
 
 for (const [ingestor, file, more] of CASES) {
-  test(`${ingestor.descriptor.id} ${file}: chunk sizes do not matter; damage ends in a result or a typed error`, { timeout: 30_000 }, async () => {
-    const data = new Uint8Array(readFileSync(join(TRACES, file)));
-    const options = { ...OPTIONS, ...more };
-    const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, (_, part: unknown) => (ArrayBuffer.isView(part) ? [...(part as Uint8Array)] : part)));
-    const whole = await collect(ingestor, bytesSource(data, data.length, 'f'), options);
-    for (const chunk of [1, 5, 64]) {
-      const again = await collect(ingestor, bytesSource(data, chunk, 'f'), options);
-      assert.deepEqual(plain([again.accesses, again.reports, again.others, again.ctx.rejections]), plain([whole.accesses, whole.reports, whole.others, whole.ctx.rejections]));
-    }
-    await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: data.length - 1 }), fc.integer({ min: 0, max: 255 }), fc.boolean(), fc.integer({ min: 1, max: 999 }), async (at, value, cut, chunk) => {
-        const damaged = data.slice(0, cut ? at : data.length);
-        if (!cut) damaged[at] = value;
-        ingestor.sniff(damaged);
-        try {
-          await collect(ingestor, bytesSource(damaged, chunk, 'f'), options);
-        } catch (error) {
-          if (!(error instanceof WorksetError)) throw error;
-        }
-      }),
-      { numRuns: 120, seed: 11 },
-    );
-  });
+  test(
+    `${ingestor.descriptor.id} ${file}: chunk sizes do not matter; damage ends in a result or a typed error`,
+    { timeout: 30_000 },
+    async () => {
+      const data = new Uint8Array(readFileSync(join(TRACES, file)));
+      const options = { ...OPTIONS, ...more };
+      const plain = (value: unknown): unknown =>
+        JSON.parse(JSON.stringify(value, (_, part: unknown) => (ArrayBuffer.isView(part) ? [...(part as Uint8Array)] : part)));
+      const whole = await collect(ingestor, bytesSource(data, data.length, 'f'), options);
+      for (const chunk of [1, 5, 64]) {
+        const again = await collect(ingestor, bytesSource(data, chunk, 'f'), options);
+        assert.deepEqual(
+          plain([again.accesses, again.reports, again.others, again.ctx.rejections]),
+          plain([whole.accesses, whole.reports, whole.others, whole.ctx.rejections]),
+        );
+      }
+      await fc.assert(
+        fc.asyncProperty(
+          fc.integer({ min: 0, max: data.length - 1 }),
+          fc.integer({ min: 0, max: 255 }),
+          fc.boolean(),
+          fc.integer({ min: 1, max: 999 }),
+          async (at, value, cut, chunk) => {
+            const damaged = data.slice(0, cut ? at : data.length);
+            if (!cut) damaged[at] = value;
+            ingestor.sniff(damaged);
+            try {
+              await collect(ingestor, bytesSource(damaged, chunk, 'f'), options);
+            } catch (error) {
+              if (!(error instanceof WorksetError)) throw error;
+            }
+          },
+        ),
+        { numRuns: 120, seed: 11 },
+      );
+    },
+  );
 }

@@ -35,12 +35,22 @@ function flags(n: number, ...blocks: readonly number[]): Uint8Array {
   return Uint8Array.from(words.flatMap(u64));
 }
 
-const GT = vmgtFile([
-  { tag: 'M', code: 1, tick: 1_000_000, values: [9, 1_000_000_000, 1] },
-  { tag: 'Q', q: 2, records: [{ pfn: 3, flags: 1, vpn: ARENA }, { pfn: 4000, flags: 1, vpn: ARENA + 1 }] },
-  { tag: 'M', code: 2, tick: 10_000_000, values: [9, 1_018_000_000, 1] },
-  { tag: 'E', records: 2 },
-], { ncpu: 3 });
+const GT = vmgtFile(
+  [
+    { tag: 'M', code: 1, tick: 1_000_000, values: [9, 1_000_000_000, 1] },
+    {
+      tag: 'Q',
+      q: 2,
+      records: [
+        { pfn: 3, flags: 1, vpn: ARENA },
+        { pfn: 4000, flags: 1, vpn: ARENA + 1 },
+      ],
+    },
+    { tag: 'M', code: 2, tick: 10_000_000, values: [9, 1_018_000_000, 1] },
+    { tag: 'E', records: 2 },
+  ],
+  { ncpu: 3 },
+);
 
 async function ingested(files: Readonly<Record<string, Uint8Array>>): Promise<TraceManifest> {
   const dir = join(root, `capture${next}`);
@@ -53,7 +63,11 @@ async function ingested(files: Readonly<Record<string, Uint8Array>>): Promise<Tr
 const codes = (manifest: TraceManifest) => manifest.diagnostics.map(({ code, count }) => `${code} ${count}`);
 
 test('a run of frames that the flags of its segment call huge, next to one that they do not', async () => {
-  const manifest = await ingested({ 'A.pagemap.bin': arena([5, undefined, undefined]), 'A.kpageflags.bin': flags(4096, 5, 7), 'start.kpageflags.bin': flags(4096) });
+  const manifest = await ingested({
+    'A.pagemap.bin': arena([5, undefined, undefined]),
+    'A.kpageflags.bin': flags(4096, 5, 7),
+    'start.kpageflags.bin': flags(4096),
+  });
   assert.deepEqual(manifest.hugeBlocks, [
     { space: 'gpa', blocks: [5, 7], segment: 'A', source: 'A.kpageflags (KPF_THP)' },
     { space: 'gva', blocks: [0x8000], segment: 'A', source: 'A.pagemap: aligned runs of 512 frames with A.kpageflags (KPF_THP)' },
@@ -66,20 +80,44 @@ test('a run of frames that the flags of its segment call huge, next to one that 
 
 test('without flags most blocks must be runs, and the source says that it is inferred', async () => {
   const most = await ingested({ 'A.pagemap.bin': arena([7, 2, undefined]) });
-  assert.deepEqual(most.hugeBlocks?.map(({ space, blocks, source }) => [space, blocks, source.startsWith('inferred')]), [['gva', [0x8000, 0x8001], true], ['gpa', [2, 7], true]]);
+  assert.deepEqual(
+    most.hugeBlocks?.map(({ space, blocks, source }) => [space, blocks, source.startsWith('inferred')]),
+    [
+      ['gva', [0x8000, 0x8001], true],
+      ['gpa', [2, 7], true],
+    ],
+  );
   assert.equal((await ingested({ 'A.pagemap.bin': arena([undefined, 2, undefined]) })).hugeBlocks, undefined);
 });
 
 test('a tracker that had asked for huge pages is evidence for every run of its segment, not of another', async () => {
-  const snap = snapshotFile({ magic: 'RWPSNAP0', fields: [0, 8, 1_001_000_000, 1_001_100_000, 0, 0, 1_009_000_000, 1_009_500_000, 0, 0, PAGES, 2, 1, 55, 0], bytes: [bitmap(PAGES / 8, 0)] });
-  const manifest = await ingested({ 'A.rwp.bin': snap, 'A.pagemap.bin': arena([undefined, 2, undefined]), 'B.rwp.bin': snap, 'B.pagemap.bin': arena([undefined, undefined, undefined]) });
-  assert.deepEqual(manifest.hugeBlocks?.map(({ space, blocks }) => [space, blocks]), [['gva', [0x8001]], ['gpa', [2]]]);
+  const snap = snapshotFile({
+    magic: 'RWPSNAP0',
+    fields: [0, 8, 1_001_000_000, 1_001_100_000, 0, 0, 1_009_000_000, 1_009_500_000, 0, 0, PAGES, 2, 1, 55, 0],
+    bytes: [bitmap(PAGES / 8, 0)],
+  });
+  const manifest = await ingested({
+    'A.rwp.bin': snap,
+    'A.pagemap.bin': arena([undefined, 2, undefined]),
+    'B.rwp.bin': snap,
+    'B.pagemap.bin': arena([undefined, undefined, undefined]),
+  });
+  assert.deepEqual(
+    manifest.hugeBlocks?.map(({ space, blocks }) => [space, blocks]),
+    [
+      ['gva', [0x8001]],
+      ['gpa', [2]],
+    ],
+  );
   assert.match(manifest.hugeBlocks[0]!.source, /MADV_HUGEPAGE says A.rwp$/);
   assert.ok(codes(manifest).includes('huge-elsewhere 1'), codes(manifest).join());
 });
 
 test('dumps whose frames differ are counted', async () => {
-  const manifest = await ingested({ 'A.pagemap.bin': arena([undefined, 2, undefined]), 'A.pagemap.bin.end': arena([undefined, undefined, undefined]) });
+  const manifest = await ingested({
+    'A.pagemap.bin': arena([undefined, 2, undefined]),
+    'A.pagemap.bin.end': arena([undefined, undefined, undefined]),
+  });
   assert.ok(codes(manifest).includes('frames-changed 512'), codes(manifest).join());
 });
 

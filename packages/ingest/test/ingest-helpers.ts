@@ -24,7 +24,14 @@ export function recorder(options: Record<string, string> = {}): Recorder {
     lostCount: 0,
     options,
     reject(code, message, at = {}) {
-      rejections.push({ code, message, count: at.count ?? 1, byteOffset: at.byteOffset, line: at.line, severity: at.severity ?? 'warning' });
+      rejections.push({
+        code,
+        message,
+        count: at.count ?? 1,
+        byteOffset: at.byteOffset,
+        line: at.line,
+        severity: at.severity ?? 'warning',
+      });
     },
     accept(n) {
       this.accepted += n;
@@ -61,7 +68,11 @@ export interface Collected {
 }
 
 /** Runs an ingestor to its end and copies everything it yields. */
-export async function collect(ingestor: Pick<Ingestor, 'ingest'>, source: ByteSource, options: Record<string, string> = {}): Promise<Collected> {
+export async function collect(
+  ingestor: Pick<Ingestor, 'ingest'>,
+  source: ByteSource,
+  options: Record<string, string> = {},
+): Promise<Collected> {
   const ctx = recorder(options);
   const all: Collected = { accesses: [], reports: [], others: [], ctx };
   for await (const batch of ingestor.ingest(source, ctx)) {
@@ -69,7 +80,14 @@ export async function collect(ingestor: Pick<Ingestor, 'ingest'>, source: ByteSo
     else if (batch.kind !== 'accesses') all.others.push(batch);
     else {
       for (let i = 0; i < batch.n; i++) {
-        all.accesses.push({ space: batch.space, t: batch.timeNs[i]!, page: batch.page[i]!, cls: batch.cls[i]!, pid: batch.pid?.[i] ?? -1, cpu: batch.cpu?.[i] ?? -1 });
+        all.accesses.push({
+          space: batch.space,
+          t: batch.timeNs[i]!,
+          page: batch.page[i]!,
+          cls: batch.cls[i]!,
+          pid: batch.pid?.[i] ?? -1,
+          cpu: batch.cpu?.[i] ?? -1,
+        });
       }
     }
   }

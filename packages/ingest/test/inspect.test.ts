@@ -18,7 +18,10 @@ function file(name: string, bytes: Uint8Array): string {
 
 test('an exact log: footprint, classes, span and what it is good for', async () => {
   const info = await inspectFile(file('gt.vmgt.gz', gzipSync(KIT_SAMPLES['vmgt']!)));
-  assert.deepEqual([info.format, info.compression, info.truth, info.clock, info.syncedWith], ['vmgt', 'gzip', 'exact', 'vmgt', 'guest-monotonic']);
+  assert.deepEqual(
+    [info.format, info.compression, info.truth, info.clock, info.syncedWith],
+    ['vmgt', 'gzip', 'exact', 'vmgt', 'guest-monotonic'],
+  );
   // 3, 4, 600, 0 and 70000 by frame; three user virtual pages of the arena's process, two of another.
   assert.deepEqual(info.spaces, [
     { space: 'gpa', pages: 5, touchesByClass: [4, 3, 2, 2] },

@@ -25,7 +25,8 @@ export function vmgtFile(frames: readonly VmgtFrame[], header: VmgtHeader = {}):
   for (const frame of frames) {
     out.push(frame.tag.charCodeAt(0));
     if (frame.tag === 'H') out.push(...uv(frame.hostNs));
-    if (frame.tag === 'M') out.push(...uv(frame.code), ...uv(frame.tick), ...uv(7), ...uv(frame.values.length), ...frame.values.flatMap(uv));
+    if (frame.tag === 'M')
+      out.push(...uv(frame.code), ...uv(frame.tick), ...uv(7), ...uv(frame.values.length), ...frame.values.flatMap(uv));
     if (frame.tag === 'E') out.push(...[1, 2, 3, 4, frame.records].flatMap(uv));
     if (frame.tag !== 'Q') continue;
     out.push(...uv(frame.q), ...uv(11), ...uv(frame.records.length));
@@ -46,7 +47,9 @@ export function vmgtFile(frames: readonly VmgtFrame[], header: VmgtHeader = {}):
   return Uint8Array.from(out);
 }
 
-export function snapshotFile(...records: readonly { readonly magic: string; readonly fields: readonly number[]; readonly bytes: readonly (readonly number[])[] }[]): Uint8Array {
+export function snapshotFile(
+  ...records: readonly { readonly magic: string; readonly fields: readonly number[]; readonly bytes: readonly (readonly number[])[] }[]
+): Uint8Array {
   return Uint8Array.from(records.flatMap(({ magic, fields, bytes }) => [...ascii(magic), ...fields.flatMap(u64), ...bytes.flat()]));
 }
 
@@ -95,20 +98,57 @@ export const KIT_SAMPLES: Readonly<Record<string, Uint8Array>> = {
   vmgt: vmgtFile([
     { tag: 'H', hostNs: 5 },
     { tag: 'M', code: 1, tick: 1_000_000, values: [9, 1_000_000_000, 1] },
-    { tag: 'Q', q: 2, records: [{ pfn: 3, flags: 1, vpn: ARENA_PAGE }, { pfn: 4, flags: 2 | 16, vpn: ARENA_PAGE + 1 }, { pfn: 600, flags: 8 }] },
+    {
+      tag: 'Q',
+      q: 2,
+      records: [
+        { pfn: 3, flags: 1, vpn: ARENA_PAGE },
+        { pfn: 4, flags: 2 | 16, vpn: ARENA_PAGE + 1 },
+        { pfn: 600, flags: 8 },
+      ],
+    },
     { tag: 'M', code: 16, tick: 1_250_000, values: [9, 1_000_500_000, 0] },
     { tag: 'Q', q: 2, records: [{ pfn: 4, flags: 3, vpn: ARENA_PAGE + 1 }] },
-    { tag: 'Q', q: 9, records: [{ pfn: 0, flags: 4, vpn: 1 }, { pfn: 70_000, flags: 63, vpn: 0x7fffffff123 }] },
+    {
+      tag: 'Q',
+      q: 9,
+      records: [
+        { pfn: 0, flags: 4, vpn: 1 },
+        { pfn: 70_000, flags: 63, vpn: 0x7fffffff123 },
+      ],
+    },
     { tag: 'M', code: 2, tick: 10_000_000, values: [9, 1_018_000_000, 1] },
     { tag: 'E', records: 6 },
   ]),
   'uffd-snap': snapshotFile(
-    { magic: 'RWPSNAP0', fields: [0, 1, 1_000_000_000, 1_000_100_000, 0, 0, 1_009_000_000, 1_009_500_000, 0, 0, 100, 2, 1, 55, 0], bytes: [bitmap(16, 0, 1, 99)] },
-    { magic: 'RWPSNAP0', fields: [1, 3, 1_010_000_000, 1_010_100_000, 1_011_000_000, 1_011_001_000, 1_012_000_000, 1_012_500_000, 1_013_000_000, 1_013_001_000, 100, 2, 1, 5, 1], bytes: [bitmap(16, 64), [...u64(4096), ...u64(9)]] },
+    {
+      magic: 'RWPSNAP0',
+      fields: [0, 1, 1_000_000_000, 1_000_100_000, 0, 0, 1_009_000_000, 1_009_500_000, 0, 0, 100, 2, 1, 55, 0],
+      bytes: [bitmap(16, 0, 1, 99)],
+    },
+    {
+      magic: 'RWPSNAP0',
+      fields: [
+        1, 3, 1_010_000_000, 1_010_100_000, 1_011_000_000, 1_011_001_000, 1_012_000_000, 1_012_500_000, 1_013_000_000, 1_013_001_000, 100,
+        2, 1, 5, 1,
+      ],
+      bytes: [bitmap(16, 64), [...u64(4096), ...u64(9)]],
+    },
   ),
-  'idle-bitmap': snapshotFile({ magic: 'IDLESNAP', fields: [1_000_000_000, 1_000_200_000, 1_000_300_000, 1_009_000_000, 1_009_100_000, 8, 16], bytes: [bitmap(8, 0, 4, 60), bitmap(16, 0, 3, 4, 60, 61, 100)] }),
-  'soft-dirty': snapshotFile({ magic: 'SOFTDRTY', fields: [1_000_000_000, 1_000_200_000, 1_009_000_000, 1_009_100_000, 100], bytes: [bitmap(16, 1, 98)] }),
-  'arena-pagemap': pagemapFile(ARENA_PAGE * 4096, Array.from({ length: 100 }, (_, i) => (i === 7 ? -1 : 3 + i))),
+  'idle-bitmap': snapshotFile({
+    magic: 'IDLESNAP',
+    fields: [1_000_000_000, 1_000_200_000, 1_000_300_000, 1_009_000_000, 1_009_100_000, 8, 16],
+    bytes: [bitmap(8, 0, 4, 60), bitmap(16, 0, 3, 4, 60, 61, 100)],
+  }),
+  'soft-dirty': snapshotFile({
+    magic: 'SOFTDRTY',
+    fields: [1_000_000_000, 1_000_200_000, 1_009_000_000, 1_009_100_000, 100],
+    bytes: [bitmap(16, 1, 98)],
+  }),
+  'arena-pagemap': pagemapFile(
+    ARENA_PAGE * 4096,
+    Array.from({ length: 100 }, (_, i) => (i === 7 ? -1 : 3 + i)),
+  ),
   'uffdwp-scan': Uint8Array.from(
     ascii(
       'scan insn=1000000 ns=2000000 host_ns=100 scan_ns=5000 regions=1 walk_end_ok=1\n0 600\n' +

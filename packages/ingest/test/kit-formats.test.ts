@@ -9,7 +9,11 @@ import { recorder } from './ingest-helpers.ts';
 /** Batches as plain values: columns cut to n and copied. */
 function plain(batch: IngestBatch): unknown {
   const n = 'n' in batch ? batch.n : 0;
-  return JSON.parse(JSON.stringify(batch, (_key, value: unknown) => (ArrayBuffer.isView(value) ? [...(value as Uint8Array)].slice(0, batch.kind === 'report' ? undefined : n) : value)));
+  return JSON.parse(
+    JSON.stringify(batch, (_key, value: unknown) =>
+      ArrayBuffer.isView(value) ? [...(value as Uint8Array)].slice(0, batch.kind === 'report' ? undefined : n) : value,
+    ),
+  );
 }
 
 async function read(id: string, bytes: Uint8Array, chunkBytes?: number): Promise<{ batches: unknown[]; error: unknown; accepted: number }> {

@@ -9,19 +9,26 @@ import type { Collected } from './ingest-helpers.ts';
 
 const CASE = join(import.meta.dirname, '../../../traces/kvm-dirty');
 const bytes = (name: string): Uint8Array => new Uint8Array(readFileSync(join(CASE, name)));
-const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> => collect(kvmDirtyIngestor, bytesSource(data, chunk, 'dirty.bin'), options);
+const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
+  collect(kvmDirtyIngestor, bytesSource(data, chunk, 'dirty.bin'), options);
 const codes = (result: Collected): string[] => result.ctx.rejections.map(({ code }) => code);
 /** The guest writes 64 words from 0x100000, 8 KiB apart. */
 const WRITTEN = Array.from({ length: 64 }, (_, i) => 0x100 + 2 * i);
 const RING = { 'slot-base': '0', 'accesses-per-second': '1e9' };
 
 test('bitmap: the pages the guest wrote, shifted by the base of the slot', async () => {
-  for (const [base, first] of [['0', 0], ['0x100000', 0x100000]] as const) {
+  for (const [base, first] of [
+    ['0', 0],
+    ['0x100000', 0x100000],
+  ] as const) {
     const result = await run(bytes('dirty_bitmap.slot0.bin'), { 'slot-base': base, begin: '0', end: '1s' });
     const { startPage, nPages, bits } = result.reports[0]!.reported!;
     assert.equal(startPage, first);
     assert.equal(nPages, 2048);
-    assert.deepEqual(Array.from({ length: nPages }, (_, i) => i).filter((i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 1), WRITTEN);
+    assert.deepEqual(
+      Array.from({ length: nPages }, (_, i) => i).filter((i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 1),
+      WRITTEN,
+    );
     assert.deepEqual(codes(result), []);
   }
 });
@@ -29,20 +36,31 @@ test('bitmap: the pages the guest wrote, shifted by the base of the slot', async
 test('ring, raw and text: the same writes in order', async () => {
   const text = await run(bytes('dirty_ring.txt'), RING);
   const raw = await run(bytes('dirty_ring.raw.bin'), { ...RING, layout: 'ring' }, 5);
-  assert.deepEqual(text.accesses.map(({ page, cls, t }) => [page, cls, t]), WRITTEN.map((page, i) => [page, 1, i]));
+  assert.deepEqual(
+    text.accesses.map(({ page, cls, t }) => [page, cls, t]),
+    WRITTEN.map((page, i) => [page, 1, i]),
+  );
   assert.deepEqual(raw.accesses, text.accesses);
-  assert.deepEqual(raw.ctx.rejections.map(({ code, count }) => [code, count]), [['unused-entry', 4]]);
+  assert.deepEqual(
+    raw.ctx.rejections.map(({ code, count }) => [code, count]),
+    [['unused-entry', 4]],
+  );
   const based = await run(bytes('dirty_ring.txt'), { ...RING, 'slot-base': '0:0x1000,1:5' });
   assert.equal(based.accesses[0]!.page, 0x1100);
 });
 
 test('what is missing is asked for, what is damaged is counted', async () => {
-  await assert.rejects(run(bytes('dirty_bitmap.slot0.bin')), (error: unknown) => error instanceof UsageError && /slot-base=/.test(error.hint ?? ''));
+  await assert.rejects(
+    run(bytes('dirty_bitmap.slot0.bin')),
+    (error: unknown) => error instanceof UsageError && /slot-base=/.test(error.hint ?? ''),
+  );
   await assert.rejects(run(bytes('dirty_ring.txt'), { 'slot-base': '0' }), UsageError);
   await assert.rejects(run(bytes('dirty_ring.txt'), { ...RING, 'slot-base': '3:0' }), /no base for memory slot 0/);
   await assert.rejects(run(bytes('dirty_ring.txt'), { ...RING, 'slot-base': 'x' }), UsageError);
   await assert.rejects(run(new Uint8Array(0), { 'slot-base': '0' }), TraceFormatError);
-  assert.deepEqual(codes(await run(bytes('dirty_bitmap.slot0.bin').subarray(0, 250), { 'slot-base': '0', begin: '0', end: '1s' })), ['partial-entry']);
+  assert.deepEqual(codes(await run(bytes('dirty_bitmap.slot0.bin').subarray(0, 250), { 'slot-base': '0', begin: '0', end: '1s' })), [
+    'partial-entry',
+  ]);
   assert.deepEqual(codes(await run(bytes('dirty_ring.raw.bin').subarray(0, 20), { ...RING, layout: 'ring' })), ['partial-entry']);
   const bad = new TextEncoder().encode('flags=1 slot=0x0 offset=0x1\nflags=9 slot=0x0 offset=0x1\nflags=3 slot=0x0 offset=0x2\nnonsense\n');
   const result = await run(bad, RING);

@@ -10,17 +10,23 @@ test('a recorded log against another parser', async () => {
   const bytes = fixture('access-logs/lackey.head.txt');
   const outcome = await ingestBytes(lackeyIngestor, bytes, { options: rate });
   // one access per touched page, M = load and store
-  const expected = bytes.toString().split('\n').flatMap((line) => {
-    const match = /^(?:(I) | ([LSM])) ([0-9a-f]+),(\d+)$/.exec(line);
-    if (match === null) return [];
-    const from = BigInt(`0x${match[3]!}`);
-    const pages = [from >> 12n];
-    for (let page = pages[0]! + 1n; page <= (from + BigInt(match[4]!) - 1n) >> 12n; page++) pages.push(page);
-    const kinds = match[2] === 'S' ? [1] : match[2] === 'M' ? [0, 1] : [0];
-    return kinds.flatMap((cls) => pages.map((page) => [Number(page), cls]));
-  });
+  const expected = bytes
+    .toString()
+    .split('\n')
+    .flatMap((line) => {
+      const match = /^(?:(I) | ([LSM])) ([0-9a-f]+),(\d+)$/.exec(line);
+      if (match === null) return [];
+      const from = BigInt(`0x${match[3]!}`);
+      const pages = [from >> 12n];
+      for (let page = pages[0]! + 1n; page <= (from + BigInt(match[4]!) - 1n) >> 12n; page++) pages.push(page);
+      const kinds = match[2] === 'S' ? [1] : match[2] === 'M' ? [0, 1] : [0];
+      return kinds.flatMap((cls) => pages.map((page) => [Number(page), cls]));
+    });
   assert.ok(expected.length > 350);
-  assert.deepEqual(outcome.accesses.map(({ page, cls }) => [page, cls]), expected);
+  assert.deepEqual(
+    outcome.accesses.map(({ page, cls }) => [page, cls]),
+    expected,
+  );
 });
 
 test('a log without times needs a rate', async () => {
@@ -33,14 +39,23 @@ test('a log without times needs a rate', async () => {
 test('the rate counts lines, or instructions only', async () => {
   const log = 'I  04001000,3\n S 1fff000718,8\n L 1fff000718,8\nI  04002000,3\n';
   const byAccess = await ingestText(lackeyIngestor, log, { 'accesses-per-second': '1e6' });
-  assert.deepEqual(byAccess.accesses.map(({ timeNs }) => timeNs), [0, 1000, 2000, 3000]);
+  assert.deepEqual(
+    byAccess.accesses.map(({ timeNs }) => timeNs),
+    [0, 1000, 2000, 3000],
+  );
   const byInstruction = await ingestText(lackeyIngestor, log, { 'instructions-per-second': '1e6' });
-  assert.deepEqual(byInstruction.accesses.map(({ timeNs }) => timeNs), [0, 1000, 1000, 1000]);
+  assert.deepEqual(
+    byInstruction.accesses.map(({ timeNs }) => timeNs),
+    [0, 1000, 1000, 1000],
+  );
 });
 
 test('an access over a page edge touches both pages, a modify reads and writes', async () => {
   const outcome = await ingestText(lackeyIngestor, ' M 04000ffc,8\n L 04000ff8,8\n S 04000fc0,64\n S 04000fc1,64\n', rate);
-  assert.deepEqual(outcome.accesses.map(({ page, cls }) => `${page.toString(16)}${cls === 1 ? 'w' : 'r'}`), ['4000r', '4001r', '4000w', '4001w', '4000r', '4000w', '4000w', '4001w']);
+  assert.deepEqual(
+    outcome.accesses.map(({ page, cls }) => `${page.toString(16)}${cls === 1 ? 'w' : 'r'}`),
+    ['4000r', '4001r', '4000w', '4001w', '4000r', '4000w', '4000w', '4001w'],
+  );
 });
 
 test('lackey-corrupt.txt: cut address, foreign text, bad hex, an access over the end of memory', async () => {

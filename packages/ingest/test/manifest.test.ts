@@ -31,7 +31,10 @@ const VALUES: Readonly<Record<string, { readonly good: readonly [yaml: string, e
   space: { good: ['gva', { options: { space: 'gva' } }], bad: 'moon' },
   arena: { good: ['0x7f1234567000', { arenaPage: 0x7f1234567 }], bad: 'here' },
   'clock-offset': { good: ['-2ms', { clockOffsetNs: -2e6 }], bad: '2 parsecs' },
-  ranges: { good: ['[0x1000-0x3000, 0x8000+4K]', { options: { vaddr: '0x1000-0x3000,0x8000+4K', range: '0x1000-0x3000,0x8000+4K' } }], bad: '[x]' },
+  ranges: {
+    good: ['[0x1000-0x3000, 0x8000+4K]', { options: { vaddr: '0x1000-0x3000,0x8000+4K', range: '0x1000-0x3000,0x8000+4K' } }],
+    bad: '[x]',
+  },
   'slot-base': { good: ['{ 0: 0, 1: 0x100000 }', { options: { 'slot-base': '0:0,1:1048576' } }], bad: '{ a: 1 }' },
   begin: { good: ['1500ms', { options: { begin: '1500ms' } }], bad: 'soon' },
   end: { good: ['2000000000', { options: { end: '2000000000' } }], bad: '-1' },
@@ -51,7 +54,10 @@ describe('keys', () => {
       assert.deepEqual(inputs, [{ path: join(root, 'a.bin'), options: {}, ...good[1] }]);
     });
     test(`${key}: a bad one is refused with key and line`, async () => {
-      await assert.rejects(read(`# a comment\ninputs:\n  - path: a.bin\n    ${key}: ${bad}\n`), (error: unknown) => error instanceof UsageError && error.message.includes(`m.yaml:4: ${key}: `) && (error.hint ?? '').length > 10);
+      await assert.rejects(
+        read(`# a comment\ninputs:\n  - path: a.bin\n    ${key}: ${bad}\n`),
+        (error: unknown) => error instanceof UsageError && error.message.includes(`m.yaml:4: ${key}: `) && (error.hint ?? '').length > 10,
+      );
     });
   }
 });
@@ -71,7 +77,10 @@ describe('mistakes', () => {
     });
   }
   test('a near miss is named', async () => {
-    await assert.rejects(read('inputs:\n  - path: a\n    formt: vmgt\n'), (error: unknown) => error instanceof UsageError && /did you mean format/.test(error.hint!));
+    await assert.rejects(
+      read('inputs:\n  - path: a\n    formt: vmgt\n'),
+      (error: unknown) => error instanceof UsageError && /did you mean format/.test(error.hint!),
+    );
   });
   test('what is no YAML, and what is not there', async () => {
     await assert.rejects(read('inputs: [a\n'), (error: unknown) => error instanceof TraceFormatError && error.place.line !== undefined);
@@ -95,7 +104,14 @@ describe('the JSON Schema', () => {
     });
   }
   test('agrees about what is missing or unknown', () => {
-    for (const text of ['name: x\n', 'inputs: [{format: vmgt}]\n', 'inputs: a\n', 'inputs: [{path: a, formt: b}]\n', 'files: []\ninputs: []\n']) assert.ok(!validate(parse(text)), text);
+    for (const text of [
+      'name: x\n',
+      'inputs: [{format: vmgt}]\n',
+      'inputs: a\n',
+      'inputs: [{path: a, formt: b}]\n',
+      'files: []\ninputs: []\n',
+    ])
+      assert.ok(!validate(parse(text)), text);
     assert.ok(validate(parse('name: x\ninputs: [a.bin, {path: b.bin}]\n')));
   });
 });
@@ -108,7 +124,11 @@ describe('a manifest at work', () => {
   - { path: ${join(traces, 'pagemap/pagemap.after-w*.bin')}, format: pagemap, ranges: 0x7a0000000000-0x7a0000040000, begin: 1s, end: 2s }
 `;
     const result = await ingestCapture([], { out, manifest: manifest(files) });
-    assert.deepEqual(result.inputs.map(({ path, format }) => [path.replace(/^.*\//, ''), format]).sort(), [['dirty_bitmap.slot0.bin', 'kvm-dirty'], ['pagemap.after-wp.bin', 'pagemap'], ['pagemap.after-write.bin', 'pagemap']]);
+    assert.deepEqual(result.inputs.map(({ path, format }) => [path.replace(/^.*\//, ''), format]).sort(), [
+      ['dirty_bitmap.slot0.bin', 'kvm-dirty'],
+      ['pagemap.after-wp.bin', 'pagemap'],
+      ['pagemap.after-write.bin', 'pagemap'],
+    ]);
     assert.equal(result.diagnostics.filter(({ code }) => code === 'no-time').length, 0);
     const trace = await openTrace(out);
     const stream = trace.manifest.streams.find(({ stream: name }) => name.startsWith('dirty_bitmap'))!;
@@ -119,6 +139,9 @@ describe('a manifest at work', () => {
   test('a quoted glob works on the command line, too, and one without a match is refused', async () => {
     const result = await ingestCapture([join(traces, 'damon-sysfs/tried_region?.txt')], { out: join(root, 'glob.trace') });
     assert.equal(result.inputs.length, 1);
-    await assert.rejects(ingestCapture([join(root, '*.nothing')], { out: join(root, 'none.trace') }), (error: unknown) => error instanceof UnreadableInputError && /no file matches/.test(error.message));
+    await assert.rejects(
+      ingestCapture([join(root, '*.nothing')], { out: join(root, 'none.trace') }),
+      (error: unknown) => error instanceof UnreadableInputError && /no file matches/.test(error.message),
+    );
   });
 });

@@ -21,10 +21,13 @@ const bytes = (name: string): Uint8Array => {
 const VADDR = '0x7a0000000000';
 const FIRST = 0x7a0000000;
 const TIMES = { begin: '1s', end: '2s' };
-const run = (ingestor: Ingestor, data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> => collect(ingestor, bytesSource(data, chunk, 'dir/x.bin'), options);
-const map = (name: string, options: Record<string, string> = {}): Promise<Collected> => run(pagemapIngestor, bytes(name), { vaddr: VADDR, ...TIMES, ...options });
+const run = (ingestor: Ingestor, data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
+  collect(ingestor, bytesSource(data, chunk, 'dir/x.bin'), options);
+const map = (name: string, options: Record<string, string> = {}): Promise<Collected> =>
+  run(pagemapIngestor, bytes(name), { vaddr: VADDR, ...TIMES, ...options });
 const codes = (result: Collected): string[] => result.ctx.rejections.map(({ code }) => code);
-const kind = <K extends IngestBatch['kind']>(result: Collected, wanted: K): Extract<IngestBatch, { kind: K }>[] => result.others.filter((batch): batch is Extract<IngestBatch, { kind: K }> => batch.kind === wanted);
+const kind = <K extends IngestBatch['kind']>(result: Collected, wanted: K): Extract<IngestBatch, { kind: K }>[] =>
+  result.others.filter((batch): batch is Extract<IngestBatch, { kind: K }> => batch.kind === wanted);
 
 /** Page numbers of a set, relative to `base`. */
 function pagesOf(set: { startPage: number; nPages: number; bits: Uint8Array } | null, base = 0): number[] {
@@ -53,9 +56,15 @@ test('frames of a pagemap are those the dump program saw', async () => {
   const [mapping] = kind(result, 'mapping');
   assert.ok(mapping !== undefined);
   assert.equal(mapping.vPage, FIRST);
-  assert.deepEqual([...mapping.frame], TABLE.map((row, i) => (i < 48 ? row.pfn : -1)));
+  assert.deepEqual(
+    [...mapping.frame],
+    TABLE.map((row, i) => (i < 48 ? row.pfn : -1)),
+  );
   assert.deepEqual(codes(result), []);
-  assert.deepEqual(kind(result, 'range').map(({ startPage, nPages }) => [startPage, nPages]), [[FIRST, 64]]);
+  assert.deepEqual(
+    kind(result, 'range').map(({ startPage, nPages }) => [startPage, nPages]),
+    [[FIRST, 64]],
+  );
   assert.equal(kind(result, 'sizes')[0]!.values['present'], 48 * 4096);
 });
 
@@ -75,7 +84,7 @@ test('uffd-wp: written pages are the present ones without the mark; markers are 
 test('soft-dirty bits, swap and guard entries', async () => {
   const data = new Uint8Array(5 * 8);
   const view = new DataView(data.buffer);
-  const entries = [(1n << 63n) | (1n << 55n) | 7n, (1n << 63n) | 8n, (1n << 62n) | (5n << 5n) | 2n, (1n << 58n), 0n];
+  const entries = [(1n << 63n) | (1n << 55n) | 7n, (1n << 63n) | 8n, (1n << 62n) | (5n << 5n) | 2n, 1n << 58n, 0n];
   for (const [i, entry] of entries.entries()) view.setBigUint64(i * 8, entry, true);
   const result = await run(pagemapIngestor, data, { vaddr: '0x1000', ...TIMES });
   assert.deepEqual(pagesOf(result.reports[0]!.reported), [1]);
@@ -87,10 +96,22 @@ test('soft-dirty bits, swap and guard entries', async () => {
 
 test('several ranges of a maps file, and a start is required', async () => {
   const result = await map('pagemap.after-write.bin', { vaddr: `${VADDR}-0x7a0000010000,0x100000-0x130000` });
-  assert.deepEqual(kind(result, 'range').map(({ startPage, nPages }) => [startPage, nPages]), [[FIRST, 16], [256, 48]]);
-  assert.deepEqual(result.reports.map((report) => pagesOf(report.reported)), [span(4, 12).map((page) => FIRST + page), [...span(40, 44), 60].map((page) => 256 + page - 16)]);
+  assert.deepEqual(
+    kind(result, 'range').map(({ startPage, nPages }) => [startPage, nPages]),
+    [
+      [FIRST, 16],
+      [256, 48],
+    ],
+  );
+  assert.deepEqual(
+    result.reports.map((report) => pagesOf(report.reported)),
+    [span(4, 12).map((page) => FIRST + page), [...span(40, 44), 60].map((page) => 256 + page - 16)],
+  );
   assert.deepEqual(codes(await map('pagemap.before.bin', { vaddr: '0x1000-0x2000' })), ['range-mismatch']);
-  await assert.rejects(run(pagemapIngestor, bytes('pagemap.before.bin')), (error: unknown) => error instanceof UsageError && /vaddr=/.test(error.hint ?? ''));
+  await assert.rejects(
+    run(pagemapIngestor, bytes('pagemap.before.bin')),
+    (error: unknown) => error instanceof UsageError && /vaddr=/.test(error.hint ?? ''),
+  );
 });
 
 const DAMAGED: [name: string, codes: string[], present: number][] = [
@@ -135,7 +156,8 @@ for (const name of ['pagemap_scan.written.bin', 'pagemap_scan.written.txt']) {
 
 test('a scan for cold pages reports the others', async () => {
   const text = '0x1000-0x3000 0x8\n0x5000-0x6000 0x8\n';
-  const scan = (options: Record<string, string>): Promise<Collected> => run(pagemapScanIngestor, new TextEncoder().encode(text), { ...TIMES, 'return-mask': '0x208', query: 'cold', ...options });
+  const scan = (options: Record<string, string>): Promise<Collected> =>
+    run(pagemapScanIngestor, new TextEncoder().encode(text), { ...TIMES, 'return-mask': '0x208', query: 'cold', ...options });
   const result = await scan({ range: '0x1000-0x8000' });
   assert.deepEqual(pagesOf(result.reports[0]!.reported), [3, 4, 6, 7]);
   assert.equal(kind(result, 'stream')[0]!.stream.tracker, 'uffd-rwp');
@@ -145,13 +167,19 @@ test('a scan for cold pages reports the others', async () => {
 test('distant ranges of a scan become streams of their own', async () => {
   const text = '0x1000-0x3000 0x2\n0x7f0000000000-0x7f0000001000 0x2\n';
   const result = await run(pagemapScanIngestor, new TextEncoder().encode(text), { ...TIMES, 'return-mask': '2' });
-  assert.deepEqual(kind(result, 'stream').map((batch) => batch.stream.stream), ['x.r0', 'x.r1']);
+  assert.deepEqual(
+    kind(result, 'stream').map((batch) => batch.stream.stream),
+    ['x.r0', 'x.r1'],
+  );
 });
 
 test('damaged scans', async () => {
   const cut = await run(pagemapScanIngestor, bytes('pagemap_scan.all.bin').subarray(0, 50), { ...TIMES, 'return-mask': '255' });
   assert.deepEqual(codes(cut), ['partial-entry']);
-  const reversed = await run(pagemapScanIngestor, new TextEncoder().encode('0x3000-0x4000 0x2\n0x1000-0x2000 0x2\nfoo\n'), { ...TIMES, 'return-mask': '2' });
+  const reversed = await run(pagemapScanIngestor, new TextEncoder().encode('0x3000-0x4000 0x2\n0x1000-0x2000 0x2\nfoo\n'), {
+    ...TIMES,
+    'return-mask': '2',
+  });
   assert.deepEqual(codes(reversed), ['bad-region', 'damaged-line']);
   await assert.rejects(run(pagemapScanIngestor, new Uint8Array(10), TIMES), TraceFormatError);
   const huge = new TextEncoder().encode('0x0-0xfffffffffffff000 0x2\n');
@@ -193,8 +221,14 @@ test('idle bitmap: accessed means marked and no longer idle', async () => {
     writeFileSync(join(root, 'marked.bin'), marked);
     const options = { ...TIMES, marked: join(root, 'marked.bin') };
     const result = await run(pageIdleRawIngestor, bytes('bitmap.synthetic.le.bin.gz'), options);
-    assert.deepEqual(pagesOf(result.reports[0]!.reported), pfns.slice(0, 10).sort((a, b) => a - b));
-    assert.deepEqual(pagesOf(result.reports[0]!.eligible), pfns.toSorted((a, b) => a - b));
+    assert.deepEqual(
+      pagesOf(result.reports[0]!.reported),
+      pfns.slice(0, 10).sort((a, b) => a - b),
+    );
+    assert.deepEqual(
+      pagesOf(result.reports[0]!.eligible),
+      pfns.toSorted((a, b) => a - b),
+    );
     assert.deepEqual(codes(result), []);
     const cut = await run(pageIdleRawIngestor, bytes('bitmap.synthetic.truncated.bin.gz'), options);
     assert.deepEqual(codes(cut), ['partial-entry', 'length-mismatch']);
@@ -213,7 +247,10 @@ test('idle bitmap without its marking pass is reported with a warning, in either
   const accessed = new Set(pagesOf(little.reports[0]!.reported));
   assert.ok(idle.every((pfn) => !accessed.has(pfn)));
   assert.equal(accessed.size, little.reports[0]!.reported!.nPages - idle.length);
-  await assert.rejects(run(pageIdleRawIngestor, bytes('bitmap.synthetic.le.bin.gz'), { ...TIMES, marked: '/nonexistent/file' }), WorksetError);
+  await assert.rejects(
+    run(pageIdleRawIngestor, bytes('bitmap.synthetic.le.bin.gz'), { ...TIMES, marked: '/nonexistent/file' }),
+    WorksetError,
+  );
 });
 
 test('raw dumps are never guessed', () => {

@@ -53,7 +53,10 @@ for (const name of ['pf', 'pf-zstd', 'pf-pipe', 'exc-pipe', 'exc-multi', 'pf-big
       if (typeof result === 'string') continue;
       kept++;
       const known = new Set(whole.accesses.map((access) => `${access.t} ${access.page}`));
-      assert.ok(result.accesses.every((access) => known.has(`${access.t} ${access.page}`)), `cut at ${cut}`);
+      assert.ok(
+        result.accesses.every((access) => known.has(`${access.t} ${access.page}`)),
+        `cut at ${cut}`,
+      );
       if (boundaries.has(cut)) continue;
       if (result.accesses.length < whole.accesses.length) assert.ok(result.ctx.rejections.length > 0, `cut at ${cut} is silent`);
     }

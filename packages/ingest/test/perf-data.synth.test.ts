@@ -9,28 +9,67 @@ import type { Collected } from './ingest-helpers.ts';
 import { nameRecord, pack, pipe, record } from './perf-synth.ts';
 import type { AttrSpec } from './perf-synth.ts';
 
-const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 4096): Promise<Collected> => collect(perfDataIngestor, bytesSource(data, chunk), options);
+const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 4096): Promise<Collected> =>
+  collect(perfDataIngestor, bytesSource(data, chunk), options);
 const rejected = (result: Collected): [string, number][] => result.ctx.rejections.map(({ code, count }) => [code, count]);
 const TID_TIME_ADDR = (1 << 1) | (1 << 2) | (1 << 3);
 const FAULTS: AttrSpec = { type: 1, config: 2, sampleType: TID_TIME_ADDR };
-const fault = (time: number | bigint, addr: number | bigint, pid = 7): Uint8Array => record(9, pack([[4, pid], [4, pid], [8, time], [8, addr]]));
+const fault = (time: number | bigint, addr: number | bigint, pid = 7): Uint8Array =>
+  record(
+    9,
+    pack([
+      [4, pid],
+      [4, pid],
+      [8, time],
+      [8, addr],
+    ]),
+  );
 const ROUND = record(68, new Uint8Array(0), 0);
 const pagesOf = (result: Collected): number[] => result.accesses.map(({ page }) => page);
 
 test('every part of variable length is walked over to data_src and phys_addr', async () => {
   // TID TIME ADDR READ CALLCHAIN RAW BRANCH_STACK REGS_USER STACK_USER WEIGHT_STRUCT DATA_SRC TRANSACTION PHYS_ADDR
   const bits = [1, 2, 3, 4, 5, 10, 11, 12, 13, 24, 15, 17, 19];
-  const attr: AttrSpec = { type: 4, config: 0x1cd, sampleType: bits.reduce((mask, bit) => mask | (1 << bit), 0), readFormat: 8 | 4 | 1, regsUser: 0b101n, branchSampleType: 1n << 17n };
+  const attr: AttrSpec = {
+    type: 4,
+    config: 0x1cd,
+    sampleType: bits.reduce((mask, bit) => mask | (1 << bit), 0),
+    readFormat: 8 | 4 | 1,
+    regsUser: 0b101n,
+    branchSampleType: 1n << 17n,
+  };
   const body = pack([
-    [4, 7], [4, 7], [8, 1000], [8, 0x7f0000003abc],
+    [4, 7],
+    [4, 7],
+    [8, 1000],
+    [8, 0x7f0000003abc],
     // group read: nr, time_enabled, 2 * (value, id)
-    [8, 2], [8, 5], [8, 1], [8, 2], [8, 3], [8, 4],
-    [8, 2], [8, 0xffffffffffffff80n], [8, 0x401000],
-    [4, 12], new Uint8Array(12),
-    [8, 1], [8, 9], new Uint8Array(24),
-    [8, 2], [8, 1], [8, 2],
-    [8, 16], new Uint8Array(16), [8, 16],
-    [4, 30], [2, 1], [2, 1], [8, 4], [8, 0], [8, 0x12345000],
+    [8, 2],
+    [8, 5],
+    [8, 1],
+    [8, 2],
+    [8, 3],
+    [8, 4],
+    [8, 2],
+    [8, 0xffffffffffffff80n],
+    [8, 0x401000],
+    [4, 12],
+    new Uint8Array(12),
+    [8, 1],
+    [8, 9],
+    new Uint8Array(24),
+    [8, 2],
+    [8, 1],
+    [8, 2],
+    [8, 16],
+    new Uint8Array(16),
+    [8, 16],
+    [4, 30],
+    [2, 1],
+    [2, 1],
+    [8, 4],
+    [8, 0],
+    [8, 0x12345000],
   ]);
   const data = pipe([attr], [record(9, body)]);
   const virtual = await run(data);
@@ -42,11 +81,22 @@ test('every part of variable length is walked over to data_src and phys_addr', a
 
 test('counts that a record cannot hold are damage, not memory', async () => {
   const chain: AttrSpec = { ...FAULTS, sampleType: TID_TIME_ADDR | (1 << 5) | (1 << 15) };
-  const head = (addr: number): Parameters<typeof pack>[0] => [[4, 7], [4, 7], [8, 1], [8, addr]];
+  const head = (addr: number): Parameters<typeof pack>[0] => [
+    [4, 7],
+    [4, 7],
+    [8, 1],
+    [8, addr],
+  ];
   const huge = record(9, pack([...head(0x1000), [8, 0xffffffffn], [8, 1]]));
   const wide = record(9, pack([...head(0x1000), [8, 1n << 40n], [8, 1]]));
   const good = record(9, pack([...head(0x2000), [8, 1], [8, 0x401000], [8, 4]]));
-  const short = record(9, pack([[4, 7], [4, 7]]));
+  const short = record(
+    9,
+    pack([
+      [4, 7],
+      [4, 7],
+    ]),
+  );
   const result = await run(pipe([chain], [huge, wide, short, good]));
   assert.deepEqual(pagesOf(result), [2]);
   assert.deepEqual(rejected(result), [['perf-bad-sample', 3]]);
@@ -84,11 +134,31 @@ test('times beyond 2^53 ns keep every nanosecond', async () => {
 
 test('kvm_page_fault of old and new kernels', async () => {
   const attr: AttrSpec = { type: 2, config: 5, sampleType: (1 << 1) | (1 << 2) | (1 << 10), ids: [1] };
-  const sample = (payload: Uint8Array): Uint8Array => record(9, pack([[4, 7], [4, 7], [8, 1], [4, payload.length], payload, new Uint8Array((8 - ((payload.length + 4) % 8)) % 8)]));
-  const now = pack([[8, 0], [4, 5], [4, 0], [8, 0x7f08a4602116], [8, 0x113600002], [8, 0x182], [4, 0]]);
-  const old = pack([[8, 0], [8, 0x84d000], [8, 4], [4, 0]]);
+  const sample = (payload: Uint8Array): Uint8Array =>
+    record(9, pack([[4, 7], [4, 7], [8, 1], [4, payload.length], payload, new Uint8Array((8 - ((payload.length + 4) % 8)) % 8)]));
+  const now = pack([
+    [8, 0],
+    [4, 5],
+    [4, 0],
+    [8, 0x7f08a4602116],
+    [8, 0x113600002],
+    [8, 0x182],
+    [4, 0],
+  ]);
+  const old = pack([
+    [8, 0],
+    [8, 0x84d000],
+    [8, 4],
+    [4, 0],
+  ]);
   const result = await run(pipe([attr], [nameRecord(1, 'kvm:kvm_page_fault'), sample(now), sample(old), sample(new Uint8Array(60))]));
-  assert.deepEqual(result.accesses.map(({ space, page, cls }) => [space, page, cls]), [['gpa', 0x113600, 1], ['gpa', 0x84d, 0]]);
+  assert.deepEqual(
+    result.accesses.map(({ space, page, cls }) => [space, page, cls]),
+    [
+      ['gpa', 0x113600, 1],
+      ['gpa', 0x84d, 0],
+    ],
+  );
   assert.deepEqual(rejected(result), [['perf-bad-sample', 1]]);
 });
 
@@ -113,7 +183,8 @@ test('compressed records: an event may straddle two of them, COMPRESSED2 sizes m
   const pieces = await zstdPieces([plain.subarray(0, 45), plain.subarray(45)]);
   const one = await run(pipe([FAULTS], [...pieces.map((piece) => record(81, piece)), fault(4, 0x4000)]));
   assert.deepEqual(pagesOf(one), [1, 2, 3, 4]);
-  const padded = (piece: Uint8Array): Uint8Array => Uint8Array.from([...pack([[8, piece.length]]), ...piece, ...new Uint8Array((8 - (piece.length % 8)) % 8)]);
+  const padded = (piece: Uint8Array): Uint8Array =>
+    Uint8Array.from([...pack([[8, piece.length]]), ...piece, ...new Uint8Array((8 - (piece.length % 8)) % 8)]);
   for (const size of [undefined, 0]) {
     const two = await run(pipe([FAULTS], [...pieces.map((piece) => record(83, padded(piece), 0, size)), fault(4, 0x4000)]));
     assert.deepEqual(pagesOf(two), [1, 2, 3, 4]);
@@ -134,11 +205,30 @@ test('a compressed record that expands without end is stopped', async () => {
 
 test('samples of several events are told apart by id', async () => {
   const withId = TID_TIME_ADDR | (1 << 16);
-  const sample = (id: number, addr: number): Uint8Array => record(9, pack([[8, id], [4, 7], [4, 7], [8, addr], [8, addr]]));
-  const attrs: AttrSpec[] = [{ type: 1, config: 2, sampleType: withId, ids: [10, 11] }, { type: 4, config: 1, sampleType: withId, ids: [20], period: 1000 }];
+  const sample = (id: number, addr: number): Uint8Array =>
+    record(
+      9,
+      pack([
+        [8, id],
+        [4, 7],
+        [4, 7],
+        [8, addr],
+        [8, addr],
+      ]),
+    );
+  const attrs: AttrSpec[] = [
+    { type: 1, config: 2, sampleType: withId, ids: [10, 11] },
+    { type: 4, config: 1, sampleType: withId, ids: [20], period: 1000 },
+  ];
   const result = await run(pipe(attrs, [sample(11, 0x1000), sample(20, 0x2000), sample(99, 0x3000), sample(20, 0)]));
   assert.deepEqual(pagesOf(result), [1, 2]);
-  assert.deepEqual(rejected(result), [['perf-no-address', 1], ['perf-unknown-event', 1]].sort());
+  assert.deepEqual(
+    rejected(result),
+    [
+      ['perf-no-address', 1],
+      ['perf-unknown-event', 1],
+    ].sort(),
+  );
   assert.deepEqual(result.others, [{ kind: 'grade', truth: 'sampled' }]);
   const none = await run(pipe([FAULTS, FAULTS], [fault(1, 0x1000)]));
   assert.deepEqual(rejected(none), [['perf-unknown-event', 1]]);
@@ -146,7 +236,16 @@ test('samples of several events are told apart by id', async () => {
 
 test('the event that carries side-band records does not make faults a sample', async () => {
   const withId = TID_TIME_ADDR | (1 << 16);
-  const sample = record(9, pack([[8, 10], [4, 7], [4, 7], [8, 1], [8, 0x1000]]));
+  const sample = record(
+    9,
+    pack([
+      [8, 10],
+      [4, 7],
+      [4, 7],
+      [8, 1],
+      [8, 0x1000],
+    ]),
+  );
   const faults: AttrSpec = { type: 1, config: 2, sampleType: withId, ids: [10], period: 1 };
   const dummy: AttrSpec = { type: 1, config: 9, sampleType: withId, ids: [20], period: 1 };
   assert.deepEqual((await run(pipe([faults, dummy], [sample]))).others, [{ kind: 'grade', truth: 'faults' }]);
@@ -181,12 +280,21 @@ test('more samples than are kept pending come out whole', async () => {
 });
 
 test('losses, payloads behind records, kernel addresses', async () => {
-  const lost = record(2, pack([[8, 1], [8, 40]]));
+  const lost = record(
+    2,
+    pack([
+      [8, 1],
+      [8, 40],
+    ]),
+  );
   const lostSamples = record(13, pack([[8, 2]]));
   const auxtrace = Buffer.concat([record(71, pack([[8, 24], new Uint8Array(32)])), new Uint8Array(24)]);
   const result = await run(pipe([FAULTS], [lost, lostSamples, auxtrace, fault(1, 0xffffffff81000000n)]), {}, 3);
   assert.equal(result.ctx.lostCount, 42);
-  assert.deepEqual(result.accesses.map(({ page, cls }) => [page, cls]), [[Number(0xffffffff81000000n >> 12n), 2]]);
+  assert.deepEqual(
+    result.accesses.map(({ page, cls }) => [page, cls]),
+    [[Number(0xffffffff81000000n >> 12n), 2]],
+  );
   const cut = await run(pipe([FAULTS], [fault(1, 0x1000), auxtrace.subarray(0, 50)]));
   assert.deepEqual(rejected(cut), [['perf-truncated', 1]]);
 });

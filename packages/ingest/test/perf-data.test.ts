@@ -12,8 +12,13 @@ import type { Collected } from './ingest-helpers.ts';
 
 const CASE = join(import.meta.dirname, '../../../traces/perf-data');
 const bytes = (name: string): Uint8Array => new Uint8Array(gunzipSync(readFileSync(join(CASE, `${name}.gz`))));
-const text = (name: string): string[] => Buffer.from(bytes(name)).toString('latin1').split('\n').filter((line) => line !== '');
-const run = (name: string, options: Record<string, string> = {}): Promise<Collected> => collect(perfDataIngestor, bytesSource(bytes(name), 65536, name), options);
+const text = (name: string): string[] =>
+  Buffer.from(bytes(name))
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => line !== '');
+const run = (name: string, options: Record<string, string> = {}): Promise<Collected> =>
+  collect(perfDataIngestor, bytesSource(bytes(name), 65536, name), options);
 
 interface Line {
   readonly pid: number;
@@ -44,7 +49,21 @@ const seen = (result: Collected, withClass: boolean): object[] =>
 const printed = (name: string, withClass: boolean): object[] =>
   parseScript(text(`${name}.script.txt`)).map(({ pid, t, page, cls }) => (withClass ? { pid, t, page, cls } : { pid, t, page }));
 
-const SAME_AS_PERF = ['pf', 'pf-zstd', 'pf-pipe', 'pf-callgraph', 'pf-phys', 'pf-weight', 'pf-bigendian.synth', 'pf-mono', 'pf-u', 'exc', 'exc-multi', 'exc-pipe', 'lost'];
+const SAME_AS_PERF = [
+  'pf',
+  'pf-zstd',
+  'pf-pipe',
+  'pf-callgraph',
+  'pf-phys',
+  'pf-weight',
+  'pf-bigendian.synth',
+  'pf-mono',
+  'pf-u',
+  'exc',
+  'exc-multi',
+  'exc-pipe',
+  'lost',
+];
 for (const name of SAME_AS_PERF) {
   test(`${name}: every sample that perf script prints, in its order`, async () => {
     const result = await run(`${name}.data`);
@@ -59,7 +78,10 @@ test('data_src tells stores from loads', async () => {
   const result = await run('memlike.patched.data');
   assert.deepEqual(seen(result, false), printed('memlike.patched', false));
   const ops = text('memlike.data_src.txt').map((line) => /\|OP (\w+)/.exec(line)![1]);
-  assert.deepEqual(result.accesses.map((access) => (access.cls & 1) === 1), ops.map((op) => op === 'STORE'));
+  assert.deepEqual(
+    result.accesses.map((access) => (access.cls & 1) === 1),
+    ops.map((op) => op === 'STORE'),
+  );
   assert.ok(ops.includes('STORE') && ops.includes('LOAD'));
 });
 
@@ -71,14 +93,20 @@ test('physical addresses on request, zero ones counted', async () => {
   const result = await run('pf-phys.data', { address: 'physical' });
   assert.equal(result.accesses.length, 6);
   assert.ok(result.accesses.every((access) => access.space === 'pfn'));
-  assert.deepEqual(result.ctx.rejections.map(({ code, count }) => ({ code, count })), [{ code: 'perf-no-address', count: 290 }]);
+  assert.deepEqual(
+    result.ctx.rejections.map(({ code, count }) => ({ code, count })),
+    [{ code: 'perf-no-address', count: 290 }],
+  );
   await assert.rejects(run('pf.data', { address: 'physical' }), /--phys-data/);
   await assert.rejects(run('pf.data', { address: 'phys' }), /one of|address is/);
 });
 
 test('the clock of -k CLOCK_MONOTONIC and its wall time become sync points', async () => {
   const { others } = await run('pf-mono.data');
-  assert.deepEqual(others.filter((batch) => batch.kind === 'sync').map((batch) => batch.clock), ['monotonic', 'realtime']);
+  assert.deepEqual(
+    others.filter((batch) => batch.kind === 'sync').map((batch) => batch.clock),
+    ['monotonic', 'realtime'],
+  );
 });
 
 test('DAMON tracepoints give the snapshots that the text holds', async () => {
@@ -88,12 +116,25 @@ test('DAMON tracepoints give the snapshots that the text holds', async () => {
   });
   const result = await run('damon.data');
   const aggregated = result.reports.filter((report) => !report.stream.includes('before_apply'));
-  const rows = aggregated.flatMap((report) => Array.from(report.regions!.startPage, (start, i) => [start * 4096, (start + report.regions!.nPages[i]!) * 4096, report.regions!.nrAccesses[i]!, report.regions!.age[i]!]));
-  assert.deepEqual(rows, lines.map((line) => line.slice(1)));
+  const rows = aggregated.flatMap((report) =>
+    Array.from(report.regions!.startPage, (start, i) => [
+      start * 4096,
+      (start + report.regions!.nPages[i]!) * 4096,
+      report.regions!.nrAccesses[i]!,
+      report.regions!.age[i]!,
+    ]),
+  );
+  assert.deepEqual(
+    rows,
+    lines.map((line) => line.slice(1)),
+  );
   assert.ok(aggregated.every((report) => report.complete));
   assert.deepEqual(result.others[0], { kind: 'grade', truth: 'observed' });
   const applied = result.reports.filter((report) => report.stream.includes('before_apply'));
-  assert.equal(applied.reduce((sum, report) => sum + report.regions!.startPage.length, 0), text('damon.script.txt').filter((line) => line.includes('damos_before_apply')).length);
+  assert.equal(
+    applied.reduce((sum, report) => sum + report.regions!.startPage.length, 0),
+    text('damon.script.txt').filter((line) => line.includes('damos_before_apply')).length,
+  );
 });
 
 test('a directory recording is merged by time', async () => {
@@ -107,7 +148,10 @@ test('a directory recording is merged by time', async () => {
     const result = await collect(perfDataIngestor, await openPerfDirectory(dir));
     assert.deepEqual(seen(result, true), printed('pf-dir', true));
     assert.ok(result.accesses.some((access) => access.pid !== result.accesses[0]!.pid));
-    assert.deepEqual(result.ctx.rejections.map(({ code }) => code), ['perf-many-processes']);
+    assert.deepEqual(
+      result.ctx.rejections.map(({ code }) => code),
+      ['perf-many-processes'],
+    );
     await assert.rejects(openPerfDirectory(root), UnreadableInputError);
     // by path, names are read before the data; held in memory otherwise
     writeFileSync(join(root, 'exc.data'), bytes('exc.data'));
@@ -149,7 +193,10 @@ for (const [name, samples, codes, offset] of KEPT) {
   test(`damaged file ${name}: ${samples} samples before the damage are kept`, async () => {
     const result = await run(`malformed/${name}.data`);
     assert.equal(result.accesses.length, samples);
-    assert.deepEqual(result.ctx.rejections.map(({ code }) => code), codes);
+    assert.deepEqual(
+      result.ctx.rejections.map(({ code }) => code),
+      codes,
+    );
     if (codes.length > 0) assert.equal(result.ctx.rejections[0]!.byteOffset, offset);
     // what is kept is what the undamaged file holds first
     const whole = name.startsWith('zstd') ? 'pf-zstd' : 'pf-weight';
@@ -182,7 +229,10 @@ test('events without data addresses are refused with the way to record them', as
   const view = new DataView(file.buffer);
   const at = Number(view.getBigUint64(24, true)) + 24;
   view.setBigUint64(at, view.getBigUint64(at, true) & ~8n, true);
-  await assert.rejects(collect(perfDataIngestor, bytesSource(file)), (error: unknown) => error instanceof TraceFormatError && /none of 295 samples/.test(error.message) && /-d/.test(error.hint ?? ''));
+  await assert.rejects(
+    collect(perfDataIngestor, bytesSource(file)),
+    (error: unknown) => error instanceof TraceFormatError && /none of 295 samples/.test(error.message) && /-d/.test(error.hint ?? ''),
+  );
 });
 
 test('a killed recording of a tracepoint needs the name of the event', async () => {

@@ -9,8 +9,15 @@ const rate = { 'accesses-per-second': '1000' };
 test('perf script with data_src: op from the hex, not from the text', async () => {
   const bytes = fixture('perf-text/memlike.F-data_src.txt.gz');
   const outcome = await ingestBytes(perfMemIngestor, bytes);
-  const expected = bytes.toString().trimEnd().split('\n').map((line) => [/page-faults: +([0-9a-f]+)/.exec(line)![1]!.slice(0, -3), line.includes('|OP STORE') ? 1 : 0]);
-  assert.deepEqual(outcome.accesses.map(({ page, cls }) => [page.toString(16), cls]), expected);
+  const expected = bytes
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => [/page-faults: +([0-9a-f]+)/.exec(line)![1]!.slice(0, -3), line.includes('|OP STORE') ? 1 : 0]);
+  assert.deepEqual(
+    outcome.accesses.map(({ page, cls }) => [page.toString(16), cls]),
+    expected,
+  );
   assert.ok(expected.some(([, cls]) => cls === 1));
   assert.equal(outcome.rejected['access-type-unknown'], undefined);
   assert.ok(perfMemIngestor.sniff(bytes) > perfScriptIngestor.sniff(bytes));
@@ -19,7 +26,10 @@ test('perf script with data_src: op from the hex, not from the text', async () =
 test('perf mem -D report gives the same accesses as perf script of the same file', async () => {
   const report = await ingestBytes(perfMemIngestor, fixture('perf-text/memlike.perf-mem-D.txt.gz'), { options: rate });
   const script = await ingestBytes(perfMemIngestor, fixture('perf-text/memlike.F-data_src.txt.gz'));
-  assert.deepEqual(report.accesses.map(({ page, cls, pid }) => [page, cls, pid]), script.accesses.map(({ page, cls, pid }) => [page, cls, pid]));
+  assert.deepEqual(
+    report.accesses.map(({ page, cls, pid }) => [page, cls, pid]),
+    script.accesses.map(({ page, cls, pid }) => [page, cls, pid]),
+  );
   assert.equal(report.rejected['perf-format-bug'], 1);
 });
 

@@ -5,17 +5,28 @@ import { perfScriptIngestor } from '../src/formats/perf-script.ts';
 import { fixture, ingestBytes, ingestText } from './text-harness.ts';
 import type { Outcome } from './text-harness.ts';
 
-const perf = (path: string, options?: Record<string, string>): Promise<Outcome> => ingestBytes(perfScriptIngestor, fixture(path), options === undefined ? {} : { options });
+const perf = (path: string, options?: Record<string, string>): Promise<Outcome> =>
+  ingestBytes(perfScriptIngestor, fixture(path), options === undefined ? {} : { options });
 const text = (lines: string, options?: Record<string, string>): Promise<Outcome> => ingestText(perfScriptIngestor, lines, options);
 
 /** Independent reading of `-F comm,pid,tid,cpu,time,event,addr,ip` lines, by regular expression and BigInt. */
 function oracle(bytes: Buffer): { timeNs: number; page: number; pid: number; cpu: number }[] {
-  return bytes.toString('latin1').split('\n').flatMap((line) => {
-    // comm pid/tid [cpu] s.ns: page-faults: addr ip
-    const match = /(\d+)\/(\d+)\s+\[(\d+)\]\s+(\d+)\.(\d{9}): page-faults:\s+([0-9a-f]+)\s+[0-9a-f]+$/.exec(line);
-    if (match === null) return [];
-    return [{ timeNs: Number(BigInt(match[4]!) * 1_000_000_000n + BigInt(match[5]!)), page: Number(BigInt(`0x${match[6]!}`) >> 12n), pid: Number(match[2]), cpu: Number(match[3]) }];
-  });
+  return bytes
+    .toString('latin1')
+    .split('\n')
+    .flatMap((line) => {
+      // comm pid/tid [cpu] s.ns: page-faults: addr ip
+      const match = /(\d+)\/(\d+)\s+\[(\d+)\]\s+(\d+)\.(\d{9}): page-faults:\s+([0-9a-f]+)\s+[0-9a-f]+$/.exec(line);
+      if (match === null) return [];
+      return [
+        {
+          timeNs: Number(BigInt(match[4]!) * 1_000_000_000n + BigInt(match[5]!)),
+          page: Number(BigInt(`0x${match[6]!}`) >> 12n),
+          pid: Number(match[2]),
+          cpu: Number(match[3]),
+        },
+      ];
+    });
 }
 
 test('a capture, line by line against another parser', async () => {
@@ -23,7 +34,10 @@ test('a capture, line by line against another parser', async () => {
   const outcome = await ingestBytes(perfScriptIngestor, bytes);
   const expected = oracle(bytes);
   assert.equal(expected.length, 2321);
-  assert.deepEqual(outcome.accesses.map(({ timeNs, page, pid, cpu }) => ({ timeNs, page, pid, cpu })), expected);
+  assert.deepEqual(
+    outcome.accesses.map(({ timeNs, page, pid, cpu }) => ({ timeNs, page, pid, cpu })),
+    expected,
+  );
   assert.equal(outcome.rejected['access-type-unknown'], 2321);
   assert.ok(outcome.accesses.every(({ space, cls }) => space === 'gva' && (cls & 1) === 0));
 });
@@ -40,7 +54,9 @@ for (const name of ['pf.default', 'pf.header', 'pf-callgraph', 'pf-weight']) {
 }
 
 test('the same recording with other -F lists: the same pages', async () => {
-  const [symbols, bare, relative] = await Promise.all(['pf.F-ns', 'pf.F-time-addr', 'pf.F-reltime'].map((name) => perf(`perf-text/${name}.txt.gz`)));
+  const [symbols, bare, relative] = await Promise.all(
+    ['pf.F-ns', 'pf.F-time-addr', 'pf.F-reltime'].map((name) => perf(`perf-text/${name}.txt.gz`)),
+  );
   const pages = (outcome: Outcome): number[] => outcome.accesses.map(({ page }) => page);
   assert.equal(symbols!.accesses.length, 295);
   assert.deepEqual(pages(bare!), pages(symbols!));
@@ -52,7 +68,9 @@ test('the same recording with other -F lists: the same pages', async () => {
 });
 
 test('page_fault_user: address and the write bit from the text, whatever addr says', async () => {
-  const [byDefault, fields, tasks] = await Promise.all(['exc.default', 'exc.F', 'exc.tasks'].map((name) => perf(`perf-text/${name}.txt.gz`)));
+  const [byDefault, fields, tasks] = await Promise.all(
+    ['exc.default', 'exc.F', 'exc.tasks'].map((name) => perf(`perf-text/${name}.txt.gz`)),
+  );
   for (const outcome of [byDefault!, fields!, tasks!]) {
     assert.equal(outcome.accesses.length, 293);
     assert.equal(outcome.accesses.filter(({ cls }) => cls === 1).length, 229);
@@ -69,7 +87,10 @@ test('two events, of which only one has addresses', async () => {
 
 test('PERF_RECORD_LOST counts as lost', async () => {
   const outcome = await perf('perf-text/lost.excerpt.txt.gz');
-  const expected = fixture('perf-text/lost.excerpt.txt.gz').toString().split('\n').reduce((sum, line) => sum + Number(/PERF_RECORD_LOST lost (\d+)/.exec(line)?.[1] ?? 0), 0);
+  const expected = fixture('perf-text/lost.excerpt.txt.gz')
+    .toString()
+    .split('\n')
+    .reduce((sum, line) => sum + Number(/PERF_RECORD_LOST lost (\d+)/.exec(line)?.[1] ?? 0), 0);
   assert.ok(expected > 2000);
   assert.equal(outcome.lost, expected);
 });
@@ -96,7 +117,14 @@ test('kvm faults: both texts, guest physical, hex with and without 0x', async ()
   );
   assert.deepEqual(
     outcome.accesses.map(({ space, page, cls, pid, cpu }) => [space, page.toString(16), cls, pid, cpu]),
-    [['gpa', '113600', 1, 4145, 2], ['gpa', 'fc', 0, 4145, 2], ['gpa', '1f2a3', 0, 4145, 2], ['gpa', '1f2a4', 0, 4145, 2], ['gpa', '1f2a5', 1, 4145, 2], ['gpa', '1f2a6', 0, 4145, 2]],
+    [
+      ['gpa', '113600', 1, 4145, 2],
+      ['gpa', 'fc', 0, 4145, 2],
+      ['gpa', '1f2a3', 0, 4145, 2],
+      ['gpa', '1f2a4', 0, 4145, 2],
+      ['gpa', '1f2a5', 1, 4145, 2],
+      ['gpa', '1f2a6', 0, 4145, 2],
+    ],
   );
   assert.equal(outcome.rejected['huge-entry'], 1);
   assert.equal(outcome.rejected['other-event'], 1);
@@ -117,7 +145,9 @@ test('fields: addr is believed wherever it stands, a list without an address is 
 });
 
 test('fields=...,phys_addr reads the last column as guest physical; 0 means unknown', async () => {
-  const outcome = await ingestBytes(perfScriptIngestor, fixture('perf-text/pf-phys.F-phys.txt.gz'), { options: { fields: 'comm,tid,time,event,ip,sym,phys_addr' } });
+  const outcome = await ingestBytes(perfScriptIngestor, fixture('perf-text/pf-phys.F-phys.txt.gz'), {
+    options: { fields: 'comm,tid,time,event,ip,sym,phys_addr' },
+  });
   assert.equal(outcome.accesses.length + (outcome.rejected['address-too-low'] ?? 0), 296);
   assert.equal(outcome.accesses.length, 6);
   assert.ok(outcome.accesses.every(({ space }) => space === 'gpa'));
@@ -136,14 +166,27 @@ test('comm with blanks, slashes, brackets; modifiers; periods; callchains; optio
       '          :-1    -1 [000]    86.600000: page-faults:     7f0000003000\n',
     { space: 'hva' },
   );
-  assert.deepEqual(outcome.accesses.map(({ space, page, pid, cpu }) => [space, page, pid, cpu]), [['hva', 0x7f0000001, 4147, 2], ['hva', 0x7f0000002, 6086, 0], ['hva', 0x7f0000003, -1, 0]]);
+  assert.deepEqual(
+    outcome.accesses.map(({ space, page, pid, cpu }) => [space, page, pid, cpu]),
+    [
+      ['hva', 0x7f0000001, 4147, 2],
+      ['hva', 0x7f0000002, 6086, 0],
+      ['hva', 0x7f0000003, -1, 0],
+    ],
+  );
 });
 
 test('64-bit addresses keep every bit; kernel-half ones are marked', async () => {
   const outcome = await perf('bad-text/huge-addr.exc.txt');
   assert.equal(outcome.rejected['address-overflow'], 1);
   assert.equal(outcome.firstLine['address-overflow'], 3);
-  assert.deepEqual(outcome.accesses.filter(({ cls }) => cls >= 2).map(({ page, cls }) => [page.toString(16), cls]), [['fffffffffffff', 3], ['ffff888000000', 2]]);
+  assert.deepEqual(
+    outcome.accesses.filter(({ cls }) => cls >= 2).map(({ page, cls }) => [page.toString(16), cls]),
+    [
+      ['fffffffffffff', 3],
+      ['ffff888000000', 2],
+    ],
+  );
 });
 
 const damage: Readonly<Record<string, { kept: number; rejected: Record<string, number>; line?: Record<string, number> }>> = {
@@ -167,7 +210,10 @@ for (const [name, { kept, rejected, line }] of Object.entries(damage)) {
     assert.deepEqual(outcome.rejected, rejected);
     for (const [code, at] of Object.entries(line ?? {})) assert.equal(outcome.firstLine[code], at);
     const times = outcome.accesses.map(({ timeNs }) => timeNs);
-    assert.deepEqual(times, times.toSorted((a, b) => a - b));
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    );
   });
 }
 test('utf16.exc.txt is refused with the way out', async () => {

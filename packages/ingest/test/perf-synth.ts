@@ -33,7 +33,14 @@ export function pack(parts: readonly Part[], little = true): Uint8Array {
 }
 
 export function record(type: number, body: Uint8Array, misc = 2, size = body.length + 8): Uint8Array {
-  return Uint8Array.from([...pack([[4, type], [2, misc], [2, size]]), ...body]);
+  return Uint8Array.from([
+    ...pack([
+      [4, type],
+      [2, misc],
+      [2, size],
+    ]),
+    ...body,
+  ]);
 }
 
 export function attrBytes(spec: AttrSpec): Uint8Array {
@@ -56,7 +63,9 @@ export function attrBytes(spec: AttrSpec): Uint8Array {
 /** A pipe-mode stream: header, one HEADER_ATTR per event, then the records. */
 export function pipe(attrs: readonly AttrSpec[], records: readonly Uint8Array[]): Uint8Array {
   const head = [new TextEncoder().encode('PERFILE2'), pack([[8, 16]])];
-  const attrRecords = attrs.map((spec) => record(64, Uint8Array.from([...attrBytes(spec), ...pack((spec.ids ?? []).map((id): Part => [8, id]))]), 0));
+  const attrRecords = attrs.map((spec) =>
+    record(64, Uint8Array.from([...attrBytes(spec), ...pack((spec.ids ?? []).map((id): Part => [8, id]))]), 0),
+  );
   return Uint8Array.from(Buffer.concat([...head, ...attrRecords, ...records]));
 }
 
@@ -65,5 +74,15 @@ export function nameRecord(id: number, name: string): Uint8Array {
   const text = new TextEncoder().encode(name);
   const padded = new Uint8Array(Math.ceil((text.length + 1) / 8) * 8);
   padded.set(text);
-  return record(78, Uint8Array.from([...pack([[8, 2], [8, id]]), ...padded]), 0);
+  return record(
+    78,
+    Uint8Array.from([
+      ...pack([
+        [8, 2],
+        [8, id],
+      ]),
+      ...padded,
+    ]),
+    0,
+  );
 }

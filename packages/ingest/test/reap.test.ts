@@ -7,7 +7,14 @@ const rate = { 'accesses-per-second': '1e6' };
 
 test('offsets are hex even when they look decimal', async () => {
   const outcome = await ingestText(reapIngestor, '10000\n1f4d000\n0\n', rate);
-  assert.deepEqual(outcome.accesses.map(({ space, timeNs, page }) => [space, timeNs, page]), [['gpa', 0, 0x10], ['gpa', 1000, 0x1f4d], ['gpa', 2000, 0]]);
+  assert.deepEqual(
+    outcome.accesses.map(({ space, timeNs, page }) => [space, timeNs, page]),
+    [
+      ['gpa', 0, 0x10],
+      ['gpa', 1000, 0x1f4d],
+      ['gpa', 2000, 0],
+    ],
+  );
 });
 test('damage', async () => {
   const outcome = await ingestText(reapIngestor, '1000\nxyz\n10 00\n11112222333344445\n2000', rate);

@@ -22,13 +22,20 @@ const samples = unpacked('pf-dir.script.txt').toString('latin1').trimEnd().split
 test('info reads all its files', async () => {
   const info = await inspectFile(recording);
   assert.deepEqual([info.format, info.records], ['perf-data', samples]);
-  assert.equal(info.sizeBytes, PARTS.reduce((sum, part) => sum + unpacked(`pf-dir/${part}`).length, 0));
+  assert.equal(
+    info.sizeBytes,
+    PARTS.reduce((sum, part) => sum + unpacked(`pf-dir/${part}`).length, 0),
+  );
 });
 
 test('ingest takes it by its path, and from the directory of the capture', async () => {
   const direct = await ingestCapture([recording], { out: join(root, 'a.trace') });
   const found = await ingestCapture([join(root, 'capture')], { out: join(root, 'b.trace') });
-  for (const { inputs } of [direct, found]) assert.deepEqual(inputs.map(({ format, nEvents }) => [format, nEvents]), [['perf-data', samples]]);
+  for (const { inputs } of [direct, found])
+    assert.deepEqual(
+      inputs.map(({ format, nEvents }) => [format, nEvents]),
+      [['perf-data', samples]],
+    );
   assert.equal(direct.inputs[0]!.sha256, found.inputs[0]!.sha256);
   assert.equal(direct.inputs[0]!.inputId, found.inputs[0]!.inputId);
 });

@@ -71,7 +71,10 @@ async function check(root: string, key: string, expected: Expected): Promise<voi
 describe('shared samples', { skip }, () => {
   for (const [key, expected] of Object.entries(SHARED)) test(key, { timeout: TIMEOUT_MS }, () => check(shared, key, expected));
   test('none is missing here', () => {
-    assert.deepEqual(filesUnder(shared).filter((path) => SHARED[path] === undefined), []);
+    assert.deepEqual(
+      filesUnder(shared).filter((path) => SHARED[path] === undefined),
+      [],
+    );
   });
 });
 
@@ -95,28 +98,43 @@ const kept = (key: string): number => FIXTURES[key]!.kept!;
 
 describe('counts of the table, by other means', () => {
   test('perf.data: the samples that perf script prints', () => {
-    const recordings = Object.keys(FIXTURES).filter((key) => /^perf-data\/.*\.data\.gz$/.test(key) && existsSync(join(traces, key.replace(/\.data\.gz$/, '.script.txt.gz'))));
+    const recordings = Object.keys(FIXTURES).filter(
+      (key) => /^perf-data\/.*\.data\.gz$/.test(key) && existsSync(join(traces, key.replace(/\.data\.gz$/, '.script.txt.gz'))),
+    );
     assert.ok(recordings.length >= 14);
     for (const key of recordings) assert.equal(kept(key), count(key.replace(/\.data\.gz$/, '.script.txt.gz'), / \d+\.\d{6,9}: /), key);
   });
 
   test('DAMON text: its lines of regions', () => {
-    for (const key of ['damon-text/damon.tracefs.txt.gz', 'damon-text/damon.perf.script.txt.gz', 'damon-text/damo.perf_script.txt.gz', 'damon-text/trace-cmd.report.txt.gz', 'damon-text/phases-pti.C.ftrace.txt.gz']) {
+    for (const key of [
+      'damon-text/damon.tracefs.txt.gz',
+      'damon-text/damon.perf.script.txt.gz',
+      'damon-text/damo.perf_script.txt.gz',
+      'damon-text/trace-cmd.report.txt.gz',
+      'damon-text/phases-pti.C.ftrace.txt.gz',
+    ]) {
       assert.equal(kept(key), count(key, /damo(?:n_aggregated|s_before_apply):/), key);
     }
   });
 
   test('damo JSON: its regions', () => {
     const regions = (json: string): number =>
-      (JSON.parse(json) as { snapshots: { regions: unknown[] }[] }[]).reduce((sum, record) => sum + record.snapshots.reduce((all, { regions: each }) => all + each.length, 0), 0);
+      (JSON.parse(json) as { snapshots: { regions: unknown[] }[] }[]).reduce(
+        (sum, record) => sum + record.snapshots.reduce((all, { regions: each }) => all + each.length, 0),
+        0,
+      );
     assert.equal(kept('damo/damon.small.json.gz'), regions(text('damo/damon.small.json.gz')));
-    assert.equal(kept('damo/damon_aggr.json_compressed'), regions(inflateSync(readFileSync(join(traces, 'damo/damon_aggr.json_compressed'))).toString()));
+    assert.equal(
+      kept('damo/damon_aggr.json_compressed'),
+      regions(inflateSync(readFileSync(join(traces, 'damo/damon_aggr.json_compressed'))).toString()),
+    );
     assert.equal(kept('damo/damon-human-units.json.gz'.replace('damon-', 'damo-')), regions(text('damo/damo-human-units.json.gz')));
   });
 
   test('damo record: what its size leaves for regions of 20 bytes', () => {
     // per file: "damon_recfmt_ver" and i32 (none in version 0); per snapshot i64, i64, u32 tasks, id (4 or 8), u32 regions
-    const regions = (key: string, headBytes: number, idBytes: number): number => (readFileSync(join(traces, key)).length - headBytes - 2 * (16 + 4 + idBytes + 4)) / 20;
+    const regions = (key: string, headBytes: number, idBytes: number): number =>
+      (readFileSync(join(traces, key)).length - headBytes - 2 * (16 + 4 + idBytes + 4)) / 20;
     assert.equal(kept('damo/record.v1.bin'), regions('damo/record.v1.bin', 20, 4));
     assert.equal(kept('damo/record.v2.bin'), regions('damo/record.v2.bin', 20, 8));
     assert.equal(kept('damo/record.v0.bin as damo-record'), regions('damo/record.v0.bin', 0, 8));
@@ -133,16 +151,34 @@ describe('counts of the table, by other means', () => {
 });
 
 /** Said of records that are kept all the same, or of the file as a whole. */
-const ABOUT_KEPT = new Set(['out-of-order', 'age-missing', 'access-type-unknown', 'short-snapshot', 'guessed-ops', 'assumed-aggregation', 'possibly-truncated', 'no-times', 'no-time', 'assumed-return-mask', 'perf-format-bug']);
+const ABOUT_KEPT = new Set([
+  'out-of-order',
+  'age-missing',
+  'access-type-unknown',
+  'short-snapshot',
+  'guessed-ops',
+  'assumed-aggregation',
+  'possibly-truncated',
+  'no-times',
+  'no-time',
+  'assumed-return-mask',
+  'perf-format-bug',
+]);
 
 describe('every record of a text is kept or counted', () => {
-  const texts = Object.entries(FIXTURES).filter(([, { format, refusal }]) => refusal === undefined && ['perf-script', 'damon-trace', 'perf-trace', 'perf-mem', 'uffd-log', 'pagemap-scan'].includes(format!));
+  const texts = Object.entries(FIXTURES).filter(
+    ([, { format, refusal }]) =>
+      refusal === undefined && ['perf-script', 'damon-trace', 'perf-trace', 'perf-mem', 'uffd-log', 'pagemap-scan'].includes(format!),
+  );
   for (const [key] of texts.filter(([name]) => /\.(txt|csv)(\.gz)?$/.test(name))) {
     test(key, async () => {
       const info = (await look(join(traces, key), FIXTURES[key])) as CaptureInfo;
       const dropped = info.diagnostics.filter(({ code }) => !ABOUT_KEPT.has(code)).reduce((sum, each) => sum + each.count, 0);
       const isHeader = (line: string): boolean => line.startsWith('#') || /^(?:CPU:\d+ \[|mono_ns,)|PERF_RECORD_LOST/.test(line);
-      const lines = text(key).replace(/^\u00ef\u00bb\u00bf/, '').split(/\r?\n/).filter((line) => line.trim() !== '' && !isHeader(line));
+      const lines = text(key)
+        .replace(/^\u00ef\u00bb\u00bf/, '')
+        .split(/\r?\n/)
+        .filter((line) => line.trim() !== '' && !isHeader(line));
       assert.equal(info.records + dropped, lines.length);
     });
   }

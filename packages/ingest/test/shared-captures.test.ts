@@ -92,7 +92,13 @@ test('rwp-shmem: records, and the scores of RWP and uffd-wp', { skip }, async ()
 test('rwp-anonthp: 2 MiB granules', { skip }, async () => {
   const trace = await ingested('rwp-anonthp');
   assert.equal(trace.manifest.streams.find(({ stream }) => stream === 'A.rwp')!.granuleBytes, 2 << 20);
-  assert.deepEqual(score(trace.space('gva'), trace.observations('A.rwp'), USER), { truth: 27_642, missed: 0, reported: 55_296, edge: 194, extra: 27_460 });
+  assert.deepEqual(score(trace.space('gva'), trace.observations('A.rwp'), USER), {
+    truth: 27_642,
+    missed: 0,
+    reported: 55_296,
+    edge: 194,
+    extra: 27_460,
+  });
   trace.close();
 });
 
@@ -107,7 +113,9 @@ test('files-pti: idle page tracking and the host, as score.txt has them', { skip
   const sure = touched(gpa, allRows(gpa), (t0, t1) => t0 >= first!.setEndNs && t1 <= first!.readBeginNs, USER);
   const truth = [...sure].filter((page) => ((eligible.bits[page >> 3] ?? 0) >> (page & 7)) & 1).length;
   assert.deepEqual([truth, got.reported], [line[0], line[1]]);
-  const host = trace.observations('host').filter(({ setEndNs, readBeginNs }) => trace.manifest.spans.some(({ t0Ns, t1Ns }) => setEndNs >= t0Ns && readBeginNs <= t1Ns));
+  const host = trace
+    .observations('host')
+    .filter(({ setEndNs, readBeginNs }) => trace.manifest.spans.some(({ t0Ns, t1Ns }) => setEndNs >= t0Ns && readBeginNs <= t1Ns));
   assert.equal(score(gpa, host.slice(0, 20), 0b1010).missed, 0);
   trace.close();
 });

@@ -16,11 +16,16 @@ const CASE = join(import.meta.dirname, '../../../traces/size-outputs');
 const bytes = (name: string): Uint8Array => new Uint8Array(readFileSync(join(CASE, name)));
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const run = (ingestor: Ingestor, data: Uint8Array, chunk = 9): Promise<Collected> => collect(ingestor, bytesSource(data, chunk, 'x.txt'));
-const rows = (result: Collected): [string, Readonly<Record<string, number>>][] => result.others.flatMap((batch) => (batch.kind === 'sizes' ? [[batch.subject, batch.values] as [string, Readonly<Record<string, number>>]] : []));
+const rows = (result: Collected): [string, Readonly<Record<string, number>>][] =>
+  result.others.flatMap((batch) =>
+    batch.kind === 'sizes' ? [[batch.subject, batch.values] as [string, Readonly<Record<string, number>>]] : [],
+  );
 const codes = (result: Collected): string[] => result.ctx.rejections.map(({ code }) => code);
 
 test('smaps: sizes in bytes per mapping', async () => {
-  const [[subject, values]] = rows(await run(smapsIngestor, bytes('smaps.after-clear_refs-10-touched.txt'))) as [[string, Record<string, number>]];
+  const [[subject, values]] = rows(await run(smapsIngestor, bytes('smaps.after-clear_refs-10-touched.txt'))) as [
+    [string, Record<string, number>],
+  ];
   assert.equal(subject, '7a0000000000-7a0000040000');
   assert.deepEqual([values['Size'], values['Rss'], values['Referenced']], [256 * 1024, 148 * 1024, 40 * 1024]);
   const rollup = await run(smapsIngestor, bytes('smaps_rollup.txt'));
@@ -36,7 +41,14 @@ test('wss: both header forms, no newline at the end', async () => {
   assert.deepEqual(rows(await run(wssIngestor, v1)), [['pid 181', { estNs: 107_000_000, ref: 28 * 2 ** 20 }]]);
   const pl = text('Slp(s) Dur(s) Est(s) RSS(MB) PSS(MB) Ref(MB)\n0.100 0.2 0.11 717.68 715.00 27.5\n1 2\n');
   const result = await run(wssIngestor, pl);
-  assert.deepEqual(rows(result)[0]![1], { slpNs: 1e8, durNs: 2e8, estNs: 1.1e8, rss: Math.round(717.68 * 2 ** 20), pss: 715 * 2 ** 20, ref: 27.5 * 2 ** 20 });
+  assert.deepEqual(rows(result)[0]![1], {
+    slpNs: 1e8,
+    durNs: 2e8,
+    estNs: 1.1e8,
+    rss: Math.round(717.68 * 2 ** 20),
+    pss: 715 * 2 ** 20,
+    ref: 27.5 * 2 ** 20,
+  });
   assert.deepEqual(codes(result), ['damaged-line']);
   assert.ok(wssIngestor.sniff(v1) > 0.9);
   assert.equal(wssIngestor.sniff(text('hello')), 0);
@@ -54,7 +66,9 @@ test('kidled: bytes per type and idle time', async () => {
 });
 
 test('lru_gen: bytes per memcg, node and generation', async () => {
-  const data = text('memcg     1 /\n node     0\n          0      86400       1024        512 \n          1       1000          3          0 \nmemcg     2 /a b\n node     1\n          7         20          1          2 \n');
+  const data = text(
+    'memcg     1 /\n node     0\n          0      86400       1024        512 \n          1       1000          3          0 \nmemcg     2 /a b\n node     1\n          7         20          1          2 \n',
+  );
   const result = await run(lruGenIngestor, data);
   assert.deepEqual(rows(result), [
     ['/ node 0 gen 0', { ageNs: 86400e6, anon: 4 * 2 ** 20, file: 2 * 2 ** 20 }],
@@ -66,12 +80,27 @@ test('lru_gen: bytes per memcg, node and generation', async () => {
 
 test('memtierd: raw dumps become region reports between dumps, tables size rows', async () => {
   const header = '          timestamp       pid             addr    pages     accs   writes\n';
-  const row = (t: string, pid: number, addr: string, pages: number, accs: number): string => `${t.padStart(20)} ${pid} ${addr} ${pages} ${accs} 0\n`;
-  const data = text(header + row('1690000000000000001', 7, '7f0000000000', 16, 1) + row('1690000005000000001', 7, '7f0000000000', 16, 3) + row('1690000005000000001', 7, '7f0000100000', 4, 0) + row('1690000010000000002', 7, '7f0000000000', 16, 9));
+  const row = (t: string, pid: number, addr: string, pages: number, accs: number): string =>
+    `${t.padStart(20)} ${pid} ${addr} ${pages} ${accs} 0\n`;
+  const data = text(
+    header +
+      row('1690000000000000001', 7, '7f0000000000', 16, 1) +
+      row('1690000005000000001', 7, '7f0000000000', 16, 3) +
+      row('1690000005000000001', 7, '7f0000100000', 4, 0) +
+      row('1690000010000000002', 7, '7f0000000000', 16, 9),
+  );
   const result = await run(memtierdIngestor, data);
-  assert.deepEqual(result.reports.map(({ setBeginNs, readEndNs, regions }) => [setBeginNs, readEndNs, [...regions!.nrAccesses]]), [[0, 5e9, [3, 0]], [5e9, 10e9 + 1, [9]]]);
+  assert.deepEqual(
+    result.reports.map(({ setBeginNs, readEndNs, regions }) => [setBeginNs, readEndNs, [...regions!.nrAccesses]]),
+    [
+      [0, 5e9, [3, 0]],
+      [5e9, 10e9 + 1, [9]],
+    ],
+  );
   assert.deepEqual(codes(result), ['no-first-window']);
-  const table = text('table: time since last access\n     pid lastaccs>=[s] lastaccs<[s]    pages   mem[G] pidmem[%]\n      7         0.000        5.000      512    0.002    12.50\n');
+  const table = text(
+    'table: time since last access\n     pid lastaccs>=[s] lastaccs<[s]    pages   mem[G] pidmem[%]\n      7         0.000        5.000      512    0.002    12.50\n',
+  );
   assert.deepEqual(rows(await run(memtierdIngestor, table)), [['pid 7 idle 0.000-5.000 s', { idleFromNs: 0, size: 2 ** 21 }]]);
   assert.equal(memtierdIngestor.sniff(data), 1);
   assert.equal(memtierdIngestor.sniff(table), 1);

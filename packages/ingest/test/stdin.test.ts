@@ -26,7 +26,11 @@ function piped(input: Uint8Array, ...args: readonly string[]): { status: number 
   return spawnSync(process.execPath, [...flags, '--', ...args], { input, encoding: 'utf8', cwd: new URL('..', import.meta.url) });
 }
 
-for (const [name, pack] of [['plain', (bytes: Uint8Array) => bytes], ['gzip', gzipSync], ['zstd', zstdCompressSync]] as const) {
+for (const [name, pack] of [
+  ['plain', (bytes: Uint8Array) => bytes],
+  ['gzip', gzipSync],
+  ['zstd', zstdCompressSync],
+] as const) {
   test(`${name}: the same trace as from a file`, async () => {
     const bytes = pack(KIT_SAMPLES['vmgt']!);
     const file = join(root, `${name}.vmgt`);
@@ -49,7 +53,10 @@ test('reports from a pipe beside a log from a file', () => {
   const { status, stderr } = piped(KIT_SAMPLES['idle-bitmap']!, 'ingest', out, log);
   assert.equal(status, 0, stderr);
   const { streams, inputs } = readManifest(out);
-  assert.deepEqual(streams.map(({ stream, inputId }) => [stream, inputId]), [['stdin', inputs.find(({ path }) => path === '-')!.inputId]]);
+  assert.deepEqual(
+    streams.map(({ stream, inputId }) => [stream, inputId]),
+    [['stdin', inputs.find(({ path }) => path === '-')!.inputId]],
+  );
 });
 
 test('info reads a pipe; an empty one is refused and leaves nothing', () => {

@@ -40,7 +40,8 @@ async function counts(path: string, t0 = 0, t1 = Number.POSITIVE_INFINITY): Prom
   trace.close();
   return { reads, writes };
 }
-const touchedPages = (all: { reads: Float64Array; writes: Float64Array }) => [...all.reads.keys()].filter((page) => all.reads[page]! + all.writes[page]! > 0);
+const touchedPages = (all: { reads: Float64Array; writes: Float64Array }) =>
+  [...all.reads.keys()].filter((page) => all.reads[page]! + all.writes[page]! > 0);
 
 for (const id of patterns.ids) {
   test(`${id}: same seed, same trace; another seed or pattern, another`, async () => {
@@ -61,8 +62,14 @@ for (const id of patterns.ids) {
 test('a scan goes round, one page after the other', async () => {
   const path = out();
   await synthesise('scan', { pages: 100, seconds: 0.01, rate: 50_000, out: path });
-  assert.deepEqual(touchedPages(await counts(path, 0, 2e6)), Array.from({ length: 100 }, (_, i) => i));
-  assert.deepEqual(touchedPages(await counts(path, 2e6, 3e6)), Array.from({ length: 50 }, (_, i) => i));
+  assert.deepEqual(
+    touchedPages(await counts(path, 0, 2e6)),
+    Array.from({ length: 100 }, (_, i) => i),
+  );
+  assert.deepEqual(
+    touchedPages(await counts(path, 2e6, 3e6)),
+    Array.from({ length: 50 }, (_, i) => i),
+  );
 });
 
 test('stairs grow by an eighth per step', async () => {
@@ -78,7 +85,10 @@ test('thp touches one page per huge page', async () => {
   const path = out();
   await synthesise('thp', { pages: 512 * 6, seconds: 0.05, rate: 100_000, out: path });
   const touched = touchedPages(await counts(path));
-  assert.deepEqual(touched.map((page) => page >> 9), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(
+    touched.map((page) => page >> 9),
+    [0, 1, 2, 3, 4, 5],
+  );
 });
 
 describe('zipf', () => {
@@ -93,7 +103,14 @@ describe('zipf', () => {
   test('follows 1 / rank^theta', () => {
     let total = 0;
     for (let rank = 1; rank <= N; rank++) total += rank ** -0.99;
-    for (const [from, to] of [[1, 1], [2, 2], [1, 10], [11, 1024], [1025, 5000], [5001, 20_000]] as const) {
+    for (const [from, to] of [
+      [1, 1],
+      [2, 2],
+      [1, 10],
+      [11, 1024],
+      [1025, 5000],
+      [5001, 20_000],
+    ] as const) {
       let expected = 0;
       for (let rank = from; rank <= to; rank++) expected += rank ** -0.99;
       const got = byRank.slice(from - 1, to).reduce((sum, page) => sum + times[page]!, 0);

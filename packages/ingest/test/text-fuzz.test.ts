@@ -37,7 +37,14 @@ const subjects: readonly (readonly [Ingestor, string, Buffer])[] = [
   [perfTraceIngestor, 'faults', head('perf-text/trace-F.txt.gz')],
   [perfTraceIngestor, 'tracepoints', head('perf-text/trace-tp.txt.gz')],
   [lackeyIngestor, 'log', head('access-logs/lackey.head.txt')],
-  [drmemtraceViewIngestor, 'view', rows('  5  1: W0.T32 write    8 byte(s) @ 0x00007ffcb4e8cffc by PC 0x00007f12\n  8  2: W0.T32 <marker: timestamp 13312410768080482>\n', 30)],
+  [
+    drmemtraceViewIngestor,
+    'view',
+    rows(
+      '  5  1: W0.T32 write    8 byte(s) @ 0x00007ffcb4e8cffc by PC 0x00007f12\n  8  2: W0.T32 <marker: timestamp 13312410768080482>\n',
+      30,
+    ),
+  ],
   [pinatraceIngestor, 'log', rows('0x00007f1261d40b70: R 0x7ffcb4e8cc99\n0x00007f1261d40b73: W 0x7ffcb4e8d000\n', 30)],
   [qemuExeclogIngestor, 'log', rows('0, 0x10c8, 0xfff96c43, "ldr r3, [r0, #0x44]", load, 0x200000e4, RAM\n', 30)],
   [csvIngestor, 'rows', Buffer.concat([Buffer.from('time_us,op,address,size\n'), rows('10,W,0x1ffc,8\n', 60)])],
@@ -45,7 +52,15 @@ const subjects: readonly (readonly [Ingestor, string, Buffer])[] = [
   [champsimIngestor, 'records', Buffer.from(Array.from({ length: 64 * 20 }, (_, i) => (i % 64 < 6 ? i & 127 : 0)))],
   [oracleGeneralIngestor, 'records', Buffer.from(Array.from({ length: 24 * 40 }, (_, i) => (i % 24 === 4 ? i & 63 : 0)))],
   [gem5Ingestor, 'rows', rows('r,2147487740,8,0,1000\nw,18446744073709547520,64,2000\n', 40)],
-  [gem5Ingestor, 'protobuf', Buffer.concat([Buffer.from('gem5'), Buffer.from([2, 24, 100]), Buffer.from(Array.from({ length: 40 }, () => [8, 8, 10, 16, 1, 24, 127, 32, 8]).flat())])],
+  [
+    gem5Ingestor,
+    'protobuf',
+    Buffer.concat([
+      Buffer.from('gem5'),
+      Buffer.from([2, 24, 100]),
+      Buffer.from(Array.from({ length: 40 }, () => [8, 8, 10, 16, 1, 24, 127, 32, 8]).flat()),
+    ]),
+  ],
 ];
 
 async function run(ingestor: Ingestor, bytes: Buffer, chunk?: number): Promise<Outcome> {
@@ -53,7 +68,8 @@ async function run(ingestor: Ingestor, bytes: Buffer, chunk?: number): Promise<O
   assert.ok(outcome.error === undefined || outcome.error instanceof WorksetError, outcome.error?.stack);
   const confidence = ingestor.sniff(bytes);
   assert.ok(confidence >= 0 && confidence <= 1);
-  for (const { page, timeNs } of outcome.accesses) assert.ok(Number.isInteger(page) && page >= 0 && page < 2 ** 52 && timeNs >= 0, `${page} ${timeNs}`);
+  for (const { page, timeNs } of outcome.accesses)
+    assert.ok(Number.isInteger(page) && page >= 0 && page < 2 ** 52 && timeNs >= 0, `${page} ${timeNs}`);
   return outcome;
 }
 
@@ -89,7 +105,8 @@ for (const [ingestor, what, bytes] of subjects) {
     const lines = bytes.toString('latin1').split('\n');
     for (let round = 0; round < 20; round++) {
       const mixed = lines.toSorted(() => below(3) - 1);
-      for (let more = below(5); more > 0; more--) mixed.splice(below(mixed.length), 0, lines[below(lines.length)]!, '\0\xff\x1b[31m', '#', ':', '1.000000: ', ' [000] 1: ');
+      for (let more = below(5); more > 0; more--)
+        mixed.splice(below(mixed.length), 0, lines[below(lines.length)]!, '\0\xff\x1b[31m', '#', ':', '1.000000: ', ' [000] 1: ');
       await run(ingestor, Buffer.from(mixed.join('\n'), 'latin1'));
       await run(ingestor, Buffer.from(Array.from({ length: 500 }, () => below(256))));
     }

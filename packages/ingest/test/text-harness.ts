@@ -40,7 +40,18 @@ export async function ingestBytes(
   bytes: Uint8Array,
   more: { options?: Record<string, string>; chunk?: number; path?: string } = {},
 ): Promise<Outcome> {
-  const outcome: Outcome = { batches: [], reports: [], streams: [], accesses: [], rejected: {}, firstLine: {}, messages: {}, lost: 0, accepted: 0, error: undefined };
+  const outcome: Outcome = {
+    batches: [],
+    reports: [],
+    streams: [],
+    accesses: [],
+    rejected: {},
+    firstLine: {},
+    messages: {},
+    lost: 0,
+    accepted: 0,
+    error: undefined,
+  };
   const ctx: IngestContext = {
     options: more.options ?? {},
     accept: (n) => {
@@ -85,7 +96,14 @@ function collect(batch: IngestBatch, outcome: Outcome): void {
   if (batch.kind === 'stream') outcome.streams.push(`${batch.stream.stream} ${batch.stream.tracker} ${batch.stream.space}`);
   if (batch.kind !== 'accesses') return;
   for (let i = 0; i < batch.n; i++) {
-    outcome.accesses.push({ space: batch.space, timeNs: batch.timeNs[i]!, page: batch.page[i]!, cls: batch.cls[i]!, pid: batch.pid?.[i], cpu: batch.cpu?.[i] });
+    outcome.accesses.push({
+      space: batch.space,
+      timeNs: batch.timeNs[i]!,
+      page: batch.page[i]!,
+      cls: batch.cls[i]!,
+      pid: batch.pid?.[i],
+      cpu: batch.cpu?.[i],
+    });
   }
 }
 
@@ -93,7 +111,10 @@ function collect(batch: IngestBatch, outcome: Outcome): void {
 export function essence(outcome: Outcome): unknown {
   return {
     accesses: outcome.accesses,
-    reports: outcome.reports.map((report) => ({ ...report, regions: report.regions === null ? null : Object.values(report.regions).map((column: Float64Array) => [...column]) })),
+    reports: outcome.reports.map((report) => ({
+      ...report,
+      regions: report.regions === null ? null : Object.values(report.regions).map((column: Float64Array) => [...column]),
+    })),
     rejected: outcome.rejected,
     firstLine: outcome.firstLine,
     lost: outcome.lost,

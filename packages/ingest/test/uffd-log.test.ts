@@ -9,16 +9,27 @@ import type { Collected } from './ingest-helpers.ts';
 
 const CASE = join(import.meta.dirname, '../../../traces/uffd-log');
 const bytes = (name: string): Uint8Array => new Uint8Array(readFileSync(join(CASE, name)));
-const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> => collect(uffdLogIngestor, bytesSource(data, chunk), options);
+const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
+  collect(uffdLogIngestor, bytesSource(data, chunk), options);
 const RATE = { 'accesses-per-second': '1e6' };
 const codes = (result: Collected): string[] => result.ctx.rejections.map(({ code }) => code);
 
 test('CSV: time, page and class of every fault', async () => {
-  const lines = Buffer.from(bytes('uffd.csv')).toString().trim().split('\n').slice(1).map((line) => line.split(','));
+  const lines = Buffer.from(bytes('uffd.csv'))
+    .toString()
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(','));
   const result = await run(bytes('uffd.csv'));
   assert.deepEqual(
     result.accesses.map(({ t, page, cls, pid }) => [t, page, cls, pid]),
-    lines.map(([t, , flags, address, thread]) => [Number(t), Math.floor(Number(address) / 4096), (Number(flags) & 3) === 0 ? 0 : 1, Number(thread)]),
+    lines.map(([t, , flags, address, thread]) => [
+      Number(t),
+      Math.floor(Number(address) / 4096),
+      (Number(flags) & 3) === 0 ? 0 : 1,
+      Number(thread),
+    ]),
   );
   assert.equal(result.accesses.length, 40);
   assert.deepEqual(result.ctx.rejections, []);
@@ -29,8 +40,14 @@ test('binary messages hold the same faults; their times need a rate', async () =
   const csv = await run(bytes('uffd.csv'));
   for (const chunk of [1, 7, 65536]) {
     const result = await run(bytes('uffd_msg.bin'), RATE, chunk);
-    assert.deepEqual(result.accesses.map(({ page, cls }) => [page, cls]), csv.accesses.map(({ page, cls }) => [page, cls]));
-    assert.deepEqual(result.accesses.map(({ t }) => t), result.accesses.map((_, i) => i * 1000));
+    assert.deepEqual(
+      result.accesses.map(({ page, cls }) => [page, cls]),
+      csv.accesses.map(({ page, cls }) => [page, cls]),
+    );
+    assert.deepEqual(
+      result.accesses.map(({ t }) => t),
+      result.accesses.map((_, i) => i * 1000),
+    );
   }
   await assert.rejects(run(bytes('uffd_msg.bin')), UsageError);
 });

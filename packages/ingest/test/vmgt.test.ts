@@ -12,7 +12,11 @@ type Touches = Extract<IngestBatch, { kind: 'touches' }>;
 async function read(bytes: Uint8Array, context: Recorder = recorder()): Promise<IngestBatch[]> {
   const batches: IngestBatch[] = [];
   for await (const batch of vmgtIngestor.ingest(sourceOfBytes('gt.vmgt', bytes), context)) {
-    batches.push(batch.kind === 'touches' ? { ...batch, page: Float64Array.from(batch.page.slice(0, batch.n)), cls: batch.cls.slice(0, batch.n) } : batch);
+    batches.push(
+      batch.kind === 'touches'
+        ? { ...batch, page: Float64Array.from(batch.page.slice(0, batch.n)), cls: batch.cls.slice(0, batch.n) }
+        : batch,
+    );
   }
   return batches;
 }
@@ -27,7 +31,11 @@ function touches(batches: readonly IngestBatch[], space: string): string[] {
 test('a record becomes one touch per class in gpa, and user classes in gva', async () => {
   const batches = await read(KIT_SAMPLES['vmgt']!);
   assert.deepEqual(touches(batches, 'gpa'), ['2: 3r 4w 4W 600R', '2: 4r 4w', '9: 0r 70000r 70000w 70000R 70000W']);
-  assert.deepEqual(touches(batches, 'gva'), [`2: ${ARENA_PAGE}r ${ARENA_PAGE + 1}w`, `2: ${ARENA_PAGE + 1}r ${ARENA_PAGE + 1}w`, `9: 1r ${0x7fffffff123}r ${0x7fffffff123}w`]);
+  assert.deepEqual(touches(batches, 'gva'), [
+    `2: ${ARENA_PAGE}r ${ARENA_PAGE + 1}w`,
+    `2: ${ARENA_PAGE + 1}r ${ARENA_PAGE + 1}w`,
+    `9: 1r ${0x7fffffff123}r ${0x7fffffff123}w`,
+  ]);
 });
 
 test('markers become sync points (tick = 2^shift ns), spans and named instants', async () => {
@@ -43,7 +51,14 @@ test('markers become sync points (tick = 2^shift ns), spans and named instants',
   ]);
 });
 
-const QUANTUM: VmgtFrame = { tag: 'Q', q: 1, records: [{ pfn: 200, flags: 1, vpn: 5000 }, { pfn: 90_000, flags: 34, vpn: 4000 }] };
+const QUANTUM: VmgtFrame = {
+  tag: 'Q',
+  q: 1,
+  records: [
+    { pfn: 200, flags: 1, vpn: 5000 },
+    { pfn: 90_000, flags: 34, vpn: 4000 },
+  ],
+};
 
 test('times and CPU masks are read over', async () => {
   const header: VmgtHeader = { options: 1, ncpu: 4 };
@@ -51,8 +66,23 @@ test('times and CPU masks are read over', async () => {
 });
 
 test('a virtual page that two frames share in one quantum is one touch', async () => {
-  const records = [{ pfn: 1, flags: 1, vpn: 77 }, { pfn: 2, flags: 2, vpn: 77 }, { pfn: 3, flags: 1, vpn: 78 }];
-  assert.deepEqual(touches(await read(vmgtFile([{ tag: 'Q', q: 0, records }, { tag: 'E', records: 3 }])), 'gva'), ['0: 77r 77w 78r']);
+  const records = [
+    { pfn: 1, flags: 1, vpn: 77 },
+    { pfn: 2, flags: 2, vpn: 77 },
+    { pfn: 3, flags: 1, vpn: 78 },
+  ];
+  assert.deepEqual(
+    touches(
+      await read(
+        vmgtFile([
+          { tag: 'Q', q: 0, records },
+          { tag: 'E', records: 3 },
+        ]),
+      ),
+      'gva',
+    ),
+    ['0: 77r 77w 78r'],
+  );
 });
 
 test('virtual pages that are far apart, by whole blocks too, are told apart; damage to their number is refused', async () => {
@@ -61,7 +91,10 @@ test('virtual pages that are far apart, by whole blocks too, are told apart; dam
   const frames: VmgtFrame[] = Array.from({ length: 150 }, (_, q) => ({ tag: 'Q', q, records }));
   const lines = touches(await read(vmgtFile([...frames, { tag: 'E', records: 150 * records.length }])), 'gva');
   assert.equal(lines.length, 150);
-  const expected = far.slice(0, 7).map((vpn, i) => `${vpn}${i % 2 === 0 ? 'r' : 'w'}`).join(' ');
+  const expected = far
+    .slice(0, 7)
+    .map((vpn, i) => `${vpn}${i % 2 === 0 ? 'r' : 'w'}`)
+    .join(' ');
   // The second time page 512 is written again (known), page 0 read again (known).
   for (const [q, line] of lines.entries()) assert.equal(line, `${q}: ${expected}`);
   await assert.rejects(read(vmgtFile([{ tag: 'Q', q: 0, records: [{ pfn: 1, flags: 1, vpn: 2 ** 50 }] }])), TraceFormatError);
@@ -70,7 +103,17 @@ test('virtual pages that are far apart, by whole blocks too, are told apart; dam
 test('any records in any chunks give what a plain reader gives', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.array(fc.record({ gap: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 3_000_000 })), flags: fc.integer({ min: 1, max: 63 }), vpn: fc.oneof(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 2 ** 35 })) }), { maxLength: 60 }), { maxLength: 12 }),
+      fc.array(
+        fc.array(
+          fc.record({
+            gap: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 3_000_000 })),
+            flags: fc.integer({ min: 1, max: 63 }),
+            vpn: fc.oneof(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 2 ** 35 })),
+          }),
+          { maxLength: 60 },
+        ),
+        { maxLength: 12 },
+      ),
       fc.integer({ min: 1, max: 100 }),
       async (quanta, chunk) => {
         const frames: VmgtFrame[] = quanta.map((records, q) => {
@@ -79,8 +122,12 @@ test('any records in any chunks give what a plain reader gives', async () => {
         });
         const n = quanta.reduce((sum, records) => sum + records.length, 0);
         const got: string[] = [];
-        for await (const batch of vmgtIngestor.ingest(sourceOfBytes('gt.vmgt', vmgtFile([...frames, { tag: 'E', records: n }]), chunk), recorder())) {
-          if (batch.kind === 'touches') for (let i = 0; i < batch.n; i++) got.push(`${batch.space} ${batch.t0Ns / 1e6} ${batch.page[i]} ${batch.cls[i]}`);
+        for await (const batch of vmgtIngestor.ingest(
+          sourceOfBytes('gt.vmgt', vmgtFile([...frames, { tag: 'E', records: n }]), chunk),
+          recorder(),
+        )) {
+          if (batch.kind === 'touches')
+            for (let i = 0; i < batch.n; i++) got.push(`${batch.space} ${batch.t0Ns / 1e6} ${batch.page[i]} ${batch.cls[i]}`);
         }
         const wanted = new Set<string>();
         for (const frame of frames) {
@@ -101,26 +148,53 @@ test('any records in any chunks give what a plain reader gives', async () => {
 
 test('a quantum of many pages is kept whole', async () => {
   const records = Array.from({ length: 50_000 }, (_, i) => ({ pfn: 3 * i, flags: 1, vpn: 1_000_000 - i }));
-  const batches = await read(vmgtFile([{ tag: 'Q', q: 0, records }, { tag: 'E', records: records.length }]));
+  const batches = await read(
+    vmgtFile([
+      { tag: 'Q', q: 0, records },
+      { tag: 'E', records: records.length },
+    ]),
+  );
   for (const space of ['gpa', 'gva'] as const) {
     const [only] = batches.filter((batch): batch is Touches => batch.kind === 'touches' && batch.space === space);
-    assert.deepEqual([...only!.page], records.map(({ pfn, vpn }) => (space === 'gpa' ? pfn : vpn)));
+    assert.deepEqual(
+      [...only!.page],
+      records.map(({ pfn, vpn }) => (space === 'gpa' ? pfn : vpn)),
+    );
   }
 });
 
 test('totals that differ, and a file without totals, are counted', async () => {
   const wrong = recorder();
   await read(vmgtFile([QUANTUM, { tag: 'E', records: 3 }]), wrong);
-  assert.deepEqual(wrong.rejections.map(({ code, severity }) => [code, severity]), [['totals-differ', 'error']]);
+  assert.deepEqual(
+    wrong.rejections.map(({ code, severity }) => [code, severity]),
+    [['totals-differ', 'error']],
+  );
   const without = recorder();
   await read(vmgtFile([QUANTUM]), without);
-  assert.deepEqual(without.rejections.map(({ code }) => code), ['no-totals']);
+  assert.deepEqual(
+    without.rejections.map(({ code }) => code),
+    ['no-totals'],
+  );
 });
 
 const damaged: [string, Uint8Array, RegExp][] = [
   ['cut inside a quantum', vmgtFile([QUANTUM]).subarray(0, -1), /truncated/],
   ['an unknown tag', Uint8Array.from([...vmgtFile([]), 0x5a]), /unknown frame tag 0x5a/],
-  ['a page twice', vmgtFile([{ tag: 'Q', q: 0, records: [{ pfn: 4, flags: 8 }, { pfn: 4, flags: 8 }] }]), /twice/],
+  [
+    'a page twice',
+    vmgtFile([
+      {
+        tag: 'Q',
+        q: 0,
+        records: [
+          { pfn: 4, flags: 8 },
+          { pfn: 4, flags: 8 },
+        ],
+      },
+    ]),
+    /twice/,
+  ],
   ['a record without access', vmgtFile([{ tag: 'Q', q: 0, records: [{ pfn: 4, flags: 0 }] }]), /flags 0x0/],
   ['time that goes back', vmgtFile([QUANTUM, { ...QUANTUM, q: 0 }]), /quantum 0 follows quantum 1/],
   ['another page size', vmgtFile([], { pageShift: 14 }), /page shift 14/],
@@ -128,6 +202,13 @@ const damaged: [string, Uint8Array, RegExp][] = [
 ];
 for (const [what, bytes, message] of damaged) {
   test(`${what} is refused with its place`, async () => {
-    await assert.rejects(read(bytes), (error: unknown) => error instanceof TraceFormatError && message.test(error.message) && error.place.file === 'gt.vmgt' && error.place.byteOffset !== undefined);
+    await assert.rejects(
+      read(bytes),
+      (error: unknown) =>
+        error instanceof TraceFormatError &&
+        message.test(error.message) &&
+        error.place.file === 'gt.vmgt' &&
+        error.place.byteOffset !== undefined,
+    );
   });
 }

@@ -15,12 +15,7 @@ export class WorksetError extends Error {
   readonly exitCode: number;
   readonly place: ErrorPlace;
   readonly hint: string | undefined;
-  constructor(
-    code: string,
-    exitCode: number,
-    message: string,
-    more: { place?: ErrorPlace; hint?: string; cause?: unknown } = {},
-  ) {
+  constructor(code: string, exitCode: number, message: string, more: { place?: ErrorPlace; hint?: string; cause?: unknown } = {}) {
     super(message, more.cause === undefined ? {} : { cause: more.cause });
     this.name = new.target.name;
     this.code = code;

@@ -9,9 +9,26 @@ import type { Descriptor } from './registry.ts';
  */
 export type IngestBatch =
   /** Touches of one quantum [t0Ns, t1Ns): each (page, class) at most once, order inside without meaning. */
-  | { readonly kind: 'touches'; readonly space: SpaceId; readonly t0Ns: number; readonly t1Ns: number; readonly n: number; readonly page: Float64Array | Uint32Array; readonly cls: Uint8Array }
+  | {
+      readonly kind: 'touches';
+      readonly space: SpaceId;
+      readonly t0Ns: number;
+      readonly t1Ns: number;
+      readonly n: number;
+      readonly page: Float64Array | Uint32Array;
+      readonly cls: Uint8Array;
+    }
   /** Single accesses in time order (or file order for ordinal logs). size: bytes from `addr offset`, for page straddles already split by the ingestor. */
-  | { readonly kind: 'accesses'; readonly space: SpaceId; readonly n: number; readonly timeNs: Float64Array; readonly page: Float64Array; readonly cls: Uint8Array; readonly pid?: Int32Array; readonly cpu?: Int32Array }
+  | {
+      readonly kind: 'accesses';
+      readonly space: SpaceId;
+      readonly n: number;
+      readonly timeNs: Float64Array;
+      readonly page: Float64Array;
+      readonly cls: Uint8Array;
+      readonly pid?: Int32Array;
+      readonly cpu?: Int32Array;
+    }
   /** Everything was recorded from here (begin) to there (end). Logs without spans count as one span from first to last event. */
   | { readonly kind: 'span'; readonly edge: 'begin' | 'end'; readonly tNs: number; readonly label: string }
   | { readonly kind: 'marker'; readonly tNs: number; readonly code: number; readonly label: string }
@@ -20,7 +37,14 @@ export type IngestBatch =
   /** Memory that exists and is tracked even if never touched. */
   | { readonly kind: 'range'; readonly space: SpaceId; readonly startPage: number; readonly nPages: number }
   /** Virtual pages [vPage, vPage+n) with their frames; -1 = not present. Gives an arena its address and PFN↔VA maps. */
-  | { readonly kind: 'mapping'; readonly tNs: number | null; readonly vPage: number; readonly n: number; readonly frame: Float64Array; readonly arena: boolean }
+  | {
+      readonly kind: 'mapping';
+      readonly tNs: number | null;
+      readonly vPage: number;
+      readonly n: number;
+      readonly frame: Float64Array;
+      readonly arena: boolean;
+    }
   /** Blocks of 512 pages (page >> 9) that one 2 MiB page backs or maps; `source` says how that is known. */
   | { readonly kind: 'huge'; readonly space: SpaceId; readonly blocks: Float64Array; readonly tNs: number | null; readonly source: string }
   /** Declares a stream before its first report; `range.startPage` null = relative to the arena of the same segment prefix ("A." of A.rwp.bin). */
@@ -65,7 +89,11 @@ export interface ByteSource {
 
 export interface IngestContext {
   /** Counts a dropped or repaired record; with --strict the first one of severity warning or error ends the ingest. */
-  reject(code: string, message: string, at?: { line?: number; byteOffset?: number; count?: number; severity?: 'info' | 'warning' | 'error' }): void;
+  reject(
+    code: string,
+    message: string,
+    at?: { line?: number; byteOffset?: number; count?: number; severity?: 'info' | 'warning' | 'error' },
+  ): void;
   /** Counts records kept. */
   accept(n: number): void;
   /** Records that the capture tool says it lost. */

@@ -28,7 +28,11 @@ export function defaultsOf<Spec extends ParamSpec>(spec: Spec): ParamValues<Spec
 }
 
 /** Parses `{interval: '100ms'}` (text or already typed values) against the spec. Throws UsageError naming the parameter. */
-export function parseParams<Spec extends ParamSpec>(owner: string, spec: Spec, given: Readonly<Record<string, unknown>>): ParamValues<Spec> {
+export function parseParams<Spec extends ParamSpec>(
+  owner: string,
+  spec: Spec,
+  given: Readonly<Record<string, unknown>>,
+): ParamValues<Spec> {
   const values: Record<string, unknown> = defaultsOf(spec);
   for (const [name, raw] of Object.entries(given)) {
     const param = spec[name];

@@ -74,7 +74,13 @@ export function parseAddressRange(text: string): [number, number] {
 export function formatDuration(ns: number): string {
   const size = Math.abs(ns);
   const [unit, scale] =
-    size >= NS_PER_S ? (['s', NS_PER_S] as const) : size >= NS_PER_MS ? (['ms', NS_PER_MS] as const) : size >= NS_PER_US ? (['us', NS_PER_US] as const) : (['ns', 1] as const);
+    size >= NS_PER_S
+      ? (['s', NS_PER_S] as const)
+      : size >= NS_PER_MS
+        ? (['ms', NS_PER_MS] as const)
+        : size >= NS_PER_US
+          ? (['us', NS_PER_US] as const)
+          : (['ns', 1] as const);
   return `${trim(ns / scale)} ${unit}`;
 }
 

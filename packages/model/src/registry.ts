@@ -17,10 +17,7 @@ export interface Registry<Item extends { descriptor: Descriptor }> {
 }
 
 /** @param what noun for error messages, e.g. "tracking scheme" */
-export function defineRegistry<const Item extends { descriptor: Descriptor }>(
-  what: string,
-  all: readonly Item[],
-): Registry<Item> {
+export function defineRegistry<const Item extends { descriptor: Descriptor }>(what: string, all: readonly Item[]): Registry<Item> {
   const byId = new Map(all.map((item) => [item.descriptor.id, item]));
   if (byId.size !== all.length) throw new Error(`duplicate ${what} id`);
   const ids = all.map((item) => item.descriptor.id);

@@ -21,7 +21,13 @@ export interface TableSpec {
 
 const text = (name: string, comment: string, nullable = false): ColumnSpec => ({ name, type: 'VARCHAR', unit: '', comment, nullable });
 const ns = (name: string, comment: string, nullable = false): ColumnSpec => ({ name, type: 'BIGINT', unit: 'ns', comment, nullable });
-const int = (name: string, unit: string, comment: string, nullable = false): ColumnSpec => ({ name, type: 'BIGINT', unit, comment, nullable });
+const int = (name: string, unit: string, comment: string, nullable = false): ColumnSpec => ({
+  name,
+  type: 'BIGINT',
+  unit,
+  comment,
+  nullable,
+});
 const ratio = (name: string, comment: string): ColumnSpec => ({ name, type: 'DOUBLE', unit: 'ratio', comment, nullable: true });
 const flag = (name: string, comment: string): ColumnSpec => ({ name, type: 'BOOLEAN', unit: '', comment });
 const run = text('run_id', 'hash of input, scheme, parameters, seed and world');
@@ -95,7 +101,8 @@ export const TABLES = {
   },
   windows: {
     id: 'windows',
-    comment: 'claim windows: marks set during [outer_t0, claim_t0], read during [claim_t1, outer_t1], so the report claims (claim_t0, claim_t1]',
+    comment:
+      'claim windows: marks set during [outer_t0, claim_t0], read during [claim_t1, outer_t1], so the report claims (claim_t0, claim_t1]',
     key: ['run_id', 'w'],
     columns: [
       run,

@@ -29,7 +29,12 @@ export interface PassRun {
   /** A swapper that acts on the run's reports. */
   readonly evictor?: Evictor | undefined;
   readonly work:
-    | { readonly kind: 'simulated'; readonly scheme: TrackingScheme; readonly params: ParamValues; readonly recorded: readonly RecordedCycle[] | null }
+    | {
+        readonly kind: 'simulated';
+        readonly scheme: TrackingScheme;
+        readonly params: ParamValues;
+        readonly recorded: readonly RecordedCycle[] | null;
+      }
     | { readonly kind: 'observed'; readonly reports: readonly Report[] };
 }
 
@@ -142,7 +147,8 @@ class Pass implements FrameClock {
     const { memory } = this;
     let end = memory.framesApplied;
     while (end < frames.n && frames.t1Ns[end]! <= ns) end++;
-    if (this.#walkers.length === 0 && this.#evictors.length === 0 && !this.#samplers.active && this.#options.remaps === undefined) this.#applyUntil(end);
+    if (this.#walkers.length === 0 && this.#evictors.length === 0 && !this.#samplers.active && this.#options.remaps === undefined)
+      this.#applyUntil(end);
     else for (let f = memory.framesApplied; f < end; f++) this.#applyFrame(f);
   }
 
@@ -151,7 +157,7 @@ class Pass implements FrameClock {
     const { frames, batchRows } = this.#options.space;
     const { memory } = this;
     const endRow = frames.rowStart[end]!;
-    for (let row = frames.rowStart[memory.framesApplied]!, f = memory.framesApplied; row < endRow; ) {
+    for (let row = frames.rowStart[memory.framesApplied]!, f = memory.framesApplied; row < endRow;) {
       const batch = Math.floor(row / batchRows);
       this.#loadBatch(batch);
       const base = batch * batchRows;
@@ -229,7 +235,7 @@ class Pass implements FrameClock {
   #eachPiece(frame: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
     const { space } = this.#options;
     const end = space.frames.rowStart[frame + 1]!;
-    for (let row = space.frames.rowStart[frame]!; row < end; ) {
+    for (let row = space.frames.rowStart[frame]!; row < end;) {
       const batch = Math.floor(row / space.batchRows);
       this.#loadBatch(batch);
       const base = batch * space.batchRows;

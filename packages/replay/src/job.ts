@@ -25,7 +25,11 @@ export interface Job {
 const BUFFERED_BYTES = 256 << 20;
 
 /** Runs the job and writes its parts. All parts of a failed job are removed. */
-export async function runJob(job: Job, signal: AbortSignal | undefined, onProgress: (touches: number) => void): Promise<{ touches: number }> {
+export async function runJob(
+  job: Job,
+  signal: AbortSignal | undefined,
+  onProgress: (touches: number) => void,
+): Promise<{ touches: number }> {
   const trace = await openTrace(job.trace);
   const parts: RunPart[] = [];
   try {
@@ -33,7 +37,12 @@ export async function runJob(job: Job, signal: AbortSignal | undefined, onProgre
     const runs: PassRun[] = [];
     const evictorOf = evictorsOf(space, signal);
     for (const plan of job.runs) {
-      const part = await createRunPart({ dir: job.out, runId: plan.runId, blocks: space.blocks, flushBytes: BUFFERED_BYTES / job.runs.length });
+      const part = await createRunPart({
+        dir: job.out,
+        runId: plan.runId,
+        blocks: space.blocks,
+        flushBytes: BUFFERED_BYTES / job.runs.length,
+      });
       parts.push(part);
       runs.push({ ...passRun(trace, plan, part), evictor: evictorOf(plan, part) });
     }
@@ -58,7 +67,15 @@ function evictorsOf(space: SpaceReader, signal: AbortSignal | undefined): (plan:
     const key = `${range.from} ${range.to}`;
     const footprintPages = footprints.get(key) ?? footprintOf(space, range, signal);
     footprints.set(key, footprintPages);
-    return new Evictor({ plan: parseEvict(evict), space, range, part, profile: costProfiles.get(profile), armed: scheme.includes('uffd-rwp'), footprintPages });
+    return new Evictor({
+      plan: parseEvict(evict),
+      space,
+      range,
+      part,
+      profile: costProfiles.get(profile),
+      armed: scheme.includes('uffd-rwp'),
+      footprintPages,
+    });
   };
 }
 
@@ -77,7 +94,8 @@ function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
   const world = passWorld(trace, plan);
   const shared = { world, runId: plan.runId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
   const stream = trace.manifest.streams.find(({ stream: name }) => name === plan.stream);
-  if (plan.kind === 'observed') return { ...shared, work: { kind: 'observed', reports: observedReports(trace, stream!, trace.space(plan.space), plan.range) } };
+  if (plan.kind === 'observed')
+    return { ...shared, work: { kind: 'observed', reports: observedReports(trace, stream!, trace.space(plan.space), plan.range) } };
   const recorded = stream === undefined ? null : recordedCycles(trace, stream, trace.space(plan.space), plan.range);
   return { ...shared, work: { kind: 'simulated', scheme: schemes.get(plan.scheme), params: plan.params, recorded } };
 }
@@ -89,14 +107,21 @@ function passWorld(trace: TraceReader, { runId, world, space, range, stream }: R
 }
 
 /** Whole 2 MiB blocks inside the range that are mapped by a PMD: all of them, or those the capture calls huge. */
-function hugeBlocks(trace: TraceReader, space: SpaceReader, thp: RunPlan['world']['thp'], range: PageRange, stream: string | null): PageBitmap | undefined {
+function hugeBlocks(
+  trace: TraceReader,
+  space: SpaceReader,
+  thp: RunPlan['world']['thp'],
+  range: PageRange,
+  stream: string | null,
+): PageBitmap | undefined {
   const first = Math.ceil(range.from / BLOCK_PAGES);
   const end = Math.floor(range.to / BLOCK_PAGES);
   const blocks = new PageBitmap(space.blocks.length);
   if (thp === 'all') blocks.addRange(first, end);
   if (thp === 'trace') {
     // A run that repeats a stream lives in that stream's segment ("B" of B.idle).
-    const here = (segment: string): boolean => segment === '' || stream === null || !stream.includes('.') || stream.startsWith(`${segment}.`);
+    const here = (segment: string): boolean =>
+      segment === '' || stream === null || !stream.includes('.') || stream.startsWith(`${segment}.`);
     const said = (trace.manifest.hugeBlocks ?? []).filter(({ space: id, segment }) => id === space.info.id && here(segment));
     const known = new Set(said.flatMap(({ blocks: numbers }) => numbers));
     for (let i = first; i < end; i++) if (known.has(space.blocks[i]!)) blocks.add(i);
@@ -114,8 +139,11 @@ export function spansOf(trace: TraceReader, job: Pick<Job, 'time' | 'runs'>): Tr
         ? []
         : [{ t0Ns: frames.t0Ns[0]!, t1Ns: frames.t1Ns[frames.n - 1]!, label: '' }];
   const [from, to] = job.time ?? [-Infinity, Infinity];
-  const spans = recorded.filter(({ t0Ns, t1Ns }) => t1Ns > from && t0Ns < to).map((span) => ({ ...span, t0Ns: Math.max(from, span.t0Ns), t1Ns: Math.min(to, span.t1Ns) }));
-  if (spans.length === 0 && recorded.length > 0) throw new RunError('no accesses were recorded in the wanted time', 'workset info shows the recorded spans');
+  const spans = recorded
+    .filter(({ t0Ns, t1Ns }) => t1Ns > from && t0Ns < to)
+    .map((span) => ({ ...span, t0Ns: Math.max(from, span.t0Ns), t1Ns: Math.min(to, span.t1Ns) }));
+  if (spans.length === 0 && recorded.length > 0)
+    throw new RunError('no accesses were recorded in the wanted time', 'workset info shows the recorded spans');
   return spans;
 }
 

@@ -1,5 +1,12 @@
 /** Real trackers' reports, turned into the reports that the engine scores. */
-import { PageBitmap, TraceFormatError, type Observation, type ObservationStream, type PageRangeBits, type RegionColumns } from '@workset/model';
+import {
+  PageBitmap,
+  TraceFormatError,
+  type Observation,
+  type ObservationStream,
+  type PageRangeBits,
+  type RegionColumns,
+} from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
 import { addPageRange, idsOf } from './memory/page-ranges.ts';
 import type { PageRange, RecordedCycle, RegionReport, Report } from './scheme.ts';
@@ -12,7 +19,11 @@ export function rangeOf(stream: ObservationStream, space: SpaceReader): PageRang
   if (stream.range === null) return { from: 0, to: space.info.nPages };
   const range = idsOf(space, stream.range.startPage, stream.range.nPages);
   if (range === undefined) {
-    throw new TraceFormatError(`stream ${stream.stream} is about pages that space ${stream.space} does not hold`, {}, 'ingest the capture again');
+    throw new TraceFormatError(
+      `stream ${stream.stream} is about pages that space ${stream.space} does not hold`,
+      {},
+      'ingest the capture again',
+    );
   }
   return range;
 }

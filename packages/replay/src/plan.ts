@@ -73,14 +73,18 @@ export interface RunPlan {
 
 /** Throws UsageError for unknown names, RunError when the trace has nothing to replay. */
 export function planRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
-  const runs = withEvictions(trace, options, [...simulatedRuns(trace, options), ...(options.observed === false ? [] : observedRuns(trace, options))]);
+  const runs = withEvictions(trace, options, [
+    ...simulatedRuns(trace, options),
+    ...(options.observed === false ? [] : observedRuns(trace, options)),
+  ]);
   if (runs.length === 0) throw new RunError('nothing to replay: no scheme chosen and no tracker reports in the trace');
   return runs;
 }
 
 function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly RunPlan[]): RunPlan[] {
   if (options.evict === undefined || options.evict.length === 0) return [...runs];
-  if (trace.manifest.truth === 'observed') throw new RunError(`${trace.path} holds no accesses (truth grade observed), so no eviction can be replayed`);
+  if (trace.manifest.truth === 'observed')
+    throw new RunError(`${trace.path} holds no accesses (truth grade observed), so no eviction can be replayed`);
   const texts = [...new Set(options.evict.map((text) => parseEvict(text, options.backing).text))];
   return runs.flatMap((run) => texts.map((evict) => identify(trace, options, { ...run, evict })));
 }
@@ -91,7 +95,7 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
   if (trace.manifest.truth === 'observed') {
     throw new RunError(
       `${trace.path} holds no accesses (truth grade observed), so no scheme can be replayed`,
-      'ingest the trackers\' files together with an exact log of the same run (gt.vmgt), or leave --scheme out to compare the trackers with each other',
+      "ingest the trackers' files together with an exact log of the same run (gt.vmgt), or leave --scheme out to compare the trackers with each other",
     );
   }
   const space = trace.space(options.space ?? mainSpace(trace));
@@ -109,7 +113,11 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
         profile: options.profile ?? DEFAULT_PROFILE,
         stream: null,
         target: scheme.descriptor.target,
-        world: { ...worldOf(options), mmu: options.mmu ?? scheme.descriptor.mmu ?? 'guest', shared: sharedWorld(scheme.descriptor.id, options) },
+        world: {
+          ...worldOf(options),
+          mmu: options.mmu ?? scheme.descriptor.mmu ?? 'guest',
+          shared: sharedWorld(scheme.descriptor.id, options),
+        },
       }),
     );
   });
@@ -124,12 +132,33 @@ function observedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
       const space = trace.space(stream.space);
       const range = rangeOf(stream, space);
       const world = worldOf(options);
-      const shared = { space: stream.space, range, seed: options.seed ?? 1, profile: options.profile ?? DEFAULT_PROFILE, stream: stream.stream };
-      const observed = identify(trace, options, { ...shared, scheme: `observed:${stream.tracker}`, kind: 'observed', params: {}, target: stream.target, world });
+      const shared = {
+        space: stream.space,
+        range,
+        seed: options.seed ?? 1,
+        profile: options.profile ?? DEFAULT_PROFILE,
+        stream: stream.stream,
+      };
+      const observed = identify(trace, options, {
+        ...shared,
+        scheme: `observed:${stream.tracker}`,
+        kind: 'observed',
+        params: {},
+        target: stream.target,
+        world,
+      });
       const model = modelOf(stream, trace, options);
       if (model === undefined) return [observed];
       const repeated = seedsOf(model.id, options).map((seed) =>
-        identify(trace, options, { ...shared, seed, scheme: model.id, kind: 'simulated', params: model.params, target: stream.target, world: worldOfStream(stream, world) }),
+        identify(trace, options, {
+          ...shared,
+          seed,
+          scheme: model.id,
+          kind: 'simulated',
+          params: model.params,
+          target: stream.target,
+          world: worldOfStream(stream, world),
+        }),
       );
       return [observed, ...repeated];
     });
@@ -170,7 +199,11 @@ function sharedWorld(id: string, options: PlanOptions): string | null {
   const groups = (options.worlds ?? []).filter((group) => group.includes(id));
   if (groups.length > 1) throw new UsageError(`${id} is in more than one world`, 'give each scheme one --world at most');
   const bitUsers = ['uffd-rwp', 'uffd-wp'].filter((prefix) => groups[0]?.some((name) => name.startsWith(prefix)));
-  if (bitUsers.length > 1) throw new UsageError(`world ${groups[0]!.join('+')} registers RWP and WP on the same memory`, 'the kernel refuses that (EINVAL): they share one bit of the entry');
+  if (bitUsers.length > 1)
+    throw new UsageError(
+      `world ${groups[0]!.join('+')} registers RWP and WP on the same memory`,
+      'the kernel refuses that (EINVAL): they share one bit of the entry',
+    );
   for (const name of groups[0] ?? []) {
     const replayed = options.schemes === undefined ? schemes.has(name) : options.schemes.some((spec) => idOf(spec) === name);
     if (!replayed) throw new UsageError(`world ${groups[0]!.join('+')} names ${name}, which is not replayed`, `add --scheme ${name}`);
@@ -203,12 +236,28 @@ function trackedRange(space: SpaceReader, addr: readonly [number, number] | unde
   if (addr === undefined) return { from: 0, to: space.info.nPages };
   const startPage = Math.floor(addr[0] / 4096);
   const range = idsOf(space, startPage, Math.ceil(addr[1] / 4096) - startPage);
-  if (range === undefined) throw new UsageError(`space ${space.info.id} has no contiguous memory at that address range`, 'workset info shows what the trace covers');
+  if (range === undefined)
+    throw new UsageError(
+      `space ${space.info.id} has no contiguous memory at that address range`,
+      'workset info shows what the trace covers',
+    );
   return range;
 }
 
 function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId'>): RunPlan {
-  const identity = JSON.stringify([trace.manifest.traceId, run.scheme, run.params, run.seed, run.space, run.range, run.stream, run.profile, run.world, options.time ?? null, ...(run.evict === undefined ? [] : [run.evict])]);
+  const identity = JSON.stringify([
+    trace.manifest.traceId,
+    run.scheme,
+    run.params,
+    run.seed,
+    run.space,
+    run.range,
+    run.stream,
+    run.profile,
+    run.world,
+    options.time ?? null,
+    ...(run.evict === undefined ? [] : [run.evict]),
+  ]);
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 10);
   return { ...run, runId: `${run.scheme.replace(':', '-')}-${hash}` };
 }

@@ -17,11 +17,21 @@ interface OpSpec {
   /** Page-table entries written per page. */
   readonly pteWrites: number;
 }
-const op = (what: string, pteWrites: number, perPage: readonly CostOp[], perCall: readonly CostOp[]): OpSpec => ({ what, perPage, perCall, pteWrites });
+const op = (what: string, pteWrites: number, perPage: readonly CostOp[], perCall: readonly CostOp[]): OpSpec => ({
+  what,
+  perPage,
+  perCall,
+  pteWrites,
+});
 
 /** Every step a primitive may take. */
 export const KERNEL_OPS = {
-  'write-protect': op('UFFDIO_WRITEPROTECT(MODE_WP): W cleared, uffd bit set; file memory gets markers where no entry is', 1, ['wp-arm'], ['syscall']),
+  'write-protect': op(
+    'UFFDIO_WRITEPROTECT(MODE_WP): W cleared, uffd bit set; file memory gets markers where no entry is',
+    1,
+    ['wp-arm'],
+    ['syscall'],
+  ),
   'rwp-arm': op('UFFDIO_RWPROTECT(MODE_RWP): present entries become PROT_NONE with the uffd bit', 1, ['rwp-arm'], ['syscall']),
   'set-sync': op('UFFDIO_SET_MODE: RWP faults are delivered and wait', 0, [], ['set-mode']),
   'set-async': op('UFFDIO_SET_MODE: RWP faults resolve by themselves; every waiter of the context is woken', 0, [], ['set-mode']),
@@ -29,7 +39,12 @@ export const KERNEL_OPS = {
   flush: op('TLB flush at the end of the call before it', 0, [], ['tlb-flush']),
   'copy-mapping': op('read through the mapping itself', 0, ['page-copy'], []),
   'copy-second': op('read through a second mapping of the file', 0, ['page-copy'], []),
-  'copy-remote': op('read past the protection: process_vm_readv with a bypass flag, or maccess (neither exists)', 0, ['process-vm-readv'], ['syscall']),
+  'copy-remote': op(
+    'read past the protection: process_vm_readv with a bypass flag, or maccess (neither exists)',
+    0,
+    ['process-vm-readv'],
+    ['syscall'],
+  ),
   'copy-staging': op('read from the staging area', 0, ['page-copy'], []),
   'copy-detached': op('contents handed back by the kernel', 0, ['page-copy'], []),
   'copy-swap': op('swap_access: read a swapped page without faulting it in (does not exist)', 0, ['page-copy'], ['syscall']),
@@ -84,7 +99,10 @@ export function checkBacking({ descriptor }: EvictionPrimitive, backing: Backing
   const works = descriptor.backing[backing];
   if (works === true) return;
   const others = BACKINGS.filter((other) => descriptor.backing[other] === true);
-  throw new UsageError(`${descriptor.id} cannot evict ${backing} memory: ${works}`, `it works on ${others.join(' and ')}: ${descriptor.id}:backing=${others[0]!}`);
+  throw new UsageError(
+    `${descriptor.id} cannot evict ${backing} memory: ${works}`,
+    `it works on ${others.join(' and ')}: ${descriptor.id}:backing=${others[0]!}`,
+  );
 }
 
 /** Whole sequence for one batch. Throws UsageError when the pair is impossible. */
@@ -94,7 +112,10 @@ export function stepsOf(primitive: EvictionPrimitive, setup: EvictionSetup): Ker
 }
 
 /** Flushes, page-table writes, copies and calls of one batch of `pages`, counted from its steps (thread C17, C18). */
-export function priceInOps(steps: readonly KernelOp[], pages: number): { flushes: number; pteWrites: number; copies: number; calls: number; modeSwitches: number } {
+export function priceInOps(
+  steps: readonly KernelOp[],
+  pages: number,
+): { flushes: number; pteWrites: number; copies: number; calls: number; modeSwitches: number } {
   const sum = (of: (spec: OpSpec) => number): number => steps.reduce((total, step) => total + of(KERNEL_OPS[step]), 0);
   return {
     flushes: sum(({ perCall }) => perCall.filter((cost) => cost === 'tlb-flush').length),

@@ -70,6 +70,9 @@ const tcg73: CostProfile = {
 
 export const costProfiles = defineRegistry(
   'cost profile',
-  [x86Vm, tcg73].map((profile) => ({ ...profile, descriptor: { id: profile.id, title: profile.title, source: 'design/kernel-semantics.md section 12' } })),
+  [x86Vm, tcg73].map((profile) => ({
+    ...profile,
+    descriptor: { id: profile.id, title: profile.title, source: 'design/kernel-semantics.md section 12' },
+  })),
 );
 export const DEFAULT_PROFILE = 'x86-vm';

@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import { InterruptedError, UsageError, WorksetError, type Row } from '@workset/model';
-import { createResultsDir, finishedRuns, openTrace, writeTablePart, type SpaceReader, type TraceManifest, type TraceReader } from '@workset/store';
+import {
+  createResultsDir,
+  finishedRuns,
+  openTrace,
+  writeTablePart,
+  type SpaceReader,
+  type TraceManifest,
+  type TraceReader,
+} from '@workset/store';
 import type { Job } from './job.ts';
 import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
 import type { WorkerMessage, WorkerStart } from './worker.ts';
@@ -80,7 +88,13 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
   return { out: options.out, runs: plan, skipped: plan.map(({ runId }) => runId).filter((id) => skipped.has(id)), touches };
 }
 
-async function runGroups(groups: readonly (readonly RunPlan[])[], tracePath: string, options: ReplayOptions, version: string, total: number): Promise<number> {
+async function runGroups(
+  groups: readonly (readonly RunPlan[])[],
+  tracePath: string,
+  options: ReplayOptions,
+  version: string,
+  total: number,
+): Promise<number> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const onAbort = (): void => void Atomics.store(stop, 0, 1);
   if (options.signal?.aborted) onAbort();
@@ -95,7 +109,10 @@ async function runGroups(groups: readonly (readonly RunPlan[])[], tracePath: str
           const job: Job = { trace: tracePath, out: options.out, version, runs, time: options.time };
           return runWorker({ job, stop }, (touches) => {
             done[i] = touches;
-            options.onProgress?.(done.reduce((sum, n) => sum + n, 0), total);
+            options.onProgress?.(
+              done.reduce((sum, n) => sum + n, 0),
+              total,
+            );
           });
         }).catch((error: unknown) => {
           // One failed group stops the others; finished runs stay.
@@ -166,7 +183,14 @@ export function shareOut(runs: readonly RunPlan[], jobs: number): RunPlan[][] {
 
 /** Runs that must stay in one pass: those of one shared world. */
 function worldsOf(runs: readonly RunPlan[]): RunPlan[][] {
-  return [...new Map(runs.map((run) => [run.world.shared ?? run.runId, runs.filter((other) => (other.world.shared ?? other.runId) === (run.world.shared ?? run.runId))])).values()];
+  return [
+    ...new Map(
+      runs.map((run) => [
+        run.world.shared ?? run.runId,
+        runs.filter((other) => (other.world.shared ?? other.runId) === (run.world.shared ?? run.runId)),
+      ]),
+    ).values(),
+  ];
 }
 
 async function writeInputs(out: string, trace: TraceReader): Promise<void> {

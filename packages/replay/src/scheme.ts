@@ -183,6 +183,8 @@ export interface TrackingKernel {
 }
 
 /** @see TrackingScheme; keeps the literal id and parameter types. */
-export function defineScheme<const Id extends string, const Spec extends ParamSpec>(scheme: TrackingScheme<Id, Spec>): TrackingScheme<Id, Spec> {
+export function defineScheme<const Id extends string, const Spec extends ParamSpec>(
+  scheme: TrackingScheme<Id, Spec>,
+): TrackingScheme<Id, Spec> {
   return scheme;
 }

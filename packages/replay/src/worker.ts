@@ -11,7 +11,16 @@ export interface WorkerStart {
 export type WorkerMessage =
   | { readonly kind: 'progress'; readonly touches: number }
   | { readonly kind: 'done'; readonly touches: number }
-  | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string | undefined; readonly code: string | undefined; readonly exitCode: number | undefined; readonly hint: string | undefined; readonly place: object | undefined };
+  | {
+      readonly kind: 'failed';
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string | undefined;
+      readonly code: string | undefined;
+      readonly exitCode: number | undefined;
+      readonly hint: string | undefined;
+      readonly place: object | undefined;
+    };
 
 const { job, stop } = workerData as WorkerStart;
 const port = parentPort!;

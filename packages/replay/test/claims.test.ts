@@ -15,7 +15,12 @@ interface Setting {
 }
 
 /** Runs the schemes in one world, at an interval in milliseconds unless they say otherwise. */
-async function together(trace: PlainTrace, everyMs: number, runs: readonly (string | EngineRun)[], { world = {}, remaps = [] }: Setting = {}): Promise<Result[]> {
+async function together(
+  trace: PlainTrace,
+  everyMs: number,
+  runs: readonly (string | EngineRun)[],
+  { world = {}, remaps = [] }: Setting = {},
+): Promise<Result[]> {
   const shared = engineWorld(trace, { ...PLAIN_WORLD, ...world });
   const parts = await runEngine(
     trace,
@@ -85,14 +90,19 @@ describe('C3: a per-mm access-bit tracker does as well as RWP', () => {
   it('a TLB-resident hot set looks idle to schemes of A bits, not to schemes of protections', async () => {
     const hot = pages(4, () => 'RRRRRRRR');
     const setting = { world: { tlb: bigTlb } };
-    for (const scheme of ['mm-young', 'idle-page', 'clear-refs']) assert.deepEqual((await alone(hot, 2, scheme, setting)).last(), [], scheme);
+    for (const scheme of ['mm-young', 'idle-page', 'clear-refs'])
+      assert.deepEqual((await alone(hot, 2, scheme, setting)).last(), [], scheme);
     for (const scheme of ['uffd-rwp']) assert.deepEqual((await alone(hot, 2, scheme, setting)).last(), [0, 1, 2, 3], scheme);
     const writes = pages(4, () => 'WWWWWWWW');
-    for (const scheme of ['uffd-wp', 'soft-dirty']) assert.deepEqual((await alone(writes, 2, scheme, setting)).last(), [0, 1, 2, 3], scheme);
+    for (const scheme of ['uffd-wp', 'soft-dirty'])
+      assert.deepEqual((await alone(writes, 2, scheme, setting)).last(), [0, 1, 2, 3], scheme);
   });
   it('a flush after clearing gives the hot set back', async () => {
     const hot = pages(4, () => 'RRRRRRRR');
-    assert.deepEqual((await alone(hot, 2, { scheme: 'mm-young', params: { flush: true } }, { world: { tlb: bigTlb } })).last(), [0, 1, 2, 3]);
+    assert.deepEqual(
+      (await alone(hot, 2, { scheme: 'mm-young', params: { flush: true } }, { world: { tlb: bigTlb } })).last(),
+      [0, 1, 2, 3],
+    );
   });
   it('under KVM it needs the secondary A bits: the primary ones alone see nothing', async () => {
     assert.deepEqual((await alone(trace, 2, 'mm-young', { world: host })).last(), [0, 2]);
@@ -120,7 +130,9 @@ describe('C5: page_idle scales with all folios, RWP with the working set', () =>
   const footprint = (n: number): PlainTrace => pages(n, (page) => (page < 10 ? 'RRRRRRRR' : 'R.......'));
   it('twice the footprint is twice the reverse-map walks, and not one fault more', async () => {
     const cost = async (n: number): Promise<number[]> => [
-      (await alone(footprint(n), 2, 'idle-page')).part.costs.filter(({ w, op }) => w === 3 && op === 'rmap-walk').reduce((all, { count }) => all + count, 0),
+      (await alone(footprint(n), 2, 'idle-page')).part.costs
+        .filter(({ w, op }) => w === 3 && op === 'rmap-walk')
+        .reduce((all, { count }) => all + count, 0),
       countsOf((await alone(footprint(n), 2, 'uffd-rwp')).part, 'rwp-fault').at(-1)!,
     ];
     assert.deepEqual(await cost(100), [200, 10]);
@@ -173,7 +185,8 @@ describe('C9: clear_refs misses hot pages', () => {
   const trace = pages(2, () => 'RRRRRRRRRRRR');
   it('it is blind to guest accesses under KVM, RWP and EPT aging are not', async () => {
     assert.deepEqual((await alone(trace, 2, 'clear-refs', { world: host })).last(), []);
-    for (const scheme of ['uffd-rwp', 'ept-young']) assert.deepEqual((await alone(trace, 2, scheme, { world: host })).last(), [0, 1], scheme);
+    for (const scheme of ['uffd-rwp', 'ept-young'])
+      assert.deepEqual((await alone(trace, 2, scheme, { world: host })).last(), [0, 1], scheme);
   });
   it('aging that sees a page for the second time takes its A bit and PG_referenced', async () => {
     const once = pages(1, () => 'R..R........');
@@ -195,7 +208,16 @@ describe('C10: DAMON is good for size, not for which pages', () => {
   it('what it does report is mostly cold', async () => {
     const result = await alone(trace, 20, damon);
     const hits = result.sets().map((set, w) => set.filter((page) => result.sets('truth', 'mapped')[w]!.includes(page)).length);
-    assert.ok(sum(hits.slice(1)) < 0.1 * sum(result.sets().slice(1).map((set) => set.length)));
+    assert.ok(
+      sum(hits.slice(1)) <
+        0.1 *
+          sum(
+            result
+              .sets()
+              .slice(1)
+              .map((set) => set.length),
+          ),
+    );
   });
   it('a contiguous hot set of the same size is found', async () => {
     const packed = pages(600, (page) => (page < 60 ? 'R'.repeat(200) : 'R' + '.'.repeat(199)));
@@ -208,7 +230,16 @@ describe('C11: reclaim and MGLRU lose or hide accesses', () => {
     const trace = pages(3, () => 'R..RR...RR..');
     const [idle] = await together(trace, 4, ['idle-page', { scheme: 'mglru', params: { interval: ms(1) } }]);
     const undisturbed = await alone(trace, 4, 'idle-page');
-    assert.deepEqual([idle!.sets().slice(1), undisturbed.sets().slice(1)], [[[], []], [[0, 1, 2], [0, 1, 2]]]);
+    assert.deepEqual(
+      [idle!.sets().slice(1), undisturbed.sets().slice(1)],
+      [
+        [[], []],
+        [
+          [0, 1, 2],
+          [0, 1, 2],
+        ],
+      ],
+    );
   });
 });
 
@@ -246,10 +277,25 @@ describe('C20: GUP sets the right marks under RWP', () => {
   });
   it('a device with a long-term pin is seen by no tracker, in the guest or on the host, and is truth all the same', async () => {
     const trace = grid`p0: R.I. | p1: R.O. | p2: R.R.`;
-    for (const scheme of ['uffd-rwp', 'uffd-rwp-sync', 'idle-page', 'mm-young', 'clear-refs', 'mglru', 'uffd-wp', 'kvm-dirty-log', 'ept-young', 'pebs']) {
+    for (const scheme of [
+      'uffd-rwp',
+      'uffd-rwp-sync',
+      'idle-page',
+      'mm-young',
+      'clear-refs',
+      'mglru',
+      'uffd-wp',
+      'kvm-dirty-log',
+      'ept-young',
+      'pebs',
+    ]) {
       for (const mmu of ['guest', 'host'] as const) {
         const result = await alone(trace, 2, { scheme, params: scheme === 'pebs' ? { period: 1 } : {} }, { world: { mmu, tlb: bigTlb } });
-        assert.deepEqual(result.last().filter((page) => page < 2), [], `${scheme} ${mmu}`);
+        assert.deepEqual(
+          result.last().filter((page) => page < 2),
+          [],
+          `${scheme} ${mmu}`,
+        );
         assert.deepEqual([result.last('truth', 'any'), result.last('truth', 'mapped')], [[0, 1, 2], [2]]);
       }
     }
@@ -265,14 +311,18 @@ describe('uffd-rwp: chunks, MINOR', () => {
   const busy = pages(8, () => 'RRRRRR');
   it('under KVM every vCPU that needs a page of the call waits for its end: small chunks confine that to pages in use', async () => {
     const half = grid`p0: RRRRRR | p600: R.....`;
-    const stall = async (chunk: number): Promise<number> => (await alone(half, 2, { scheme: 'uffd-rwp', params: { chunk } }, { world: host })).total('arm-stall');
+    const stall = async (chunk: number): Promise<number> =>
+      (await alone(half, 2, { scheme: 'uffd-rwp', params: { chunk } }, { world: host })).total('arm-stall');
     // Armed at 0 (nothing used yet), 2 and 4 ms, and after the last report; 1024 pages in all, of which one is in use.
     assert.deepEqual([await stall(0), await stall(512 * 4096), await stall(64 * 4096)], [2 * 1024, 2 * 512, 2 * 64]);
   });
   it('chunks change what it costs, not what it sees', async () => {
     const whole = await alone(busy, 2, 'uffd-rwp');
     const chunked = await alone(busy, 2, { scheme: 'uffd-rwp', params: { chunk: 3 * 4096 } });
-    assert.deepEqual([chunked.sets(), chunked.sets('eligible'), chunked.total('rwp-arm')], [whole.sets(), whole.sets('eligible'), whole.total('rwp-arm')]);
+    assert.deepEqual(
+      [chunked.sets(), chunked.sets('eligible'), chunked.total('rwp-arm')],
+      [whole.sets(), whole.sets('eligible'), whole.total('rwp-arm')],
+    );
     assert.equal(chunked.total('syscall') - whole.total('syscall'), 3 * (Math.ceil(512 / 3) - 1));
   });
   it('a plain process never stalls', async () => {
@@ -285,14 +335,25 @@ describe('uffd-rwp: chunks, MINOR', () => {
     const minor = await alone(trace, 2, { scheme: 'uffd-rwp', params: { minor: true } }, huge);
     assert.deepEqual([silent.last().length, silent.total('rwp-fault'), silent.total('uffd-message')], [512, 0, 0]);
     // Unmapped by the arm at 2 ms: two MINOR messages in the next window; armed as small entries at 4 ms: two faults in the last.
-    assert.deepEqual([minor.last(), countsOf(minor.part, 'uffd-message'), countsOf(minor.part, 'rwp-fault')], [[0, 1], [0, 2, 0], [0, 0, 2]]);
+    assert.deepEqual(
+      [minor.last(), countsOf(minor.part, 'uffd-message'), countsOf(minor.part, 'rwp-fault')],
+      [
+        [0, 1],
+        [0, 2, 0],
+        [0, 0, 2],
+      ],
+    );
   });
   it('MINOR is refused on anonymous memory', async () => {
-    await assert.rejects(alone(busy, 2, { scheme: 'uffd-rwp', params: { minor: true } }, { world: { backing: 'anon' } }), /MINOR cannot be registered on anonymous memory/);
+    await assert.rejects(
+      alone(busy, 2, { scheme: 'uffd-rwp', params: { minor: true } }, { world: { backing: 'anon' } }),
+      /MINOR cannot be registered on anonymous memory/,
+    );
   });
   it('the sync tracker gets no message for PMD-mapped file memory, which is never armed; anon blocks', async () => {
     const trace = pages(4, () => 'RRRRRR');
-    const messages = async (backing: 'anon' | 'shmem'): Promise<number[]> => (await alone(trace, 2, 'uffd-rwp-sync', { world: { backing, hugeBlocks: [0] } })).sets().map((set) => set.length);
+    const messages = async (backing: 'anon' | 'shmem'): Promise<number[]> =>
+      (await alone(trace, 2, 'uffd-rwp-sync', { world: { backing, hugeBlocks: [0] } })).sets().map((set) => set.length);
     assert.deepEqual(await messages('shmem'), [512, 0, 0]);
     assert.deepEqual(await messages('anon'), [512, 512, 512]);
   });
@@ -329,18 +390,42 @@ describe('the interference matrix', () => {
     { by: sampling, of: column('idle-page'), hides: true, row: EARLY, why: 'mkold sets PG_idle too' },
     { by: marking, of: damon, hides: true, row: EARLY, why: 'in the sampling interval' },
     { by: marking, of: column('clear-refs'), hides: false, row: EARLY, why: 'PG_young is counted by smaps' },
-    { by: marking, of: { scheme: 'mglru', params: { interval: ms(6) } }, hides: true, row: 'R.R...R...R.', why: 'A is gone; the page-table walk does not look at PG_young' },
+    {
+      by: marking,
+      of: { scheme: 'mglru', params: { interval: ms(6) } },
+      hides: true,
+      row: 'R.R...R...R.',
+      why: 'A is gone; the page-table walk does not look at PG_young',
+    },
     { by: marking, of: column('uffd-rwp'), hides: false, row: EARLY, why: 'A is not the uffd bit' },
     { by: clearing, of: column('idle-page'), hides: true, row: EARLY, why: 'A and PG_young are dropped' },
     { by: clearing, of: damon, hides: true, row: EARLY, why: 'A is dropped' },
-    { by: clearing, of: { scheme: 'mglru', params: { interval: ms(6) } }, hides: true, row: 'R.R...R...R.', why: 'A and PG_referenced are dropped' },
+    {
+      by: clearing,
+      of: { scheme: 'mglru', params: { interval: ms(6) } },
+      hides: true,
+      row: 'R.R...R...R.',
+      why: 'A and PG_referenced are dropped',
+    },
     { by: clearing, of: column('uffd-rwp'), hides: false, row: EARLY, why: 'A is not the uffd bit' },
     { by: clearing, of: column('uffd-wp'), hides: false, row: EARLY.replaceAll('R', 'W'), why: 'A is not the uffd bit' },
     { by: arming, of: column('ept-young'), hides: true, row: EARLY, world: host, why: 'a zap loses the SPTE’s A bit (since 6.13)' },
-    { by: arming, of: column('uffd-rwp'), hides: true, row: EARLY, why: 'arming again erases what the other has not read: two users of one bit' },
+    {
+      by: arming,
+      of: column('uffd-rwp'),
+      hides: true,
+      row: EARLY,
+      why: 'arming again erases what the other has not read: two users of one bit',
+    },
     { by: arming, of: column('idle-page'), hides: false, row: EARLY, why: 'arming keeps A of the process’s own entries' },
     { by: arming, of: column('clear-refs'), hides: false, row: EARLY, why: 'arming keeps A' },
-    { by: { scheme: 'soft-dirty', params: { interval: ms(2) } }, of: column('mm-young'), hides: false, row: EARLY, why: 'A is not the soft-dirty bit' },
+    {
+      by: { scheme: 'soft-dirty', params: { interval: ms(2) } },
+      of: column('mm-young'),
+      hides: false,
+      row: EARLY,
+      why: 'A is not the soft-dirty bit',
+    },
   ];
   for (const { by, of, hides, why, row, world = {} } of cells) {
     it(`${by.scheme} ${hides ? 'hides accesses from' : 'leaves evidence of'} ${of.scheme}: ${why}`, async () => {
@@ -362,7 +447,16 @@ describe('the interference matrix', () => {
     const trace = pages(1, () => EARLY);
     const [seen] = await together(trace, 6, [damon, { scheme: 'idle-page', cycles: [once] }]);
     assert.deepEqual(seen!.sets()[1], [0]);
-    assert.deepEqual((await together(pages(1, () => 'R...........'), 6, [damon, { scheme: 'idle-page', cycles: [once] }]))[0]!.sets()[1], []);
+    assert.deepEqual(
+      (
+        await together(
+          pages(1, () => 'R...........'),
+          6,
+          [damon, { scheme: 'idle-page', cycles: [once] }],
+        )
+      )[0]!.sets()[1],
+      [],
+    );
   });
   it('before 6.13 a zap moved the A bit to the page, where page_idle finds it', async () => {
     // Marks are set at 4 ms with the SPTE in place, the page is used at 5, its SPTE zapped at 6, the marks read at 8.

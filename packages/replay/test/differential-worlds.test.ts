@@ -21,7 +21,21 @@ import { assertSame, engineRemaps, engineWorld, printEngine, printOracle, random
 /** More for a soak: WORKSET_PROPERTY_RUNS=5000; the first counterexample as it was found: WORKSET_PROPERTY_SHRINK=0. */
 const RUNS = { numRuns: Number(process.env['WORKSET_PROPERTY_RUNS'] ?? 25), endOnFailure: process.env['WORKSET_PROPERTY_SHRINK'] === '0' };
 
-const ANY_WORLD = ['uffd-rwp', 'uffd-rwp-sync', 'uffd-wp', 'uffd-wp-sync', 'soft-dirty', 'idle-page', 'clear-refs', 'mm-young', 'pebs', 'kvm-dirty-log', 'kvm-dirty-ring', 'pml', 'ept-young'] as const;
+const ANY_WORLD = [
+  'uffd-rwp',
+  'uffd-rwp-sync',
+  'uffd-wp',
+  'uffd-wp-sync',
+  'soft-dirty',
+  'idle-page',
+  'clear-refs',
+  'mm-young',
+  'pebs',
+  'kvm-dirty-log',
+  'kvm-dirty-ring',
+  'pml',
+  'ept-young',
+] as const;
 const interval = fc.oneof(
   fc.integer({ min: 1, max: 8 }).map((n) => n * QUANTUM_NS),
   fc.integer({ min: QUANTUM_NS, max: 5 * QUANTUM_NS }),
@@ -62,7 +76,13 @@ const numaHint: fc.Arbitrary<Pair> = fc
 
 function damonPaddr(name = 'damon-paddr'): fc.Arbitrary<Pair> {
   return fc
-    .record({ sample: fc.constantFrom(QUANTUM_NS / 2, QUANTUM_NS, 2 * QUANTUM_NS), samples: fc.double({ min: 1, max: 6, noNaN: true }), kernel: fc.constantFrom('6.1', '7.3'), startPage: fc.constantFrom(0, 500), nPages: fc.constantFrom(3, 77, 600) })
+    .record({
+      sample: fc.constantFrom(QUANTUM_NS / 2, QUANTUM_NS, 2 * QUANTUM_NS),
+      samples: fc.double({ min: 1, max: 6, noNaN: true }),
+      kernel: fc.constantFrom('6.1', '7.3'),
+      startPage: fc.constantFrom(0, 500),
+      nPages: fc.constantFrom(3, 77, 600),
+    })
     .map(({ sample, samples, kernel, startPage, nPages }) => {
       const config = { sample, aggr: Math.floor(sample * samples), min: 3, max: 40, threshold: 1, kernel };
       return {
@@ -76,7 +96,12 @@ function anyOf(schemes: readonly MarkAndLookId[]): fc.Arbitrary<Pair> {
   return fc.constantFrom(...schemes).chain(markAndLook);
 }
 
-async function compare(trace: PlainTrace, pairs: readonly Pair[], config: OracleWorldConfig, remaps: readonly OracleRemap[] = []): Promise<void> {
+async function compare(
+  trace: PlainTrace,
+  pairs: readonly Pair[],
+  config: OracleWorldConfig,
+  remaps: readonly OracleRemap[] = [],
+): Promise<void> {
   const world = engineWorld(trace, config);
   const parts = await runEngine(
     trace,
@@ -109,26 +134,52 @@ function hugeOf(trace: PlainTrace): fc.Arbitrary<number[]> {
 function remapsOf(trace: PlainTrace): fc.Arbitrary<OracleRemap[]> {
   const last = trace.frames.at(-1)!.t1Ns;
   const touched = [...new Set(trace.frames.flatMap(({ touches }) => touches.map(({ page }) => page)))];
-  const remap = fc.record({ tNs: fc.integer({ min: 0, max: last }), page: fc.constantFrom(...touched, ...pagesOf(trace).slice(0, 1)), kind: fc.constantFrom('migrate' as const, 'swap' as const) });
+  const remap = fc.record({
+    tNs: fc.integer({ min: 0, max: last }),
+    page: fc.constantFrom(...touched, ...pagesOf(trace).slice(0, 1)),
+    kind: fc.constantFrom('migrate' as const, 'swap' as const),
+  });
   return fc.array(remap, { maxLength: 6 }).map((remaps) => remaps.sort((a, b) => a.tNs - b.tNs));
 }
 
 describe('alone in a plain world', () => {
   for (const scheme of ANY_WORLD) {
-    it(scheme, () => fc.assert(fc.asyncProperty(plainTrace, markAndLook(scheme), (trace, pair) => compare(trace, [pair], PLAIN_WORLD)), RUNS));
+    it(scheme, () =>
+      fc.assert(
+        fc.asyncProperty(plainTrace, markAndLook(scheme), (trace, pair) => compare(trace, [pair], PLAIN_WORLD)),
+        RUNS,
+      ),
+    );
   }
-  it('mglru', () => fc.assert(fc.asyncProperty(plainTrace, mglru, (trace, pair) => compare(trace, [pair], PLAIN_WORLD)), RUNS));
-  it('numa-hint', () => fc.assert(fc.asyncProperty(slow(plainTrace), slowly(numaHint), (trace, pair) => compare(trace, [pair], PLAIN_WORLD)), RUNS));
-  it('damon-paddr', () => fc.assert(fc.asyncProperty(plainTrace, damonPaddr(), (trace, pair) => compare(trace, [pair], PLAIN_WORLD)), RUNS));
+  it('mglru', () =>
+    fc.assert(
+      fc.asyncProperty(plainTrace, mglru, (trace, pair) => compare(trace, [pair], PLAIN_WORLD)),
+      RUNS,
+    ));
+  it('numa-hint', () =>
+    fc.assert(
+      fc.asyncProperty(slow(plainTrace), slowly(numaHint), (trace, pair) => compare(trace, [pair], PLAIN_WORLD)),
+      RUNS,
+    ));
+  it('damon-paddr', () =>
+    fc.assert(
+      fc.asyncProperty(plainTrace, damonPaddr(), (trace, pair) => compare(trace, [pair], PLAIN_WORLD)),
+      RUNS,
+    ));
   it('damon-vaddr, three regions', () =>
     fc.assert(
-      fc.asyncProperty(plainTrace, damonPaddr('damon-vaddr'), fc.constantFrom('6.1', '7.3'), (trace, pair, kernel) => compare(trace, [vaddrOf(trace, pair, kernel)], PLAIN_WORLD)),
+      fc.asyncProperty(plainTrace, damonPaddr('damon-vaddr'), fc.constantFrom('6.1', '7.3'), (trace, pair, kernel) =>
+        compare(trace, [vaddrOf(trace, pair, kernel)], PLAIN_WORLD),
+      ),
       RUNS,
     ));
   it('the write trackers at recorded times', () =>
     fc.assert(
-      fc.asyncProperty(plainTrace, arbitraryCycles(), fc.constantFrom('soft-dirty', 'uffd-wp', 'kvm-dirty-log', 'clear-refs', 'mm-young'), (trace, cycles, scheme) =>
-        compare(trace, [{ run: { scheme, cycles }, tracker: { scheme, cycles } as WorldTracker }], PLAIN_WORLD),
+      fc.asyncProperty(
+        plainTrace,
+        arbitraryCycles(),
+        fc.constantFrom('soft-dirty', 'uffd-wp', 'kvm-dirty-log', 'clear-refs', 'mm-young'),
+        (trace, cycles, scheme) => compare(trace, [{ run: { scheme, cycles }, tracker: { scheme, cycles } as WorldTracker }], PLAIN_WORLD),
       ),
       RUNS,
     ));
@@ -146,7 +197,10 @@ function slow(traces: fc.Arbitrary<PlainTrace>): fc.Arbitrary<PlainTrace> {
 function slowly(pairs: fc.Arbitrary<Pair>): fc.Arbitrary<Pair> {
   return pairs.map(({ run, tracker }) => {
     const intervalNs = Number(run.params!['interval']) * 40;
-    return { run: { ...run, params: { ...run.params, interval: intervalNs } }, tracker: { ...tracker, interval: intervalNs } as WorldTracker };
+    return {
+      run: { ...run, params: { ...run.params, interval: intervalNs } },
+      tracker: { ...tracker, interval: intervalNs } as WorldTracker,
+    };
   });
 }
 
@@ -155,7 +209,10 @@ function vaddrOf(trace: PlainTrace, { run, tracker }: Pair, kernel: string): Pai
   const { start: _start, end: _end, ...params } = run.params!;
   const regions = threeRegions(trace);
   const monitored = kernel === '6.1' ? evenPieces(regions, Number(params['min'])) : regions;
-  return { run: { scheme: 'damon-vaddr', params: { ...params, kernel } }, tracker: { ...tracker, scheme: 'damon-vaddr', monitored, config: { ...(params as object), kernel } } as WorldTracker };
+  return {
+    run: { scheme: 'damon-vaddr', params: { ...params, kernel } },
+    tracker: { ...tracker, scheme: 'damon-vaddr', monitored, config: { ...(params as object), kernel } } as unknown as WorldTracker,
+  };
 }
 function threeRegions(trace: PlainTrace): { startPage: number; nPages: number }[] {
   const blocks = blocksOf(trace);
@@ -190,13 +247,34 @@ function evenPieces(regions: readonly { startPage: number; nPages: number }[], m
 describe('under KVM, the host looking', () => {
   const host = fc.boolean().map((zapKeepsYoung): OracleWorldConfig => ({ ...PLAIN_WORLD, mmu: 'host', zapKeepsYoung }));
   for (const scheme of ANY_WORLD) {
-    it(scheme, () => fc.assert(fc.asyncProperty(plainTrace, markAndLook(scheme), host, (trace, pair, config) => compare(trace, [pair], config)), RUNS));
+    it(scheme, () =>
+      fc.assert(
+        fc.asyncProperty(plainTrace, markAndLook(scheme), host, (trace, pair, config) => compare(trace, [pair], config)),
+        RUNS,
+      ),
+    );
   }
-  it('mglru', () => fc.assert(fc.asyncProperty(plainTrace, mglru, host, (trace, pair, config) => compare(trace, [pair], config)), RUNS));
-  it('damon-paddr', () => fc.assert(fc.asyncProperty(plainTrace, damonPaddr(), host, (trace, pair, config) => compare(trace, [pair], config)), RUNS));
+  it('mglru', () =>
+    fc.assert(
+      fc.asyncProperty(plainTrace, mglru, host, (trace, pair, config) => compare(trace, [pair], config)),
+      RUNS,
+    ));
+  it('damon-paddr', () =>
+    fc.assert(
+      fc.asyncProperty(plainTrace, damonPaddr(), host, (trace, pair, config) => compare(trace, [pair], config)),
+      RUNS,
+    ));
   it('several trackers that zap one another’s SPTEs', () =>
     fc.assert(
-      fc.asyncProperty(plainTrace, fc.array(anyOf(['uffd-rwp', 'soft-dirty', 'mm-young', 'ept-young', 'clear-refs', 'idle-page', 'kvm-dirty-log']), { minLength: 2, maxLength: 4 }), host, compare),
+      fc.asyncProperty(
+        plainTrace,
+        fc.array(anyOf(['uffd-rwp', 'soft-dirty', 'mm-young', 'ept-young', 'clear-refs', 'idle-page', 'kvm-dirty-log']), {
+          minLength: 2,
+          maxLength: 4,
+        }),
+        host,
+        (trace, pairs, config) => compare(trace, pairs, config),
+      ),
       RUNS,
     ));
 });
@@ -205,16 +283,34 @@ describe('behind a TLB', () => {
   for (const scheme of ['uffd-rwp', 'uffd-wp', 'soft-dirty', 'idle-page', 'clear-refs', 'mm-young', 'kvm-dirty-log'] as const) {
     it(scheme, () =>
       fc.assert(
-        fc.asyncProperty(oneSpan(), markAndLook(scheme), tlb, fc.constantFrom('guest' as const, 'host' as const), (trace, pair, cache, mmu) => compare(trace, [pair], { ...PLAIN_WORLD, mmu, tlb: cache })),
+        fc.asyncProperty(
+          oneSpan(),
+          markAndLook(scheme),
+          tlb,
+          fc.constantFrom('guest' as const, 'host' as const),
+          (trace, pair, cache, mmu) => compare(trace, [pair], { ...PLAIN_WORLD, mmu, tlb: cache }),
+        ),
         RUNS,
-      ));
+      ),
+    );
   }
-  it('mglru', () => fc.assert(fc.asyncProperty(oneSpan(), mglru, tlb, (trace, pair, cache) => compare(trace, [pair], { ...PLAIN_WORLD, tlb: cache })), RUNS));
-  it('damon-paddr', () => fc.assert(fc.asyncProperty(oneSpan(), damonPaddr(), tlb, (trace, pair, cache) => compare(trace, [pair], { ...PLAIN_WORLD, tlb: cache })), RUNS));
+  it('mglru', () =>
+    fc.assert(
+      fc.asyncProperty(oneSpan(), mglru, tlb, (trace, pair, cache) => compare(trace, [pair], { ...PLAIN_WORLD, tlb: cache })),
+      RUNS,
+    ));
+  it('damon-paddr', () =>
+    fc.assert(
+      fc.asyncProperty(oneSpan(), damonPaddr(), tlb, (trace, pair, cache) => compare(trace, [pair], { ...PLAIN_WORLD, tlb: cache })),
+      RUNS,
+    ));
   it('several trackers, some of which flush', () =>
     fc.assert(
-      fc.asyncProperty(oneSpan({ classBits: 0 }), fc.array(anyOf(['uffd-rwp', 'mm-young', 'idle-page', 'clear-refs', 'soft-dirty']), { minLength: 2, maxLength: 4 }), tlb, (trace, pairs, cache) =>
-        compare(trace, pairs, { ...PLAIN_WORLD, tlb: cache }),
+      fc.asyncProperty(
+        oneSpan({ classBits: 0 }),
+        fc.array(anyOf(['uffd-rwp', 'mm-young', 'idle-page', 'clear-refs', 'soft-dirty']), { minLength: 2, maxLength: 4 }),
+        tlb,
+        (trace, pairs, cache) => compare(trace, pairs, { ...PLAIN_WORLD, tlb: cache }),
       ),
       RUNS,
     ));
@@ -227,12 +323,23 @@ describe('mapped by PMDs', () => {
   for (const scheme of ANY_WORLD) {
     it(scheme, () =>
       fc.assert(
-        fc.asyncProperty(huge, markAndLook(scheme), backing, mmu, ([trace, hugeBlocks], pair, b, m) => compare(trace, [pair], { ...PLAIN_WORLD, hugeBlocks, backing: b, mmu: m })),
+        fc.asyncProperty(huge, markAndLook(scheme), backing, mmu, ([trace, hugeBlocks], pair, b, m) =>
+          compare(trace, [pair], { ...PLAIN_WORLD, hugeBlocks, backing: b, mmu: m }),
+        ),
         RUNS,
-      ));
+      ),
+    );
   }
-  it('mglru', () => fc.assert(fc.asyncProperty(huge, mglru, ([trace, hugeBlocks], pair) => compare(trace, [pair], { ...PLAIN_WORLD, hugeBlocks })), RUNS));
-  it('damon-paddr', () => fc.assert(fc.asyncProperty(huge, damonPaddr(), ([trace, hugeBlocks], pair) => compare(trace, [pair], { ...PLAIN_WORLD, hugeBlocks })), RUNS));
+  it('mglru', () =>
+    fc.assert(
+      fc.asyncProperty(huge, mglru, ([trace, hugeBlocks], pair) => compare(trace, [pair], { ...PLAIN_WORLD, hugeBlocks })),
+      RUNS,
+    ));
+  it('damon-paddr', () =>
+    fc.assert(
+      fc.asyncProperty(huge, damonPaddr(), ([trace, hugeBlocks], pair) => compare(trace, [pair], { ...PLAIN_WORLD, hugeBlocks })),
+      RUNS,
+    ));
   it('behind a TLB', () =>
     fc.assert(
       fc.asyncProperty(
@@ -248,8 +355,17 @@ describe('mapped by PMDs', () => {
 describe('devices with long-term pins', () => {
   it('touch without any tracker’s notice', () =>
     fc.assert(
-      fc.asyncProperty(oneSpan({ classBits: 3 }), anyOf(ANY_WORLD), fc.constantFrom('guest' as const, 'host' as const), fc.option(tlb, { nil: undefined }), (trace, pair, mmu, cache) =>
-        compare(trace, [pair], { ...PLAIN_WORLD, mmu, ...(cache && pair.run.scheme !== 'pebs' && { tlb: { ...cache, flushFrames: 0 } }) }),
+      fc.asyncProperty(
+        oneSpan({ classBits: 3 }),
+        anyOf(ANY_WORLD),
+        fc.constantFrom('guest' as const, 'host' as const),
+        fc.option(tlb, { nil: undefined }),
+        (trace, pair, mmu, cache) =>
+          compare(trace, [pair], {
+            ...PLAIN_WORLD,
+            mmu,
+            ...(cache && pair.run.scheme !== 'pebs' && { tlb: { ...cache, flushFrames: 0 } }),
+          }),
       ),
       RUNS,
     ));
@@ -257,44 +373,65 @@ describe('devices with long-term pins', () => {
 
 describe('uffd-rwp as registered and scanned', () => {
   const given = fc.record({ cold: fc.boolean(), minor: fc.boolean(), chunk: fc.constantFrom(0, 512, 1024) });
-  const pair = fc.tuple(interval, given).map(
-    ([intervalNs, flags]): Pair => ({
-      run: { scheme: 'uffd-rwp', params: { interval: intervalNs, scan: flags.cold ? 'cold' : 'hot', minor: flags.minor, chunk: flags.chunk * 4096 } },
-      tracker: { scheme: 'uffd-rwp', interval: intervalNs, flags },
-    }),
-  );
-  it('on small pages', () => fc.assert(fc.asyncProperty(plainTrace, pair, (trace, rwp) => compare(trace, [rwp], PLAIN_WORLD)), RUNS));
+  const pair = fc.tuple(interval, given).map(([intervalNs, flags]): Pair => ({
+    run: {
+      scheme: 'uffd-rwp',
+      params: { interval: intervalNs, scan: flags.cold ? 'cold' : 'hot', minor: flags.minor, chunk: flags.chunk * 4096 },
+    },
+    tracker: { scheme: 'uffd-rwp', interval: intervalNs, flags },
+  }));
+  it('on small pages', () =>
+    fc.assert(
+      fc.asyncProperty(plainTrace, pair, (trace, rwp) => compare(trace, [rwp], PLAIN_WORLD)),
+      RUNS,
+    ));
   it('on huge pages', () =>
     fc.assert(
-      fc.asyncProperty(plainTrace.chain((trace) => fc.tuple(fc.constant(trace), hugeOf(trace))), pair, ([trace, hugeBlocks], rwp) => compare(trace, [rwp], { ...PLAIN_WORLD, hugeBlocks })),
+      fc.asyncProperty(
+        plainTrace.chain((trace) => fc.tuple(fc.constant(trace), hugeOf(trace))),
+        pair,
+        ([trace, hugeBlocks], rwp) => compare(trace, [rwp], { ...PLAIN_WORLD, hugeBlocks }),
+      ),
       RUNS,
     ));
 });
 
 describe('shared worlds', () => {
   // One of each: two of a kind would share one set of generations.
-  const shared = fc.uniqueArray(fc.oneof(anyOf(['uffd-rwp', 'soft-dirty', 'idle-page', 'clear-refs', 'mm-young', 'ept-young', 'kvm-dirty-log']), mglru), {
-    minLength: 2,
-    maxLength: 4,
-    selector: ({ run }) => run.scheme,
-  });
-  it('trackers of one page table', () => fc.assert(fc.asyncProperty(plainTrace, shared, (trace, pairs) => compare(trace, pairs, PLAIN_WORLD)), RUNS));
+  const shared = fc.uniqueArray(
+    fc.oneof(anyOf(['uffd-rwp', 'soft-dirty', 'idle-page', 'clear-refs', 'mm-young', 'ept-young', 'kvm-dirty-log']), mglru),
+    {
+      minLength: 2,
+      maxLength: 4,
+      selector: ({ run }) => run.scheme,
+    },
+  );
+  it('trackers of one page table', () =>
+    fc.assert(
+      fc.asyncProperty(plainTrace, shared, (trace, pairs) => compare(trace, pairs, PLAIN_WORLD)),
+      RUNS,
+    ));
   it('uffd-wp with trackers of A bits', () =>
     fc.assert(
       fc.asyncProperty(plainTrace, markAndLook('uffd-wp'), shared, (trace, wp, pairs) =>
-        compare(
-          trace,
-          [wp, ...pairs.filter(({ run }) => run.scheme !== 'uffd-rwp')],
-          PLAIN_WORLD,
-        ),
+        compare(trace, [wp, ...pairs.filter(({ run }) => run.scheme !== 'uffd-rwp')], PLAIN_WORLD),
       ),
       RUNS,
     ));
-  it('DAMON with idle tracking', () => fc.assert(fc.asyncProperty(plainTrace, damonPaddr(), anyOf(['idle-page', 'mm-young', 'clear-refs']), (trace, damon, other) => compare(trace, [damon, other], PLAIN_WORLD)), RUNS));
+  it('DAMON with idle tracking', () =>
+    fc.assert(
+      fc.asyncProperty(plainTrace, damonPaddr(), anyOf(['idle-page', 'mm-young', 'clear-refs']), (trace, damon, other) =>
+        compare(trace, [damon, other], PLAIN_WORLD),
+      ),
+      RUNS,
+    ));
   it('DAMON with idle tracking, mapped by PMDs', () =>
     fc.assert(
-      fc.asyncProperty(plainTrace.chain((trace) => fc.tuple(fc.constant(trace), hugeOf(trace))), damonPaddr(), anyOf(['idle-page', 'mm-young', 'clear-refs']), ([trace, hugeBlocks], damon, other) =>
-        compare(trace, [damon, other], { ...PLAIN_WORLD, hugeBlocks }),
+      fc.asyncProperty(
+        plainTrace.chain((trace) => fc.tuple(fc.constant(trace), hugeOf(trace))),
+        damonPaddr(),
+        anyOf(['idle-page', 'mm-young', 'clear-refs']),
+        ([trace, hugeBlocks], damon, other) => compare(trace, [damon, other], { ...PLAIN_WORLD, hugeBlocks }),
       ),
       RUNS,
     ));
@@ -303,14 +440,20 @@ describe('shared worlds', () => {
       fc.asyncProperty(
         plainTrace.chain((trace) => fc.tuple(fc.constant(trace), hugeOf(trace))),
         shared,
-        fc.record({ mmu: fc.constantFrom('guest' as const, 'host' as const), backing: fc.constantFrom('anon' as const, 'shmem' as const), zapKeepsYoung: fc.boolean() }),
+        fc.record({
+          mmu: fc.constantFrom('guest' as const, 'host' as const),
+          backing: fc.constantFrom('anon' as const, 'shmem' as const),
+          zapKeepsYoung: fc.boolean(),
+        }),
         ([trace, hugeBlocks], pairs, config) => compare(trace, pairs, { ...config, hugeBlocks }),
       ),
       RUNS,
     ));
   it('trackers of one page table under KVM, behind a TLB', () =>
     fc.assert(
-      fc.asyncProperty(oneSpan({ classBits: 0 }), shared, tlb, fc.boolean(), (trace, pairs, cache, zapKeepsYoung) => compare(trace, pairs, { ...PLAIN_WORLD, mmu: 'host', zapKeepsYoung, tlb: cache })),
+      fc.asyncProperty(oneSpan({ classBits: 0 }), shared, tlb, fc.boolean(), (trace, pairs, cache, zapKeepsYoung) =>
+        compare(trace, pairs, { ...PLAIN_WORLD, mmu: 'host', zapKeepsYoung, tlb: cache }),
+      ),
       RUNS,
     ));
   it('frames that change under several trackers', () =>
@@ -324,18 +467,37 @@ describe('shared worlds', () => {
       RUNS,
     ));
   it('NUMA balancing with RW-protection', () =>
-    fc.assert(fc.asyncProperty(slow(plainTrace), slowly(numaHint), slowly(markAndLook('uffd-rwp')), (trace, numa, rwp) => compare(trace, [numa, rwp], PLAIN_WORLD)), RUNS));
+    fc.assert(
+      fc.asyncProperty(slow(plainTrace), slowly(numaHint), slowly(markAndLook('uffd-rwp')), (trace, numa, rwp) =>
+        compare(trace, [numa, rwp], PLAIN_WORLD),
+      ),
+      RUNS,
+    ));
 });
 
 describe('pages whose frames change', () => {
   const moving = plainTrace.filter((trace) => blocksOf(trace).length > 0).chain((trace) => fc.tuple(fc.constant(trace), remapsOf(trace)));
-  for (const scheme of ['uffd-rwp', 'uffd-wp', 'soft-dirty', 'idle-page', 'mm-young', 'clear-refs', 'kvm-dirty-log', 'ept-young'] as const) {
+  for (const scheme of [
+    'uffd-rwp',
+    'uffd-wp',
+    'soft-dirty',
+    'idle-page',
+    'mm-young',
+    'clear-refs',
+    'kvm-dirty-log',
+    'ept-young',
+  ] as const) {
     it(scheme, () =>
       fc.assert(
-        fc.asyncProperty(moving, markAndLook(scheme), fc.constantFrom('anon' as const, 'shmem' as const), fc.constantFrom('guest' as const, 'host' as const), ([trace, remaps], pair, backing, mmu) =>
-          compare(trace, [pair], { ...PLAIN_WORLD, backing, mmu }, remaps),
+        fc.asyncProperty(
+          moving,
+          markAndLook(scheme),
+          fc.constantFrom('anon' as const, 'shmem' as const),
+          fc.constantFrom('guest' as const, 'host' as const),
+          ([trace, remaps], pair, backing, mmu) => compare(trace, [pair], { ...PLAIN_WORLD, backing, mmu }, remaps),
         ),
         RUNS,
-      ));
+      ),
+    );
   }
 });

@@ -14,7 +14,17 @@ import {
   type OracleWorldConfig,
   type PlainTrace,
 } from '@workset/testkit';
-import { costProfiles, DEFAULT_PROFILE, runPass, schemes, type PageRange, type PassRun, type PassWorld, type Remap, type Report } from '@workset/replay';
+import {
+  costProfiles,
+  DEFAULT_PROFILE,
+  runPass,
+  schemes,
+  type PageRange,
+  type PassRun,
+  type PassWorld,
+  type Remap,
+  type Report,
+} from '@workset/replay';
 
 /** A batch size that cuts frames in odd places. */
 const BATCH_ROWS = 7;
@@ -104,8 +114,22 @@ export interface EngineRun {
 
 const SEED = 1;
 
-function passRun(space: SpaceReader, part: RunPart, { range, world }: Pick<EngineRun, 'range' | 'world'>, work: PassRun['work'], runId: string): PassRun {
-  return { runId, range: range ?? { from: 0, to: space.info.nPages }, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: SEED, world, work };
+function passRun(
+  space: SpaceReader,
+  part: RunPart,
+  { range, world }: Pick<EngineRun, 'range' | 'world'>,
+  work: PassRun['work'],
+  runId: string,
+): PassRun {
+  return {
+    runId,
+    range: range ?? { from: 0, to: space.info.nPages },
+    part,
+    profile: costProfiles.get(DEFAULT_PROFILE),
+    seed: SEED,
+    world,
+    work,
+  };
 }
 
 /** The oracle's world as the engine's: blocks become dense ids, and all runs that are given it share it. */

@@ -46,7 +46,13 @@ function setUp(trace: PlainTrace, text: string, armed: boolean): Setup {
   const plan = parseEvict(text);
   const range = { from: 0, to: space.info.nPages };
   const footprintPages = new Set(trace.frames.flatMap(({ touches }) => touches.map(({ page }) => page))).size;
-  return { space, part, plan, range, evictor: new Evictor({ plan, space, range, part, profile: costProfiles.get(DEFAULT_PROFILE), armed, footprintPages }) };
+  return {
+    space,
+    part,
+    plan,
+    range,
+    evictor: new Evictor({ plan, space, range, part, profile: costProfiles.get(DEFAULT_PROFILE), armed, footprintPages }),
+  };
 }
 
 function rowsOf({ space, part, plan, range, evictor }: Setup): EvictRun {
@@ -59,14 +65,24 @@ function rowsOf({ space, part, plan, range, evictor }: Setup): EvictRun {
 export function runEvictor(trace: PlainTrace, text: string, reports: readonly ReportedPages[], armed: boolean): EvictRun {
   const setup = setUp(trace, text, armed);
   const { space, evictor } = setup;
-  const rows = Int32Array.from(trace.frames.flatMap(({ touches }) => touches.map(({ page, cls }) => (space.idOf(page) << trace.classBits) | cls)));
+  const rows = Int32Array.from(
+    trace.frames.flatMap(({ touches }) => touches.map(({ page, cls }) => (space.idOf(page) << trace.classBits) | cls)),
+  );
   evictor.startSpan(trace.frames[0]?.t0Ns ?? 0);
   let w = 0;
   trace.frames.forEach(({ t1Ns }, f) => {
     evictor.frame(f, t1Ns);
     evictor.apply(rows, space.frames.rowStart[f]!, space.frames.rowStart[f + 1]!);
     for (const { after, pages } of reports) {
-      if (after === f + 1) evictor.report(w++, PageBitmap.of(space.info.nPages, pages.map((page) => space.idOf(page))), t1Ns);
+      if (after === f + 1)
+        evictor.report(
+          w++,
+          PageBitmap.of(
+            space.info.nPages,
+            pages.map((page) => space.idOf(page)),
+          ),
+          t1Ns,
+        );
     }
   });
   evictor.endSpan(trace.frames.at(-1)?.t1Ns ?? 0);
@@ -79,6 +95,11 @@ export async function runEvictorInPass(trace: PlainTrace, text: string, interval
   const { space, part, range, evictor } = setup;
   const scheme = schemes.get('uffd-rwp');
   const work = { kind: 'simulated', scheme, params: parseParams('uffd-rwp', scheme.config, { interval }), recorded: null } as const;
-  await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: [{ runId: 'x', range, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: 1, evictor, work }] });
+  await runPass({
+    space,
+    spans: trace.spans,
+    quantumNs: trace.quantumNs,
+    runs: [{ runId: 'x', range, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: 1, evictor, work }],
+  });
   return rowsOf(setup);
 }

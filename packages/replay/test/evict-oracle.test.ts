@@ -16,7 +16,10 @@ function stepTimes(text: string, startNs: number, latencyNs: number): number[] {
   let at = startNs;
   return steps.map((step: KernelOp) => {
     const { perPage, perCall } = KERNEL_OPS[step];
-    at += step === 'store' ? latencyNs + Math.round((4096 * 1e9) / plan.bytesPerSecond) : [...perPage, ...perCall].reduce((sum, op) => sum + prices[op].trackerNs, 0);
+    at +=
+      step === 'store'
+        ? latencyNs + Math.round((4096 * 1e9) / plan.bytesPerSecond)
+        : [...perPage, ...perCall].reduce((sum, op) => sum + prices[op].trackerNs, 0);
     return at;
   });
 }
@@ -33,7 +36,11 @@ for (const primitive of Object.keys(ORACLE_PRIMITIVES)) {
         const endNs = trace.frames.at(-1)?.t1Ns ?? 0;
         for (const row of evictions) {
           const startNs = row['t_ns'] as number;
-          const plan = { page: row['page'] as number, startNs, stepsNs: stepTimes(text, startNs, LATENCY[latency as keyof typeof LATENCY]) };
+          const plan = {
+            page: row['page'] as number,
+            startNs,
+            stepsNs: stepTimes(text, startNs, LATENCY[latency as keyof typeof LATENCY]),
+          };
           const { page, outcome, reads, writes, lost } = oracleEviction(trace, plan, primitive, rescue, endNs);
           const got = { page: row['page'], outcome: row['outcome'], reads: row['reads'], writes: row['writes'], lost: row['lost_writes'] };
           assertFate(got, { page, outcome, reads, writes, lost }, () => `${text}, eviction at ${startNs} on\n${printGrid(trace)}`);

@@ -10,11 +10,19 @@ import { runEvictor, runEvictorInPass, truthfulReports } from './evict-harness.t
 
 const POLICIES = ['cold=1', 'cold=2', 'limit=60%', 'limit=70%,low=40%', 'limit=50%,order=oldest-fault-in', 'limit=3p,low=2p,cold=1'];
 /** Every primitive and protection, with a store so slow that frames pass between its steps. */
-const PRIMITIVES = primitives.all.flatMap(({ descriptor, config }) => ('protect' in config ? [`${descriptor.id}:protect=rwp`, `${descriptor.id}:protect=none`] : [`${descriptor.id}:`]));
-const spec = (primitive: string, policy: string, handler: string, latency: string): string => [primitive.replace(/:$/, ''), `${policy},handler=${handler},batch=2,latency=${latency}`].join(primitive.endsWith(':') ? ':' : ',');
+const PRIMITIVES = primitives.all.flatMap(({ descriptor, config }) =>
+  'protect' in config ? [`${descriptor.id}:protect=rwp`, `${descriptor.id}:protect=none`] : [`${descriptor.id}:`],
+);
+const spec = (primitive: string, policy: string, handler: string, latency: string): string =>
+  [primitive.replace(/:$/, ''), `${policy},handler=${handler},batch=2,latency=${latency}`].join(primitive.endsWith(':') ? ':' : ',');
 
 const specs = fc
-  .tuple(fc.constantFrom(...PRIMITIVES), fc.constantFrom(...POLICIES), fc.constantFrom('rescue', 'finish'), fc.constantFrom('10us', '1500us', '4ms'))
+  .tuple(
+    fc.constantFrom(...PRIMITIVES),
+    fc.constantFrom(...POLICIES),
+    fc.constantFrom('rescue', 'finish'),
+    fc.constantFrom('10us', '1500us', '4ms'),
+  )
   .map(([primitive, policy, handler, latency]) => spec(primitive, policy, handler, latency));
 const traces = arbitraryTrace({ aligned: true, maxFrames: 60 });
 const num = (value: unknown): number => value as number;
@@ -29,21 +37,34 @@ test('no policy refaults less than OPT at equal memory, and every page is counte
       assert.equal(evictions.length, num(summary['evictions']) + num(summary['aborted']) + num(summary['unfinished']));
       assert.equal(refaults.length, summary['refaults']);
       assert.ok(num(summary['refaults']) <= num(summary['evictions']));
-      assert.equal(summary['touches'], trace.frames.reduce((n, { touches }) => n + touches.length, 0));
+      assert.equal(
+        summary['touches'],
+        trace.frames.reduce((n, { touches }) => n + touches.length, 0),
+      );
     }),
     { numRuns: 400 },
   );
 });
 
 test('what the exploration calls safe loses nothing in any replay; what it calls unsafe loses somewhere', () => {
-  const unsafe = new Set(raceTable({ maxAccesses: 1 }).filter(({ safe, entry }) => !safe && entry !== 'unmapped').map(({ primitive, params }) => `${primitive}:${'protect' in params ? `protect=${String(params['protect'])}` : ''}`));
+  const unsafe = new Set(
+    raceTable({ maxAccesses: 1 })
+      .filter(({ safe, entry }) => !safe && entry !== 'unmapped')
+      .map(({ primitive, params }) => `${primitive}:${'protect' in params ? `protect=${String(params['protect'])}` : ''}`),
+  );
   const lost = new Set<string>();
   fc.assert(
-    fc.property(traces, fc.constantFrom(...PRIMITIVES), fc.constantFrom('rescue', 'finish'), fc.boolean(), (trace, primitive, handler, armed) => {
-      const { summary } = runEvictor(trace, spec(primitive, 'cold=1', handler, '1500us'), truthfulReports(trace, 2), armed);
-      if (num(summary['lost_writes']) > 0) lost.add(primitive);
-      if (!unsafe.has(primitive)) assert.deepEqual([summary['lost_writes'], summary['stale_reads']], [0, 0]);
-    }),
+    fc.property(
+      traces,
+      fc.constantFrom(...PRIMITIVES),
+      fc.constantFrom('rescue', 'finish'),
+      fc.boolean(),
+      (trace, primitive, handler, armed) => {
+        const { summary } = runEvictor(trace, spec(primitive, 'cold=1', handler, '1500us'), truthfulReports(trace, 2), armed);
+        if (num(summary['lost_writes']) > 0) lost.add(primitive);
+        if (!unsafe.has(primitive)) assert.deepEqual([summary['lost_writes'], summary['stale_reads']], [0, 0]);
+      },
+    ),
     { numRuns: 1500 },
   );
   assert.deepEqual([...lost].sort(), [...unsafe].sort());
@@ -51,7 +72,9 @@ test('what the exploration calls safe loses nothing in any replay; what it calls
 
 test('the same run twice gives the same rows', () => {
   fc.assert(
-    fc.property(traces, specs, (trace, text) => assert.deepEqual(runEvictor(trace, text, truthfulReports(trace, 3), true), runEvictor(trace, text, truthfulReports(trace, 3), true))),
+    fc.property(traces, specs, (trace, text) =>
+      assert.deepEqual(runEvictor(trace, text, truthfulReports(trace, 3), true), runEvictor(trace, text, truthfulReports(trace, 3), true)),
+    ),
     { numRuns: 50 },
   );
 });
@@ -74,11 +97,20 @@ const reports = (trace: PlainTrace) => truthfulReports(trace, 2);
 test('punch-hole: a write after the copy is lost, and the read that follows is stale', () => {
   const trace = story('R...........');
   const { evictions } = runEvictor(trace, `punch-hole:${SLOW_STORE}`, reports(trace), false);
-  assert.deepEqual(evictions.map(({ t_ns, page, outcome }) => [t_ns, page, outcome]), [[4_000_000, 0, 'done']]);
+  assert.deepEqual(
+    evictions.map(({ t_ns, page, outcome }) => [t_ns, page, outcome]),
+    [[4_000_000, 0, 'done']],
+  );
   const late = story('R....W..R...');
   const run = runEvictor(late, `punch-hole:${SLOW_STORE}`, reports(late), false);
-  assert.deepEqual([run.evictions[0]!['outcome'], run.evictions[0]!['writes'], run.summary['lost_writes'], run.summary['stale_reads']], ['lost-write', 1, 1, 1]);
-  assert.deepEqual(run.refaults.map(({ t_ns, access, stale }) => [t_ns, access, stale]), [[9_000_000, 'read', true]]);
+  assert.deepEqual(
+    [run.evictions[0]!['outcome'], run.evictions[0]!['writes'], run.summary['lost_writes'], run.summary['stale_reads']],
+    ['lost-write', 1, 1, 1],
+  );
+  assert.deepEqual(
+    run.refaults.map(({ t_ns, access, stale }) => [t_ns, access, stale]),
+    [[9_000_000, 'read', true]],
+  );
 });
 
 test('C13: a read inside the window passes unseen under uffd-wp, and is caught under RW-protection', () => {
@@ -100,7 +132,14 @@ test('handler=finish: the write waits for the end of the eviction and brings the
 test('a limit is kept at every moment: the fault waits for the coldest page to go', () => {
   const trace = grid`p0: R....... | p1: .R..R... | p2: ..R..... | p3: ...R...R`;
   const { evictions, summary } = runEvictor(trace, 'uffd-wp:limit=2p,batch=1', [{ after: 2, pages: [1] }], false);
-  assert.deepEqual(evictions.map(({ page, direct }) => [page, direct]), [[0, true], [1, true], [2, true]]);
+  assert.deepEqual(
+    evictions.map(({ page, direct }) => [page, direct]),
+    [
+      [0, true],
+      [1, true],
+      [2, true],
+    ],
+  );
   assert.deepEqual([summary['peak_pages'], summary['limit_pages'], summary['refaults'], summary['opt_refaults']], [2, 2, 1, 0]);
 });
 
@@ -115,7 +154,11 @@ test('--evict refuses what makes no sense, and says what would', () => {
     ['punchhole:cold=3', /unknown eviction primitive/],
     ['uffd-move:cold=3,minor=on', /no parameter "minor"/],
   ] as const) {
-    assert.throws(() => parseEvict(text), (error: unknown) => error instanceof UsageError && message.test(error.message), text);
+    assert.throws(
+      () => parseEvict(text),
+      (error: unknown) => error instanceof UsageError && message.test(error.message),
+      text,
+    );
   }
   assert.equal(parseEvict('uffd-wp:cold=3,limit=60%,batch=64').text, parseEvict('uffd-wp: limit=60% , cold=3').text);
   assert.equal(parseEvict('uffd-move:cold=3').backing, 'anon');
@@ -126,6 +169,17 @@ test('the window experiment: unseen reads are the refaults that RW-protection wo
   const trace = grid`p0: R.....RR.... | p1: R......R.... | p2: R.....WR.... | p3: RRRRRRRRRRRR | p4: R.....r.....`;
   const result = windowExperiment({ space: spaceOf(trace), spans: trace.spans, windowNs: 3_000_000, evictNs: 1_000_000 });
   // Windows of 3 columns; all but p3 are cold after the second one, and column 6 is the eviction; nothing is cold after the others.
-  assert.deepEqual(result, { windowNs: 3_000_000, evictNs: 1_000_000, windows: 3, cold: 4, readInEviction: 2, writtenInEviction: 1, kernelReadInEviction: 1, refaultsWp: 2, refaultsRwp: 1, refaultsUnseenRead: 1 });
+  assert.deepEqual(result, {
+    windowNs: 3_000_000,
+    evictNs: 1_000_000,
+    windows: 3,
+    cold: 4,
+    readInEviction: 2,
+    writtenInEviction: 1,
+    kernelReadInEviction: 1,
+    refaultsWp: 2,
+    refaultsRwp: 1,
+    refaultsUnseenRead: 1,
+  });
   assert.throws(() => windowExperiment({ space: spaceOf(trace), spans: trace.spans, windowNs: 5, evictNs: 5 }), UsageError);
 });

@@ -23,7 +23,9 @@ import {
 
 const table = raceTable();
 const rows = (filter: Partial<RaceCase>): RaceRow[] => {
-  const found = table.filter((row) => Object.entries(filter).every(([key, value]) => JSON.stringify(row[key as keyof RaceRow]) === JSON.stringify(value)));
+  const found = table.filter((row) =>
+    Object.entries(filter).every(([key, value]) => JSON.stringify(row[key as keyof RaceRow]) === JSON.stringify(value)),
+  );
   assert.ok(found.length > 0, `no row for ${JSON.stringify(filter)}`);
   return found;
 };
@@ -41,9 +43,24 @@ test('C1, C16, C18: what is safe for accesses through the mapping, whatever the 
   const unsafe = names.filter((name) => table.some((row) => nameOf(row) === name && !row.safe));
   assert.deepEqual(
     names.filter((name) => !unsafe.includes(name)),
-    ['uffd-wp', 'rwp-sync minor=true', 'readv-dontneed protect=rwp', 'uffd-move', 'uffd-evict', 'maccess protect=rwp', 'swap-access protect=rwp', 'madv-pageout'],
+    [
+      'uffd-wp',
+      'rwp-sync minor=true',
+      'readv-dontneed protect=rwp',
+      'uffd-move',
+      'uffd-evict',
+      'maccess protect=rwp',
+      'swap-access protect=rwp',
+      'madv-pageout',
+    ],
   );
-  assert.deepEqual(unsafe, ['rwp-sync minor=false', 'readv-dontneed protect=none', 'maccess protect=none', 'swap-access protect=none', 'punch-hole']);
+  assert.deepEqual(unsafe, [
+    'rwp-sync minor=false',
+    'readv-dontneed protect=none',
+    'maccess protect=none',
+    'swap-access protect=none',
+    'punch-hole',
+  ]);
 });
 
 test('punch-hole loses the write between copy and punch', () => {
@@ -57,10 +74,7 @@ test('punch-hole loses the write between copy and punch', () => {
 
 test('readv + DONTNEED without protection loses the write between the two calls', () => {
   const [row] = rows({ primitive: 'readv-dontneed', params: { protect: 'none' } });
-  assert.equal(
-    row!.losses.mapping!.grid,
-    ['swapper | copy-remote store .     dontneed', 'write   | .           .     write .'].join('\n'),
-  );
+  assert.equal(row!.losses.mapping!.grid, ['swapper | copy-remote store .     dontneed', 'write   | .           .     write .'].join('\n'));
 });
 
 test('rwp-sync without MINOR loses a write on a cached page without an entry, and on no other (2.4 gap 3)', () => {
@@ -80,18 +94,28 @@ test('existing write pins escape every protection; what takes the page away chec
 
 test('writes through a second mapping escape all but an unmap of every mapping', () => {
   const escapes = table.filter(({ backing }) => backing !== 'anon');
-  assert.deepEqual([...new Set(escapes.filter(({ losses }) => losses.second !== undefined).map(({ primitive }) => primitive))], ['uffd-wp', 'rwp-sync', 'punch-hole']);
-  assert.deepEqual([...new Set(escapes.filter(({ losses }) => losses.second === undefined).map(({ primitive }) => primitive))], ['uffd-evict', 'madv-pageout']);
+  assert.deepEqual(
+    [...new Set(escapes.filter(({ losses }) => losses.second !== undefined).map(({ primitive }) => primitive))],
+    ['uffd-wp', 'rwp-sync', 'punch-hole'],
+  );
+  assert.deepEqual(
+    [...new Set(escapes.filter(({ losses }) => losses.second === undefined).map(({ primitive }) => primitive))],
+    ['uffd-evict', 'madv-pageout'],
+  );
 });
 
 test('C13: uffd-wp traps writes only; RW-protection, MOVE and EVICT trap reads too', () => {
   for (const row of rows({ primitive: 'uffd-wp' })) assert.deepEqual([row.blocksReads, row.blocksWrites], [false, true]);
-  for (const id of ['uffd-move', 'uffd-evict', 'madv-pageout']) for (const row of rows({ primitive: id })) assert.ok(row.blocksReads && row.blocksWrites);
+  for (const id of ['uffd-move', 'uffd-evict', 'madv-pageout'])
+    for (const row of rows({ primitive: id })) assert.ok(row.blocksReads && row.blocksWrites);
   for (const row of rows({ primitive: 'rwp-sync', params: { minor: true } })) assert.ok(row.blocksReads && row.blocksWrites);
 });
 
 test('a handler that unprotects without telling the swapper opens the race again', () => {
-  for (const race of [{ primitive: 'uffd-wp', params: {}, backing: 'anon', entry: 'present' }, { primitive: 'rwp-sync', params: { minor: true }, backing: 'shmem', entry: 'armed' }] as const) {
+  for (const race of [
+    { primitive: 'uffd-wp', params: {}, backing: 'anon', entry: 'present' },
+    { primitive: 'rwp-sync', params: { minor: true }, backing: 'shmem', entry: 'armed' },
+  ] as const) {
     assert.ok(!raceRow({ ...race, handler: 'unserialised' }).safe);
     assert.ok(raceRow({ ...race, handler: 'rescue' }).safe);
   }
@@ -101,7 +125,9 @@ test('leaving out a step that protects makes a safe primitive lose', () => {
   const leaveOut = (id: string, backing: 'anon' | 'shmem', entry: 'present' | 'armed', step: KernelOp): boolean => {
     const steps = stepsOf(primitives.get(id), { backing, armed: entry === 'armed', params: {} }).filter((other) => other !== step);
     const page = { backing, entry, minor: true, pinned: false, sharedMapping: false };
-    return multisets(['read', 'write', 'gup-write'], 2).some((accesses) => explore({ steps, accesses, page, handler: 'finish' }).lostWrites);
+    return multisets(['read', 'write', 'gup-write'], 2).some(
+      (accesses) => explore({ steps, accesses, page, handler: 'finish' }).lostWrites,
+    );
   };
   assert.ok(leaveOut('uffd-wp', 'anon', 'present', 'write-protect'));
   assert.ok(leaveOut('rwp-sync', 'shmem', 'armed', 'set-sync'));
@@ -109,7 +135,12 @@ test('leaving out a step that protects makes a safe primitive lose', () => {
   // A stale writable translation outlives the protection.
   const steps = stepsOf(primitives.get('uffd-wp'), { backing: 'anon', armed: false, params: {} });
   const noFlush = steps.filter((_, i) => i !== 1);
-  const lost = explore({ steps: noFlush, accesses: ['read', 'write'], page: { backing: 'anon', entry: 'present', minor: false, pinned: false, sharedMapping: false }, handler: 'finish' });
+  const lost = explore({
+    steps: noFlush,
+    accesses: ['read', 'write'],
+    page: { backing: 'anon', entry: 'present', minor: false, pinned: false, sharedMapping: false },
+    handler: 'finish',
+  });
   assert.ok(lost.lostWrites, 'a TLB entry filled before the protect lets a write through after the copy');
   assert.match(scheduleGrid(lost.shortestLoss!, ['read', 'write']), /write #2/);
 });
@@ -118,7 +149,10 @@ test('C15: a swapper that reads an armed anonymous page waits for itself', () =>
   const page = new PageModel({ backing: 'anon', entry: 'armed', minor: false, pinned: false, sharedMapping: false });
   page.step('set-sync');
   assert.equal(page.step('copy-mapping'), 'self-blocked');
-  assert.throws(() => checkBacking(primitives.get('rwp-sync'), 'anon'), (error: unknown) => error instanceof UsageError && /waits for itself/.test(error.message) && /backing=shmem/.test(error.hint!));
+  assert.throws(
+    () => checkBacking(primitives.get('rwp-sync'), 'anon'),
+    (error: unknown) => error instanceof UsageError && /waits for itself/.test(error.message) && /backing=shmem/.test(error.hint!),
+  );
 });
 
 test('every impossible pair is a UsageError that says why', () => {
@@ -126,7 +160,11 @@ test('every impossible pair is a UsageError that says why', () => {
     for (const backing of BACKINGS) {
       const works = primitive.descriptor.backing[backing];
       if (works === true) assert.doesNotThrow(() => checkBacking(primitive, backing));
-      else assert.throws(() => checkBacking(primitive, backing), (error: unknown) => error instanceof UsageError && error.message.includes(works));
+      else
+        assert.throws(
+          () => checkBacking(primitive, backing),
+          (error: unknown) => error instanceof UsageError && error.message.includes(works),
+        );
     }
   }
 });

@@ -74,7 +74,13 @@ test('the string of a trace: its touches in stored order, inside the wanted fram
       const wanted = [...trace.frames.slice(first, end), ...trace.frames.slice(later)]
         .flatMap(({ touches }) => touches.map(({ page }) => space.idOf(page)))
         .filter((id) => id >= range.from);
-      const got = pageString(space, { frames: [[first, end], [later, trace.frames.length]], range });
+      const got = pageString(space, {
+        frames: [
+          [first, end],
+          [later, trace.frames.length],
+        ],
+        range,
+      });
       assert.deepEqual([...got.pages], wanted);
       assert.equal(got.nDistinct, new Set(wanted).size);
     }),

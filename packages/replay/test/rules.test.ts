@@ -240,7 +240,10 @@ describe('costs', () => {
     const trace = grid`p0: RRRR | p1: R.R.`;
     const [part] = await runEngine(trace, [{ scheme: 'uffd-rwp', params: { interval: 2 * QUANTUM_NS } }]);
     const arms = part!.costs.filter(({ op }) => op === 'rwp-arm');
-    assert.deepEqual(arms.map(({ w }) => w).sort((a, b) => a - b), [-1, 1]);
+    assert.deepEqual(
+      arms.map(({ w }) => w).sort((a, b) => a - b),
+      [-1, 1],
+    );
   });
 });
 
@@ -266,7 +269,10 @@ describe('damon-paddr', () => {
     const params = { sample: QUANTUM_NS, aggr: 4 * QUANTUM_NS, min: 3, max: 3, recheck: 'young', end: 4 * 4096 };
     const [part] = await runEngine(trace, [{ scheme: 'damon-paddr', params }]);
     const found = part!.windows.map(({ w }) => [...part!.sets.get(`${w} reported `)!.ids()]);
-    assert.deepEqual(found.map((ids) => ids.includes(0) && ids.includes(3)), [true, true]);
+    assert.deepEqual(
+      found.map((ids) => ids.includes(0) && ids.includes(3)),
+      [true, true],
+    );
     assert.ok(!found[1]!.includes(1), 'a page nobody touched stays cold unless its region is hot');
   });
 });

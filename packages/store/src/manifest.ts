@@ -130,9 +130,21 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 function isHugeBlocks(entry: unknown): boolean {
-  if (!isObject(entry) || typeof entry['source'] !== 'string' || typeof entry['segment'] !== 'string' || !(SPACES as readonly unknown[]).includes(entry['space'])) return false;
+  if (
+    !isObject(entry) ||
+    typeof entry['source'] !== 'string' ||
+    typeof entry['segment'] !== 'string' ||
+    !(SPACES as readonly unknown[]).includes(entry['space'])
+  )
+    return false;
   const { blocks } = entry;
-  return Array.isArray(blocks) && blocks.every((block: unknown, i) => Number.isSafeInteger(block) && (block as number) >= 0 && (i === 0 || (block as number) > (blocks[i - 1] as number)));
+  return (
+    Array.isArray(blocks) &&
+    blocks.every(
+      (block: unknown, i) =>
+        Number.isSafeInteger(block) && (block as number) >= 0 && (i === 0 || (block as number) > (blocks[i - 1] as number)),
+    )
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

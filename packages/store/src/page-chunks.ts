@@ -20,7 +20,8 @@ export function forEachChunk(set: PageBitmap, blocks: Float64Array, emit: (chunk
     if (isWholeChunk(blocks, i)) {
       if (chunk >= 0) emit(chunk, bits);
       chunk = -1;
-      if (!isZero(words, i * BLOCK_WORDS, BLOCKS_PER_CHUNK * BLOCK_WORDS)) emit(blocks[i]! / BLOCKS_PER_CHUNK, bytes.subarray(i * BLOCK_BYTES, i * BLOCK_BYTES + CHUNK_BYTES));
+      if (!isZero(words, i * BLOCK_WORDS, BLOCKS_PER_CHUNK * BLOCK_WORDS))
+        emit(blocks[i]! / BLOCKS_PER_CHUNK, bytes.subarray(i * BLOCK_BYTES, i * BLOCK_BYTES + CHUNK_BYTES));
       i += BLOCKS_PER_CHUNK - 1;
       continue;
     }
@@ -39,7 +40,11 @@ export function forEachChunk(set: PageBitmap, blocks: Float64Array, emit: (chunk
 /** True when the blocks from i on are the 128 of one chunk, so that its bytes lie in the bitmap as they are stored. */
 function isWholeChunk(blocks: Float64Array, i: number): boolean {
   const first = blocks[i]!;
-  return first % BLOCKS_PER_CHUNK === 0 && blocks[i + BLOCKS_PER_CHUNK - 1] === first + BLOCKS_PER_CHUNK - 1 && i + BLOCKS_PER_CHUNK <= blocks.length;
+  return (
+    first % BLOCKS_PER_CHUNK === 0 &&
+    blocks[i + BLOCKS_PER_CHUNK - 1] === first + BLOCKS_PER_CHUNK - 1 &&
+    i + BLOCKS_PER_CHUNK <= blocks.length
+  );
 }
 
 function isZero(words: Int32Array, from: number, count: number): boolean {

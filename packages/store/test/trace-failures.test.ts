@@ -44,7 +44,9 @@ test('huge blocks are part of the identity, and damaged ones are refused', async
   const written = async (blocks: readonly number[] | undefined): Promise<string> => {
     const writer = await createTraceWriter({ out });
     writer.frame('gpa', 0, 10, 1, Uint32Array.of(1), Uint8Array.of(0));
-    const { traceId } = await writer.close(finalOf(blocks === undefined ? {} : { hugeBlocks: [{ space: 'gpa', blocks, segment: '', source: 'test' }] }));
+    const { traceId } = await writer.close(
+      finalOf(blocks === undefined ? {} : { hugeBlocks: [{ space: 'gpa', blocks, segment: '', source: 'test' }] }),
+    );
     if (blocks?.[1] !== 3) assert.equal(readManifest(out).traceId, traceId);
     return traceId;
   };

@@ -69,7 +69,8 @@ export function oracleEviction(trace: PlainTrace, plan: OraclePlan, primitive: s
       // A translation cached before the protection lasts until its flush, the step after it.
       const isStale = translated && mapped && waitsFrom > 0 && done === waitsFrom;
       if (done >= waitsFrom && !isStale) {
-        if (rescue && window.canGiveBack !== false) return { page: plan.page, outcome: 'aborted-cancelled', reads, writes: inFrame.length, lost: 0 };
+        if (rescue && window.canGiveBack !== false)
+          return { page: plan.page, outcome: 'aborted-cancelled', reads, writes: inFrame.length, lost: 0 };
         waiting = true;
         continue;
       }

@@ -61,7 +61,9 @@ async function load(results: Results): Promise<LoadedRun[]> {
   const { rows } = await results.query('FROM score_summary');
   return rows.map((row) => ({
     key: JSON.stringify(KEY.map((name) => row[name])),
-    label: LABEL.map((name) => row[name]).filter((text) => text !== null).join(' '),
+    label: LABEL.map((name) => row[name])
+      .filter((text) => text !== null)
+      .join(' '),
     overhead: typeof row['overhead'] === 'number' ? row['overhead'] : null,
     windows: new Map((windows.get(pairOf(row)) ?? []).map((each) => [Number(each['w']), countsOf(each)])),
   }));
@@ -83,7 +85,13 @@ function changesOf(a: LoadedRun, b: LoadedRun, tolerance: number): Change[] {
   if (a.overhead !== null && b.overhead !== null) {
     differences.push(['overhead', { a: a.overhead, b: b.overhead, difference: b.overhead - a.overhead, low: null, high: null }]);
   }
-  return differences.map(([metric, each]) => ({ run: a.label, metric, ...each, verdict: verdictOf(metric, each, tolerance), windows: common.length }));
+  return differences.map(([metric, each]) => ({
+    run: a.label,
+    metric,
+    ...each,
+    verdict: verdictOf(metric, each, tolerance),
+    windows: common.length,
+  }));
 }
 
 /** A figure that became undefined, or stopped being so, is no change that has a sign. */

@@ -19,7 +19,11 @@ export function parseFormat(text: string): Format {
 }
 
 /** The whole text, ending in a newline. */
-export function formatResult({ columns, rows }: { columns: readonly QueryColumn[]; rows: readonly QueryRow[] }, format: Format, options: FormatOptions = {}): string {
+export function formatResult(
+  { columns, rows }: { columns: readonly QueryColumn[]; rows: readonly QueryRow[] },
+  format: Format,
+  options: FormatOptions = {},
+): string {
   const names = columns.map(({ name }) => name);
   switch (format) {
     case 'table':
@@ -65,6 +69,11 @@ function csvLine(fields: readonly (string | null)[]): string {
 }
 
 function markdown(names: readonly string[], rows: readonly QueryRow[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll('<', '&lt;')).join(' | ')} |\n`;
-  return line(names.map(oneLine)) + `|${names.map(() => ' --- |').join('')}\n` + rows.map((row) => line(names.map((name) => shownText(row[name]!)))).join('');
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll('<', '&lt;')).join(' | ')} |\n`;
+  return (
+    line(names.map(oneLine)) +
+    `|${names.map(() => ' --- |').join('')}\n` +
+    rows.map((row) => line(names.map((name) => shownText(row[name]!)))).join('')
+  );
 }

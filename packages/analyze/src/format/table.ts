@@ -22,7 +22,13 @@ export function formatTable(columns: readonly QueryColumn[], rows: readonly Quer
   const lines = [headLine(fitted), ruleLine(fitted), ...rows.map((_, i) => rowLine(fitted, i))];
   const hidden = all.length - fitted.length;
   const notes = [`${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`];
-  if (hidden > 0) notes.push(`${hidden} more ${hidden === 1 ? 'column' : 'columns'}: ${all.slice(fitted.length).map((c) => c.title).join(', ')}`);
+  if (hidden > 0)
+    notes.push(
+      `${hidden} more ${hidden === 1 ? 'column' : 'columns'}: ${all
+        .slice(fitted.length)
+        .map((c) => c.title)
+        .join(', ')}`,
+    );
   return `${[...lines, `(${notes.join('; ')})`].join('\n')}\n`;
 }
 
@@ -47,13 +53,19 @@ function fit(columns: readonly Shown[], width: number): Shown[] {
 }
 
 function headLine(columns: readonly Shown[]): string {
-  return columns.map((c) => pad(c.title, c)).join(' '.repeat(GAP)).trimEnd();
+  return columns
+    .map((c) => pad(c.title, c))
+    .join(' '.repeat(GAP))
+    .trimEnd();
 }
 function ruleLine(columns: readonly Shown[]): string {
   return columns.map((c) => '─'.repeat(c.width)).join(' '.repeat(GAP));
 }
 function rowLine(columns: readonly Shown[], i: number): string {
-  return columns.map((c) => pad(c.cells[i]!, c)).join(' '.repeat(GAP)).trimEnd();
+  return columns
+    .map((c) => pad(c.cells[i]!, c))
+    .join(' '.repeat(GAP))
+    .trimEnd();
 }
 
 function pad(text: string, { width, right }: Shown): string {

@@ -59,16 +59,29 @@ async function latenciesOf(results: Results, runId: string, scope: Scope, target
   for (const span of groupBy(windows, (row) => String(row['span'])).values()) {
     for (const row of span) {
       const at = sets.get(Number(row['w'])) ?? new WindowSets();
-      tracker.add({ ...timesOf(row), truth: at.chunks(KINDS_OF[target].truth, scope), edge: at.chunks(KINDS_OF[target].edge, scope), reported: at.chunks('reported', '') });
+      tracker.add({
+        ...timesOf(row),
+        truth: at.chunks(KINDS_OF[target].truth, scope),
+        edge: at.chunks(KINDS_OF[target].edge, scope),
+        reported: at.chunks('reported', ''),
+      });
     }
     tracker.end();
   }
-  return [...counts.values()].sort((a, b) => (a.what < b.what ? -1 : a.what > b.what ? 1 : a.edge_lo_ns - b.edge_lo_ns || (a.edge_hi_ns ?? Infinity) - (b.edge_hi_ns ?? Infinity)));
+  return [...counts.values()].sort((a, b) =>
+    a.what < b.what ? -1 : a.what > b.what ? 1 : a.edge_lo_ns - b.edge_lo_ns || (a.edge_hi_ns ?? Infinity) - (b.edge_hi_ns ?? Infinity),
+  );
 }
 
 function timesOf(row: QueryRow) {
   const ns = (name: string): number => Number(row[name]);
-  return { claimT0Ns: ns('claim_t0_ns'), claimT1Ns: ns('claim_t1_ns'), outerT0Ns: ns('outer_t0_ns'), outerT1Ns: ns('outer_t1_ns'), reportNs: ns('report_ns') };
+  return {
+    claimT0Ns: ns('claim_t0_ns'),
+    claimT1Ns: ns('claim_t1_ns'),
+    outerT0Ns: ns('outer_t0_ns'),
+    outerT1Ns: ns('outer_t1_ns'),
+    reportNs: ns('report_ns'),
+  };
 }
 
 async function setsOf(results: Results, runId: string, scope: Scope, target: Target): Promise<Map<number, WindowSets>> {

@@ -7,7 +7,8 @@ export const discovery = {
     id: 'discovery',
     title: 'Working-set discovery',
     source: 'Denning 1968; docs/metrics.md',
-    definition: 'precision, recall, F1, Jaccard, size error and false-cold rate over the sums of all scored windows but warm-up; NULL where a denominator is 0',
+    definition:
+      'precision, recall, F1, Jaccard, size error and false-cold rate over the sums of all scored windows but warm-up; NULL where a denominator is 0',
     reads: ['scores', 'windows'],
     columns: [
       ...RUN_KEY,

@@ -20,7 +20,13 @@ export interface Metric<Id extends string = string, Spec extends ParamSpec = Par
 
 const text = (name: string, comment: string): ColumnSpec => ({ name, type: 'VARCHAR', unit: '', comment });
 export const count = (name: string, unit: string, comment: string): ColumnSpec => ({ name, type: 'BIGINT', unit, comment });
-export const ratioColumn = (name: string, comment: string, unit = 'ratio'): ColumnSpec => ({ name, type: 'DOUBLE', unit, comment, nullable: true });
+export const ratioColumn = (name: string, comment: string, unit = 'ratio'): ColumnSpec => ({
+  name,
+  type: 'DOUBLE',
+  unit,
+  comment,
+  nullable: true,
+});
 
 /** Which run, window, scope and target a row is about. */
 export const WINDOW_KEY: readonly ColumnSpec[] = [

@@ -10,13 +10,13 @@ export const nrAccessesDistance = {
     title: 'Distance between nr_accesses distributions',
     source: 'docs/metrics.md, Fidelity; Rubner et al. 1998 (earth mover)',
     definition:
-      'earth mover\'s distance, in nr_accesses, between the page-weighted distributions of region scores over all windows but warm-up: of a model and the real report whose cycles it repeats, or one with the same scheme in the same space (model-kernel), and of two seeds of the same run (seed-seed); a run without regions has no row',
+      "earth mover's distance, in nr_accesses, between the page-weighted distributions of region scores over all windows but warm-up: of a model and the real report whose cycles it repeats, or one with the same scheme in the same space (model-kernel), and of two seeds of the same run (seed-seed); a run without regions has no row",
     reads: ['runs', 'regions', 'windows'],
     columns: [
       text('trace', 'name of the trace'),
       text('scheme', 'scheme of run a'),
       text('pair', 'model-kernel or seed-seed'),
-      ratioColumn('distance', 'earth mover\'s distance', 'nr_accesses'),
+      ratioColumn('distance', "earth mover's distance", 'nr_accesses'),
       ratioColumn('mean_a', 'mean over pages', 'nr_accesses'),
       ratioColumn('mean_b', 'mean over pages', 'nr_accesses'),
       text('a_run', 'run a'),

@@ -123,7 +123,9 @@ export class Results {
     if (count !== 1) throw new UsageError('one statement at a time can be written to a file');
     const question = sql.replace(/;\s*$/, '');
     await attempt(() =>
-      this.#connection.run(`COPY (${question}\n) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP_FILE false)`),
+      this.#connection.run(
+        `COPY (${question}\n) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP_FILE false)`,
+      ),
     );
   }
 
@@ -160,5 +162,10 @@ async function* batches(result: DuckDBResult, names: readonly string[]): AsyncGe
 
 function openError(dir: string, error: unknown): Error {
   const { message } = sqlError(error);
-  return new UnreadableInputError(`cannot read the results in ${dir}: ${message}`, { file: dir }, 'every file under DIR/<table>/ must be Parquet with the columns of that table', error);
+  return new UnreadableInputError(
+    `cannot read the results in ${dir}: ${message}`,
+    { file: dir },
+    'every file under DIR/<table>/ must be Parquet with the columns of that table',
+    error,
+  );
 }

@@ -59,12 +59,18 @@ export async function materialiseScores(dir: string, options: ScoreOptions = {})
   const due = runs.filter((run) => options.force === true || !isNewer(partOf(root, run), run.file));
   const threads = options.threads ?? 2;
   const workers = options.workers ?? (bytesOf(join(root, 'page_sets')) > WORKER_BYTES ? threads : 1);
-  const rows = workers > 1 && due.length > 1 ? await scoreInWorkers(root, due, workers, options) : await scoreRuns(root, due, threads, options);
+  const rows =
+    workers > 1 && due.length > 1 ? await scoreInWorkers(root, due, workers, options) : await scoreRuns(root, due, threads, options);
   return { scored: due.length, skipped: runs.length - due.length, rows };
 }
 
 /** Scores these runs one after the other; returns the rows written. */
-export function scoreRuns(root: string, runs: readonly RunInfo[], threads: number, { signal, onRun }: Pick<ScoreOptions, 'signal' | 'onRun'>): Promise<number> {
+export function scoreRuns(
+  root: string,
+  runs: readonly RunInfo[],
+  threads: number,
+  { signal, onRun }: Pick<ScoreOptions, 'signal' | 'onRun'>,
+): Promise<number> {
   return withDuckDb(threads, async (connection) => {
     let rows = 0;
     for (const run of runs) {

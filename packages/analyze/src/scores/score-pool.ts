@@ -12,7 +12,12 @@ export type PoolMessage =
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly hint: string | undefined };
 
 /** Rows written. The first failure stops the other workers; whole parts stay. Throws RunError, InterruptedError. */
-export async function scoreInWorkers(root: string, runs: readonly RunInfo[], jobs: number, { signal, onRun }: Pick<ScoreOptions, 'signal' | 'onRun'>): Promise<number> {
+export async function scoreInWorkers(
+  root: string,
+  runs: readonly RunInfo[],
+  jobs: number,
+  { signal, onRun }: Pick<ScoreOptions, 'signal' | 'onRun'>,
+): Promise<number> {
   const n = Math.min(jobs, runs.length);
   const stop = new AbortController();
   const any = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);

@@ -46,7 +46,7 @@ function resampledMean(lists: readonly (readonly number[])[], blockLength: numbe
 function blockMean(values: readonly number[], length: number, random: Prng): number {
   const n = values.length;
   let total = 0;
-  for (let drawn = 0; drawn < n; ) {
+  for (let drawn = 0; drawn < n;) {
     const start = random.below(n);
     for (let i = 0; i < length && drawn < n; i++, drawn++) total += values[(start + i) % n]!;
   }

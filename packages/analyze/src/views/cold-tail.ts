@@ -6,7 +6,8 @@ export const coldTail = {
     id: 'cold_tail',
     title: 'How much memory stays unseen, for how long',
     source: 'docs/metrics.md; kidled and DAMON_STAT show the same',
-    comment: 'per run: mean pages not reported in the last 1, 2, 4, 8 and 16 windows (only windows with that much history), and their share of the tracked pages',
+    comment:
+      'per run: mean pages not reported in the last 1, 2, 4, 8 and 16 windows (only windows with that much history), and their share of the tracked pages',
     columns: [
       column('trace', '', 'name of the trace'),
       column('scheme', '', 'tracking scheme'),

@@ -25,7 +25,11 @@ export const idleCauses = {
       column('simulated_sure', 'pages', 'model alone, surely touched: the real tracker missed them'),
       column('simulated_edge', 'pages', 'model alone, not surely touched'),
       column('jaccard', 'ratio', 'of the two reports; 1 when both are empty'),
-      column('jaccard_explained', 'ratio', 'the same without the pages in observed_untouched and observed_kernel, which a trace of accesses cannot predict'),
+      column(
+        'jaccard_explained',
+        'ratio',
+        'the same without the pages in observed_untouched and observed_kernel, which a trace of accesses cannot predict',
+      ),
       column('observed_run', '', 'run of the real report'),
       column('simulated_run', '', 'run of the model'),
     ],

@@ -10,8 +10,16 @@ export interface MacroSpec {
   readonly table?: boolean;
 }
 
-const scalar = (id: string, parameters: string, comment: string, body: string): MacroSpec => ({ id, signature: `${id}(${parameters})`, comment, body });
-const table = (id: string, parameters: string, comment: string, body: string): MacroSpec => ({ ...scalar(id, parameters, comment, body), table: true });
+const scalar = (id: string, parameters: string, comment: string, body: string): MacroSpec => ({
+  id,
+  signature: `${id}(${parameters})`,
+  comment,
+  body,
+});
+const table = (id: string, parameters: string, comment: string, body: string): MacroSpec => ({
+  ...scalar(id, parameters, comment, body),
+  table: true,
+});
 
 /** Names that views need come first. */
 export const MACROS: readonly MacroSpec[] = [

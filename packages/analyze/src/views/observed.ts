@@ -16,7 +16,8 @@ export const idleSnapshots = {
     id: 'idle_snapshots',
     title: 'Idle page tracking against truth, snapshot by snapshot',
     source: 'captures: score.txt, idle section; Documentation/admin-guide/mm/idle_page_tracking.rst',
-    comment: 'observed idle-page runs, over the pages on an LRU list at set time (eligible); touches through a user mapping unless said otherwise',
+    comment:
+      'observed idle-page runs, over the pages on an LRU list at set time (eligible); touches through a user mapping unless said otherwise',
     columns: [
       ...CYCLE_COLUMNS,
       column('truth', 'pages', 'eligible pages surely touched'),

@@ -6,7 +6,8 @@ export const regionTruth = {
     id: 'region_truth',
     title: 'Touched pages of every scored region',
     source: 'docs/metrics.md, Ranking quality',
-    comment: 'regions of scored windows with the pages in them that were touched (truth) or neither right nor wrong (edge), per scope and target',
+    comment:
+      'regions of scored windows with the pages in them that were touched (truth) or neither right nor wrong (edge), per scope and target',
     columns: [
       column('run_id', '', 'run'),
       column('w', 'index', 'window'),

@@ -106,7 +106,8 @@ export const pareto = {
     id: 'pareto',
     title: 'Quality against overhead',
     source: 'docs/metrics.md',
-    comment: 'runs with known costs; on_front = no other run of the same trace, space, scope and target has at least its F1 for at most its overhead, and one of them better',
+    comment:
+      'runs with known costs; on_front = no other run of the same trace, space, scope and target has at least its F1 for at most its overhead, and one of them better',
     columns: [...SUMMARY_COLUMNS, column('on_front', '', 'nothing better for less')],
     sql: `SELECT a.*, NOT EXISTS (
   SELECT 1 FROM score_summary b

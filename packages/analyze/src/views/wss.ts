@@ -42,7 +42,8 @@ export const wssPercentiles = {
     id: 'wss_percentiles',
     title: 'Distribution of working-set size',
     source: 'docs/metrics.md',
-    comment: 'percentiles over windows (warm-up left out, interpolated) of reported and true working-set size, one row per run, scope and percentile',
+    comment:
+      'percentiles over windows (warm-up left out, interpolated) of reported and true working-set size, one row per run, scope and percentile',
     columns: [
       column('trace', '', 'name of the trace'),
       column('scheme', '', 'tracking scheme'),
@@ -69,7 +70,8 @@ export const damoWss = {
     id: 'damo_wss',
     title: 'Working-set size as `damo report wss` prints it',
     source: 'damo src/damo_wss.py (v3.3.0)',
-    comment: 'per run of a region tracker: percentiles of the summed size of regions with nr_accesses >= 1 per snapshot, first 20 snapshots skipped; nearest rank as damo does',
+    comment:
+      'per run of a region tracker: percentiles of the summed size of regions with nr_accesses >= 1 per snapshot, first 20 snapshots skipped; nearest rank as damo does',
     columns: [
       column('trace', '', 'name of the trace'),
       column('scheme', '', 'tracking scheme'),

@@ -39,22 +39,53 @@ LEFT JOIN seen s ON s.run_id = h.run_id AND s.d = h.d AND s.what = k.what GROUP 
 
   spec(rows, ctx) {
     const labels = labelsOf(ctx.runs);
-    const data = rows.map((row) => ({ series: text(row, 'what') === 'truth' ? 'truth' : (labels.get(text(row, 'run_id')) ?? text(row, 'run_id')), t: num(row, 'idle_s'), bytes: num(row, 'idle_bytes') })).filter((row) => row.t > 0);
+    const data = rows
+      .map((row) => ({
+        series: text(row, 'what') === 'truth' ? 'truth' : (labels.get(text(row, 'run_id')) ?? text(row, 'run_id')),
+        t: num(row, 'idle_s'),
+        bytes: num(row, 'idle_bytes'),
+      }))
+      .filter((row) => row.t > 0);
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { truth: present.has('truth'), lines: true });
+    const look = seriesEncodings(
+      ctx.runs.filter((run) => present.has(run.label)),
+      ctx,
+      { truth: present.has('truth'), lines: true },
+    );
     const [low, high] = [Math.min(...data.map((row) => row.t)), Math.max(...data.map((row) => row.t))];
     const top = Math.max(...data.map((row) => row.bytes), 4096);
-    return framed(coldAge, ctx, {
-      reading: 'Memory that was not touched (truth) or not reported for at least this long. Above the line of truth: hot pages taken for cold. Below: cold memory not found. Resolution: one window.',
-      without: ['cost'],
-    }, {
-      width: ctx.width - 280, height: 260, data: { values: data },
-      mark: { type: 'line', interpolate: 'linear', point: { size: 16 }, aria: false },
-      encoding: {
-        x: { field: 't', type: 'quantitative', title: 'idle for at least (s)', scale: { type: 'log', nice: false, domain: [low, high] }, axis: { values: durationTicks(low, high), labelExpr: "format(datum.value, '.3~g')" } },
-        y: { field: 'bytes', type: 'quantitative', title: 'idle memory', scale: { domain: [0, top * 1.05], nice: false }, axis: { values: binaryTicks(top * 1.05, 6), labelExpr: BYTES_LABEL } },
-        color: look.color, strokeDash: look.strokeDash,
+    return framed(
+      coldAge,
+      ctx,
+      {
+        reading:
+          'Memory that was not touched (truth) or not reported for at least this long. Above the line of truth: hot pages taken for cold. Below: cold memory not found. Resolution: one window.',
+        without: ['cost'],
       },
-    });
+      {
+        width: ctx.width - 280,
+        height: 260,
+        data: { values: data },
+        mark: { type: 'line', interpolate: 'linear', point: { size: 16 }, aria: false },
+        encoding: {
+          x: {
+            field: 't',
+            type: 'quantitative',
+            title: 'idle for at least (s)',
+            scale: { type: 'log', nice: false, domain: [low, high] },
+            axis: { values: durationTicks(low, high), labelExpr: "format(datum.value, '.3~g')" },
+          },
+          y: {
+            field: 'bytes',
+            type: 'quantitative',
+            title: 'idle memory',
+            scale: { domain: [0, top * 1.05], nice: false },
+            axis: { values: binaryTicks(top * 1.05, 6), labelExpr: BYTES_LABEL },
+          },
+          color: look.color,
+          strokeDash: look.strokeDash,
+        },
+      },
+    );
   },
 };

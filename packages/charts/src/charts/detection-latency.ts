@@ -47,21 +47,49 @@ SELECT run_id, lag, ns AS latency_ns, n / pages AS found, pages, (SELECT s FROM 
 
   spec(rows, ctx) {
     const labels = labelsOf(ctx.runs);
-    const data = rows.map((row) => ({ series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), ns: num(row, 'latency_ns'), found: num(row, 'found') }));
+    const data = rows.map((row) => ({
+      series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'),
+      ns: num(row, 'latency_ns'),
+      found: num(row, 'found'),
+    }));
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { lines: true });
+    const look = seriesEncodings(
+      ctx.runs.filter((run) => present.has(run.label)),
+      ctx,
+      { lines: true },
+    );
     const [low, high] = [Math.min(...data.map((row) => row.ns)) / 1.2, Math.max(...data.map((row) => row.ns)) * 1.2];
-    return framed(detectionLatency, ctx, {
-      reading: `A page comes into use when it is touched in a window and was not in the window before. Time from the start of that window to the end of the report that first holds the page (median over windows): an upper bound. What a line lacks to 100% was not found by its last point.${sampled(rows)}`,
-      without: ['cost'],
-    }, {
-      width: ctx.width - 280, height: 260, data: { values: data },
-      mark: { type: 'line', interpolate: 'step-after', point: { size: 22 }, aria: false },
-      encoding: {
-        x: { field: 'ns', type: 'quantitative', title: 'time until reported (log)', scale: { type: 'log', domain: [low, high], nice: false }, axis: { values: durationTicks(low, high), labelExpr: DURATION_LABEL } },
-        y: { field: 'found', type: 'quantitative', title: 'pages found (%)', scale: { domain: [0, 1.02], nice: false }, axis: { format: '.0%', values: [0, 0.2, 0.4, 0.6, 0.8, 1] } },
-        color: look.color, strokeDash: look.strokeDash,
+    return framed(
+      detectionLatency,
+      ctx,
+      {
+        reading: `A page comes into use when it is touched in a window and was not in the window before. Time from the start of that window to the end of the report that first holds the page (median over windows): an upper bound. What a line lacks to 100% was not found by its last point.${sampled(rows)}`,
+        without: ['cost'],
       },
-    });
+      {
+        width: ctx.width - 280,
+        height: 260,
+        data: { values: data },
+        mark: { type: 'line', interpolate: 'step-after', point: { size: 22 }, aria: false },
+        encoding: {
+          x: {
+            field: 'ns',
+            type: 'quantitative',
+            title: 'time until reported (log)',
+            scale: { type: 'log', domain: [low, high], nice: false },
+            axis: { values: durationTicks(low, high), labelExpr: DURATION_LABEL },
+          },
+          y: {
+            field: 'found',
+            type: 'quantitative',
+            title: 'pages found (%)',
+            scale: { domain: [0, 1.02], nice: false },
+            axis: { format: '.0%', values: [0, 0.2, 0.4, 0.6, 0.8, 1] },
+          },
+          color: look.color,
+          strokeDash: look.strokeDash,
+        },
+      },
+    );
   },
 };

@@ -22,16 +22,36 @@ export const evictionOutcomes: Chart<'eviction-outcomes'> = {
 
   spec(rows, ctx) {
     const labels = labelsOf(ctx.runs);
-    const data = rows.map((row) => ({ how: `${labels.get(text(row, 'run_id')) ?? text(row, 'run_id')}: ${text(row, 'policy')}, ${text(row, 'primitive')}`, outcome: printable(text(row, 'outcome')), n: num(row, 'n') }));
+    const data = rows.map((row) => ({
+      how: `${labels.get(text(row, 'run_id')) ?? text(row, 'run_id')}: ${text(row, 'policy')}, ${text(row, 'primitive')}`,
+      outcome: printable(text(row, 'outcome')),
+      n: num(row, 'n'),
+    }));
     const outcomes = [...new Set(data.map((row) => row.outcome))].sort();
-    return framed(evictionOutcomes, ctx, { reading: 'Evictions tried, by outcome. A primitive is safe only if none of its interleavings can lose a write, not because none did here.', without: ['cost', 'scope'] }, {
-      width: ctx.width - 460, height: { step: 22 }, data: { values: data },
-      mark: { type: 'bar', height: 14, aria: false },
-      encoding: {
-        y: { field: 'how', type: 'nominal', title: null, axis: { ticks: false } },
-        x: { field: 'n', type: 'quantitative', stack: 'zero', title: 'evictions (count)', axis: { format: '~s' } },
-        color: { field: 'outcome', type: 'nominal', title: null, scale: { domain: outcomes, range: outcomes.map((_, i) => HUES[i % HUES.length]) } },
+    return framed(
+      evictionOutcomes,
+      ctx,
+      {
+        reading:
+          'Evictions tried, by outcome. A primitive is safe only if none of its interleavings can lose a write, not because none did here.',
+        without: ['cost', 'scope'],
       },
-    });
+      {
+        width: ctx.width - 460,
+        height: { step: 22 },
+        data: { values: data },
+        mark: { type: 'bar', height: 14, aria: false },
+        encoding: {
+          y: { field: 'how', type: 'nominal', title: null, axis: { ticks: false } },
+          x: { field: 'n', type: 'quantitative', stack: 'zero', title: 'evictions (count)', axis: { format: '~s' } },
+          color: {
+            field: 'outcome',
+            type: 'nominal',
+            title: null,
+            scale: { domain: outcomes, range: outcomes.map((_, i) => HUES[i % HUES.length]) },
+          },
+        },
+      },
+    );
   },
 };

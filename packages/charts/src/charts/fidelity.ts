@@ -41,23 +41,40 @@ FROM both_w b LEFT JOIN c USING (observed, simulated, wo) ORDER BY b.scheme, b.s
   spec(rows, ctx) {
     const groups = [...groupBy(rows, (row) => printable(`${text(row, 'scheme')} ${text(row, 'stream')}`))];
     const time = timeAxis(rows.map((row) => num(row, 't_s')));
-    return framed(fidelityChart, ctx, {
-      reading: 'Jaccard of the simulated and the real report, per window: 1 = the same pages. Windows are matched by overlap; one panel per real report. A star marks a model that does not follow the schedule of the report.',
-      without: ['cost', 'scope'],
-    }, panels(groups.map(([title, list]) => {
-      const color = colorOf(text(list[0]!, 'scheme'), ctx.theme);
-      return {
-        title: list[0]!['follows'] === true ? title : `${title} *`, color,
-        data: list.map((row) => ({ t: num(row, 't_s'), j: num(row, 'jaccard'), r: text(row, 'run_id') })),
-        view: {
-          mark: { type: 'line', color, strokeDash: styleOf(text(list[0]!, 'scheme')).dash, point: { size: 14, color }, aria: false },
-          encoding: {
-            x: { field: 't', ...time },
-            y: { field: 'j', type: 'quantitative', title: 'Jaccard (0 to 1)', scale: { domain: [0, 1.03], nice: false }, axis: { values: [0, 0.5, 1] } },
-            detail: { field: 'r', type: 'nominal' },
-          },
-        },
-      };
-    }), ctx, 110));
+    return framed(
+      fidelityChart,
+      ctx,
+      {
+        reading:
+          'Jaccard of the simulated and the real report, per window: 1 = the same pages. Windows are matched by overlap; one panel per real report. A star marks a model that does not follow the schedule of the report.',
+        without: ['cost', 'scope'],
+      },
+      panels(
+        groups.map(([title, list]) => {
+          const color = colorOf(text(list[0]!, 'scheme'), ctx.theme);
+          return {
+            title: list[0]!['follows'] === true ? title : `${title} *`,
+            color,
+            data: list.map((row) => ({ t: num(row, 't_s'), j: num(row, 'jaccard'), r: text(row, 'run_id') })),
+            view: {
+              mark: { type: 'line', color, strokeDash: styleOf(text(list[0]!, 'scheme')).dash, point: { size: 14, color }, aria: false },
+              encoding: {
+                x: { field: 't', ...time },
+                y: {
+                  field: 'j',
+                  type: 'quantitative',
+                  title: 'Jaccard (0 to 1)',
+                  scale: { domain: [0, 1.03], nice: false },
+                  axis: { values: [0, 0.5, 1] },
+                },
+                detail: { field: 'r', type: 'nominal' },
+              },
+            },
+          };
+        }),
+        ctx,
+        110,
+      ),
+    );
   },
 };

@@ -32,7 +32,10 @@ export const heatmap: Chart<'heatmap'> = {
     const bands = addressBands(rows);
     const time = timeAxis(rows.flatMap((row) => [num(row, 't0_s'), num(row, 't1_s')]));
     const truth = rows.filter((row) => text(row, 'what') === 'truth');
-    const reported = groupBy(rows.filter((row) => text(row, 'what') !== 'truth'), (row) => text(row, 'run_id'));
+    const reported = groupBy(
+      rows.filter((row) => text(row, 'what') !== 'truth'),
+      (row) => text(row, 'run_id'),
+    );
     const list: Panel[] = [];
     if (truth.length > 0) list.push(panel('truth', ctx.theme.truth, truth, bands, time, ctx));
     for (const run of ctx.runs) {
@@ -40,10 +43,15 @@ export const heatmap: Chart<'heatmap'> = {
       if (cells !== undefined) list.push(panel(run.label, colorOf(run.family, ctx.theme), cells, bands, time, ctx));
     }
     const span = num(rows[0]!, 'n_pages') * PAGE_BYTES;
-    return framed(heatmap, ctx, {
-      reading: `Shade: share of pages touched (truth) or reported, per ${bytes(span)} of address and column of windows, in eighths. Address ranges in which nothing was touched or reported are left out; lines mark the gaps when they are few. Warm-up windows are not drawn.`,
-      without: ['cost'],
-    }, panels(list, ctx, Math.max(90, Math.min(170, bands.length * 3))));
+    return framed(
+      heatmap,
+      ctx,
+      {
+        reading: `Shade: share of pages touched (truth) or reported, per ${bytes(span)} of address and column of windows, in eighths. Address ranges in which nothing was touched or reported are left out; lines mark the gaps when they are few. Warm-up windows are not drawn.`,
+        without: ['cost'],
+      },
+      panels(list, ctx, Math.max(90, Math.min(170, bands.length * 3))),
+    );
   },
 };
 
@@ -92,7 +100,11 @@ function addressBands(rows: readonly DataRow[]): Band[] {
   const starts = new Map(rows.map((row) => [num(row, 'band'), num(row, 'start_page')]));
   const size = num(rows[0]!, 'n_pages');
   const sorted = [...starts].sort((a, b) => a[0] - b[0]);
-  return sorted.map(([row, startPage], i) => ({ row, startPage, afterGap: i > 0 && startPage > sorted[i - 1]![1] + size * (row - sorted[i - 1]![0]) }));
+  return sorted.map(([row, startPage], i) => ({
+    row,
+    startPage,
+    afterGap: i > 0 && startPage > sorted[i - 1]![1] + size * (row - sorted[i - 1]![0]),
+  }));
 }
 
 interface HeatCell {
@@ -106,7 +118,12 @@ interface HeatCell {
 function mergeCells(rows: readonly DataRow[], levels: number): HeatCell[] {
   const cells: HeatCell[] = [];
   for (const row of rows) {
-    const cell = { t0: num(row, 't0_s'), t1: num(row, 't1_s'), a: num(row, 'band'), l: Math.min(levels - 1, Math.floor(num(row, 'share') * levels)) };
+    const cell = {
+      t0: num(row, 't0_s'),
+      t1: num(row, 't1_s'),
+      a: num(row, 'band'),
+      l: Math.min(levels - 1, Math.floor(num(row, 'share') * levels)),
+    };
     const last = cells.at(-1);
     const joins = last !== undefined && last.a === cell.a && last.l === cell.l && cell.t0 - last.t1 < (cell.t1 - cell.t0) * 0.5;
     if (joins) last.t1 = cell.t1;
@@ -119,23 +136,42 @@ function panel(title: string, color: string, rows: readonly DataRow[], bands: re
   const ramp = ctx.theme.ramp;
   const nBands = bands.at(-1)!.row + 1;
   const y = { type: 'quantitative', title: null, scale: { domain: [0, nBands], nice: false }, axis: addressAxis(bands, nBands) };
-  const layer: Spec[] = [{
-    mark: { type: 'rect', aria: false, clip: true, strokeWidth: 0 },
-    encoding: {
-      x: { ...time, field: 't0' }, x2: { field: 't1' }, y: { ...y, field: 'a' }, y2: { field: 'b' },
-      color: { field: 'l', type: 'ordinal', scale: { domain: ramp.map((_, i) => i), range: ramp }, legend: levelLegend(ramp.length) },
+  const layer: Spec[] = [
+    {
+      mark: { type: 'rect', aria: false, clip: true, strokeWidth: 0 },
+      encoding: {
+        x: { ...time, field: 't0' },
+        x2: { field: 't1' },
+        y: { ...y, field: 'a' },
+        y2: { field: 'b' },
+        color: { field: 'l', type: 'ordinal', scale: { domain: ramp.map((_, i) => i), range: ramp }, legend: levelLegend(ramp.length) },
+      },
     },
-  }];
+  ];
   const gaps = bands.filter((band) => band.afterGap).map((band) => ({ a: band.row }));
   if (gaps.length > 0 && gaps.length < nBands / 4) {
-    layer.push({ data: { values: gaps }, mark: { type: 'rule', color: ctx.theme.muted, strokeWidth: 0.5, aria: false }, encoding: { y: { ...y, field: 'a' } } });
+    layer.push({
+      data: { values: gaps },
+      mark: { type: 'rule', color: ctx.theme.muted, strokeWidth: 0.5, aria: false },
+      encoding: { y: { ...y, field: 'a' } },
+    });
   }
   const data = mergeCells(rows, ramp.length).map((cell) => ({ ...cell, b: cell.a + 1 }));
   return { title, color, data, view: { layer } };
 }
 
 function levelLegend(levels: number): Spec {
-  return { title: 'share of pages', labelExpr: `datum.value === 0 ? 'above 0' : datum.value === ${levels - 1} ? '${levels - 1}/${levels} to all' : ''`, symbolType: 'square', symbolStrokeWidth: 0, rowPadding: 0, symbolSize: 140, orient: 'bottom', direction: 'horizontal', columnPadding: 7 };
+  return {
+    title: 'share of pages',
+    labelExpr: `datum.value === 0 ? 'above 0' : datum.value === ${levels - 1} ? '${levels - 1}/${levels} to all' : ''`,
+    symbolType: 'square',
+    symbolStrokeWidth: 0,
+    rowPadding: 0,
+    symbolSize: 140,
+    orient: 'bottom',
+    direction: 'horizontal',
+    columnPadding: 7,
+  };
 }
 
 /** Labels at the first band, after the widest gaps, and in between when there is room. */

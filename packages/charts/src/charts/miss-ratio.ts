@@ -49,22 +49,43 @@ FROM size s JOIN total t USING (run_id, n) LEFT JOIN hit h USING (run_id, n, wha
     const labels = labelsOf(ctx.runs);
     const data = rows.map((row) => ({
       series: text(row, 'what') === 'truth' ? 'truth' : (labels.get(text(row, 'run_id')) ?? text(row, 'run_id')),
-      n: num(row, 'n'), bytes: num(row, 'kept_bytes'), miss: num(row, 'missing'),
+      n: num(row, 'n'),
+      bytes: num(row, 'kept_bytes'),
+      miss: num(row, 'missing'),
     }));
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx, { truth: present.has('truth'), lines: true });
+    const look = seriesEncodings(
+      ctx.runs.filter((run) => present.has(run.label)),
+      ctx,
+      { truth: present.has('truth'), lines: true },
+    );
     const top = Math.max(...data.map((row) => row.bytes), 4096);
-    return framed(missRatio, ctx, {
-      reading: `Points along a line: n = 1, 2, 4, 8 … windows, from left to right. Down and left is better. ${ctx.theme.truthName}: the same policy on the true page sets. Unit: a page touched in a window; what happens inside a window is not seen.${sampled(rows)}`,
-      without: ['cost'],
-    }, {
-      width: ctx.width - 280, height: 260, data: { values: data },
-      mark: { type: 'line', point: { size: 26 }, aria: false },
-      encoding: {
-        x: { field: 'bytes', type: 'quantitative', title: 'memory kept (mean over windows)', scale: { domain: [0, top * 1.05], nice: false }, axis: { values: binaryTicks(top * 1.05, 7), labelExpr: BYTES_LABEL } },
-        y: { field: 'miss', type: 'quantitative', title: 'touched pages missing (%)', axis: { format: '.3~p' } },
-        color: look.color, strokeDash: look.strokeDash, order: { field: 'n', type: 'quantitative' },
+    return framed(
+      missRatio,
+      ctx,
+      {
+        reading: `Points along a line: n = 1, 2, 4, 8 … windows, from left to right. Down and left is better. ${ctx.theme.truthName}: the same policy on the true page sets. Unit: a page touched in a window; what happens inside a window is not seen.${sampled(rows)}`,
+        without: ['cost'],
       },
-    });
+      {
+        width: ctx.width - 280,
+        height: 260,
+        data: { values: data },
+        mark: { type: 'line', point: { size: 26 }, aria: false },
+        encoding: {
+          x: {
+            field: 'bytes',
+            type: 'quantitative',
+            title: 'memory kept (mean over windows)',
+            scale: { domain: [0, top * 1.05], nice: false },
+            axis: { values: binaryTicks(top * 1.05, 7), labelExpr: BYTES_LABEL },
+          },
+          y: { field: 'miss', type: 'quantitative', title: 'touched pages missing (%)', axis: { format: '.3~p' } },
+          color: look.color,
+          strokeDash: look.strokeDash,
+          order: { field: 'n', type: 'quantitative' },
+        },
+      },
+    );
   },
 };

@@ -43,37 +43,81 @@ FROM point a ORDER BY run_id`;
   spec(rows, ctx) {
     const runs = ctx.runs.filter((run) => rows.some((row) => text(row, 'run_id') === run.runId));
     const color = {
-      field: 'scheme', type: 'nominal', title: null,
+      field: 'scheme',
+      type: 'nominal',
+      title: null,
       scale: { domain: runs.map((run) => run.label), range: runs.map((run) => colorOf(run.family, ctx.theme)) },
     };
-    const shape = { field: 'scheme', type: 'nominal', title: null, scale: { domain: runs.map((run) => run.label), range: runs.map((run) => styleOf(run.family).shape) } };
+    const shape = {
+      field: 'scheme',
+      type: 'nominal',
+      title: null,
+      scale: { domain: runs.map((run) => run.label), range: runs.map((run) => styleOf(run.family).shape) },
+    };
     const labels = new Map(runs.map((run) => [run.runId, run.label]));
     const notes = new Map(runs.map((run) => [run.runId, run.variant.slice(run.family.length).trim().replaceAll(/[[\]]/g, '')]));
     const width = Math.floor((ctx.width - 300) / 2);
     const side = (field: string, best: string, title: string, first: boolean): Spec => {
       const axis = costAxis(rows, field);
       const noted = joinNotes(rows, notes, (row) => [axis.place(num(row, field) * 100) * width, num(row, 'f1') * 260]);
-      const data = rows.map((row) => ({ x: num(row, field) * 100, y: num(row, 'f1'), scheme: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), note: noted.get(text(row, 'run_id')) ?? '', best: row[best] === true }));
-      const x = { field: 'x', type: 'quantitative', title, scale: axis.scale, axis: { values: axis.ticks, labelExpr: "format(datum.value, '.3~g') + '%'" } };
-      const y = { field: 'y', type: 'quantitative', title: first ? 'F1 (0 to 1)' : null, scale: { domain: [0, 1.02], nice: false }, axis: { values: [0, 0.2, 0.4, 0.6, 0.8, 1] } };
+      const data = rows.map((row) => ({
+        x: num(row, field) * 100,
+        y: num(row, 'f1'),
+        scheme: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'),
+        note: noted.get(text(row, 'run_id')) ?? '',
+        best: row[best] === true,
+      }));
+      const x = {
+        field: 'x',
+        type: 'quantitative',
+        title,
+        scale: axis.scale,
+        axis: { values: axis.ticks, labelExpr: "format(datum.value, '.3~g') + '%'" },
+      };
+      const y = {
+        field: 'y',
+        type: 'quantitative',
+        title: first ? 'F1 (0 to 1)' : null,
+        scale: { domain: [0, 1.02], nice: false },
+        axis: { values: [0, 0.2, 0.4, 0.6, 0.8, 1] },
+      };
       return {
-        width, height: 260, data: { values: data },
+        width,
+        height: 260,
+        data: { values: data },
         layer: [
-          { transform: [{ filter: 'datum.best' }], mark: { type: 'line', interpolate: 'step-after', color: ctx.theme.muted, strokeWidth: 1, strokeDash: [2, 2], aria: false }, encoding: { x, y, order: { field: 'x', type: 'quantitative' } } },
-          { mark: { type: 'point', filled: true, size: 90, opacity: 0.9, stroke: ctx.theme.background, strokeWidth: 0.6 }, encoding: { x, y, color, shape } },
-          { transform: [{ filter: "datum.note !== ''" }], mark: { type: 'text', align: 'left', dx: 7, dy: 9, fontSize: 9, color: ctx.theme.muted, aria: false }, encoding: { x, y, text: { field: 'note' } } },
+          {
+            transform: [{ filter: 'datum.best' }],
+            mark: { type: 'line', interpolate: 'step-after', color: ctx.theme.muted, strokeWidth: 1, strokeDash: [2, 2], aria: false },
+            encoding: { x, y, order: { field: 'x', type: 'quantitative' } },
+          },
+          {
+            mark: { type: 'point', filled: true, size: 90, opacity: 0.9, stroke: ctx.theme.background, strokeWidth: 0.6 },
+            encoding: { x, y, color, shape },
+          },
+          {
+            transform: [{ filter: "datum.note !== ''" }],
+            mark: { type: 'text', align: 'left', dx: 7, dy: 9, fontSize: 9, color: ctx.theme.muted, aria: false },
+            encoding: { x, y, text: { field: 'note' } },
+          },
         ],
       };
     };
-    return framed(pareto, ctx, {
-      reading: 'F1 of the reported pages against truth, summed over windows (micro). Up and left is better; the dotted line joins runs that no other run beats on both axes. Counts are in the table costs.',
-    }, {
-      hconcat: [
-        side('overhead', 'best_overhead', 'stall inflicted on the vCPUs (share of run time)', true),
-        side('tracker', 'best_tracker', 'CPU time of the tracker (share of one CPU)', false),
-      ],
-      resolve: { legend: { color: 'shared', shape: 'shared' }, scale: { color: 'shared', shape: 'shared' } },
-    });
+    return framed(
+      pareto,
+      ctx,
+      {
+        reading:
+          'F1 of the reported pages against truth, summed over windows (micro). Up and left is better; the dotted line joins runs that no other run beats on both axes. Counts are in the table costs.',
+      },
+      {
+        hconcat: [
+          side('overhead', 'best_overhead', 'stall inflicted on the vCPUs (share of run time)', true),
+          side('tracker', 'best_tracker', 'CPU time of the tracker (share of one CPU)', false),
+        ],
+        resolve: { legend: { color: 'shared', shape: 'shared' }, scale: { color: 'shared', shape: 'shared' } },
+      },
+    );
   },
 };
 
@@ -94,7 +138,11 @@ function costAxis(rows: readonly DataRow[], field: string): { scale: Spec; ticks
 }
 
 /** Points that lie together share one note, so that notes do not overprint. @param at px */
-function joinNotes(rows: readonly DataRow[], notes: ReadonlyMap<string, string>, at: (row: DataRow) => readonly [number, number]): ReadonlyMap<string, string> {
+function joinNotes(
+  rows: readonly DataRow[],
+  notes: ReadonlyMap<string, string>,
+  at: (row: DataRow) => readonly [number, number],
+): ReadonlyMap<string, string> {
   const joined = new Map<string, string>();
   const placed: { id: string; x: number; y: number }[] = [];
   for (const row of rows) {

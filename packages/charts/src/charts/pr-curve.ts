@@ -42,21 +42,53 @@ ORDER BY run_id, what, threshold DESC`;
   spec(rows, ctx) {
     const labels = labelsOf(ctx.runs);
     const observed = new Set(ctx.runs.filter((run) => run.kind === 'observed').map((run) => run.runId));
-    const data = rows.map((row) => ({ observed: observed.has(text(row, 'run_id')), series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), what: text(row, 'what'), th: num(row, 'threshold'), p: num(row, 'precision'), r: num(row, 'recall') }));
+    const data = rows.map((row) => ({
+      observed: observed.has(text(row, 'run_id')),
+      series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'),
+      what: text(row, 'what'),
+      th: num(row, 'threshold'),
+      p: num(row, 'precision'),
+      r: num(row, 'recall'),
+    }));
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx);
+    const look = seriesEncodings(
+      ctx.runs.filter((run) => present.has(run.label)),
+      ctx,
+    );
     const axis = { values: [0, 0.2, 0.4, 0.6, 0.8, 1] };
     const x = { field: 'r', type: 'quantitative', title: 'recall (0 to 1)', scale: { domain: [0, 1.02], nice: false }, axis };
     const y = { field: 'p', type: 'quantitative', title: 'precision (0 to 1)', scale: { domain: [0, 1.02], nice: false }, axis };
-    return framed(prCurve, ctx, {
-      reading: `Line: every threshold on nr_accesses, highest at the left; dashed: a real report. Symbol: the set that the run reported (micro).${data.some((row) => row.what === 'curve') ? '' : ' No run here gives scores, so there is no line.'} Edge pages count as wrong on the lines and are left out at the symbols.`,
-      without: ['cost'],
-    }, {
-      width: Math.min(460, ctx.width - 260), height: 380, data: { values: data },
-      layer: [
-        { transform: [{ filter: "datum.what === 'curve'" }], mark: { type: 'line', point: { size: 12 }, aria: false }, encoding: { x, y, color: look.color, strokeDash: { condition: { test: 'datum.observed', value: [4, 2] }, value: [1, 0] }, order: { field: 'th', type: 'quantitative', sort: 'descending' }, detail: { field: 'series', type: 'nominal' } } },
-        { transform: [{ filter: "datum.what === 'set'" }], mark: { type: 'point', filled: true, size: 90, opacity: 1, stroke: ctx.theme.background, strokeWidth: 0.6 }, encoding: { x, y, color: look.color, shape: look.shape } },
-      ],
-    });
+    return framed(
+      prCurve,
+      ctx,
+      {
+        reading: `Line: every threshold on nr_accesses, highest at the left; dashed: a real report. Symbol: the set that the run reported (micro).${data.some((row) => row.what === 'curve') ? '' : ' No run here gives scores, so there is no line.'} Edge pages count as wrong on the lines and are left out at the symbols.`,
+        without: ['cost'],
+      },
+      {
+        width: Math.min(460, ctx.width - 260),
+        height: 380,
+        data: { values: data },
+        layer: [
+          {
+            transform: [{ filter: "datum.what === 'curve'" }],
+            mark: { type: 'line', point: { size: 12 }, aria: false },
+            encoding: {
+              x,
+              y,
+              color: look.color,
+              strokeDash: { condition: { test: 'datum.observed', value: [4, 2] }, value: [1, 0] },
+              order: { field: 'th', type: 'quantitative', sort: 'descending' },
+              detail: { field: 'series', type: 'nominal' },
+            },
+          },
+          {
+            transform: [{ filter: "datum.what === 'set'" }],
+            mark: { type: 'point', filled: true, size: 90, opacity: 1, stroke: ctx.theme.background, strokeWidth: 0.6 },
+            encoding: { x, y, color: look.color, shape: look.shape },
+          },
+        ],
+      },
+    );
   },
 };

@@ -22,17 +22,36 @@ SELECT run_id, policy, primitive, evictions, coalesce(refaults, 0) AS refaults, 
 
   spec(rows, ctx) {
     const labels = labelsOf(ctx.runs);
-    const data = rows.map((row) => ({ series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'), how: printable(`${text(row, 'policy')}, ${text(row, 'primitive')}`), ratio: num(row, 'ratio'), evictions: num(row, 'evictions') }));
+    const data = rows.map((row) => ({
+      series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'),
+      how: printable(`${text(row, 'policy')}, ${text(row, 'primitive')}`),
+      ratio: num(row, 'ratio'),
+      evictions: num(row, 'evictions'),
+    }));
     const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(ctx.runs.filter((run) => present.has(run.label)), ctx);
-    return framed(refaults, ctx, { reading: 'Refaults over evictions of the same run; fewer is better, and so is more memory freed: read it beside eviction-outcomes.', without: ['cost', 'scope'] }, {
-      width: ctx.width - 420, height: { step: 22 }, data: { values: data },
-      mark: { type: 'point', filled: true, size: 80, opacity: 0.9 },
-      encoding: {
-        y: { field: 'how', type: 'nominal', title: null },
-        x: { field: 'ratio', type: 'quantitative', title: 'refaults per eviction (%)', scale: { zero: true }, axis: { format: '.3~p' } },
-        color: look.color, shape: look.shape,
+    const look = seriesEncodings(
+      ctx.runs.filter((run) => present.has(run.label)),
+      ctx,
+    );
+    return framed(
+      refaults,
+      ctx,
+      {
+        reading: 'Refaults over evictions of the same run; fewer is better, and so is more memory freed: read it beside eviction-outcomes.',
+        without: ['cost', 'scope'],
       },
-    });
+      {
+        width: ctx.width - 420,
+        height: { step: 22 },
+        data: { values: data },
+        mark: { type: 'point', filled: true, size: 80, opacity: 0.9 },
+        encoding: {
+          y: { field: 'how', type: 'nominal', title: null },
+          x: { field: 'ratio', type: 'quantitative', title: 'refaults per eviction (%)', scale: { zero: true }, axis: { format: '.3~p' } },
+          color: look.color,
+          shape: look.shape,
+        },
+      },
+    );
   },
 };

@@ -33,29 +33,54 @@ SELECT run_id, what, q[1] AS p5, q[2] AS p25, q[3] AS p50, q[4] AS p75, q[5] AS 
       const run = byId.get(text(row, 'run_id'));
       if (run === undefined) return [];
       const truth = text(row, 'what') === 'truth';
-      return [{
-        run: run.label, what: truth ? 'truth' : 'reported', color: truth ? ctx.theme.truth : colorOf(run.family, ctx.theme),
-        p5: num(row, 'p5'), p25: num(row, 'p25'), p50: num(row, 'p50'), p75: num(row, 'p75'), p95: num(row, 'p95'),
-      }];
+      return [
+        {
+          run: run.label,
+          what: truth ? 'truth' : 'reported',
+          color: truth ? ctx.theme.truth : colorOf(run.family, ctx.theme),
+          p5: num(row, 'p5'),
+          p25: num(row, 'p25'),
+          p50: num(row, 'p50'),
+          p75: num(row, 'p75'),
+          p95: num(row, 'p95'),
+        },
+      ];
     });
     const top = Math.max(...data.map((row) => row.p95), 4096);
-    const x = (field: string): Spec => ({ field, type: 'quantitative', title: 'working set size', scale: { domain: [0, top * 1.05], nice: false }, axis: { values: binaryTicks(top * 1.05, 8), labelExpr: BYTES_LABEL } });
-    const y = { field: 'run', type: 'nominal', title: null, sort: runs.map((run) => run.label), axis: { grid: false, ticks: false, domain: false, labelPadding: 6 } };
+    const x = (field: string): Spec => ({
+      field,
+      type: 'quantitative',
+      title: 'working set size',
+      scale: { domain: [0, top * 1.05], nice: false },
+      axis: { values: binaryTicks(top * 1.05, 8), labelExpr: BYTES_LABEL },
+    });
+    const y = {
+      field: 'run',
+      type: 'nominal',
+      title: null,
+      sort: runs.map((run) => run.label),
+      axis: { grid: false, ticks: false, domain: false, labelPadding: 6 },
+    };
     const yOffset = { field: 'what', type: 'nominal', sort: ['truth', 'reported'], scale: { paddingInner: 0.2 } };
     const color = { field: 'color', type: 'nominal', scale: null, legend: null };
-    return framed(wssDistribution, ctx, {
-      reading: `Thin bar: 5th to 95th percentile of windows; thick bar: 25th to 75th; light mark: median. ${ctx.theme.truthName}: truth over the windows of that run. Colour: reported.`,
-      without: ['cost'],
-    }, {
-      data: { values: data },
-      width: ctx.width - 220,
-      height: { step: 15 },
-      encoding: { y, yOffset, color },
-      layer: [
-        { mark: { type: 'bar', height: 2, aria: false }, encoding: { x: x('p5'), x2: { field: 'p95' } } },
-        { mark: { type: 'bar', height: 9, aria: false }, encoding: { x: x('p25'), x2: { field: 'p75' } } },
-        { mark: { type: 'tick', thickness: 3, size: 9, aria: false }, encoding: { x: x('p50'), color: { value: ctx.theme.background } } },
-      ],
-    });
+    return framed(
+      wssDistribution,
+      ctx,
+      {
+        reading: `Thin bar: 5th to 95th percentile of windows; thick bar: 25th to 75th; light mark: median. ${ctx.theme.truthName}: truth over the windows of that run. Colour: reported.`,
+        without: ['cost'],
+      },
+      {
+        data: { values: data },
+        width: ctx.width - 220,
+        height: { step: 15 },
+        encoding: { y, yOffset, color },
+        layer: [
+          { mark: { type: 'bar', height: 2, aria: false }, encoding: { x: x('p5'), x2: { field: 'p95' } } },
+          { mark: { type: 'bar', height: 9, aria: false }, encoding: { x: x('p25'), x2: { field: 'p75' } } },
+          { mark: { type: 'tick', thickness: 3, size: 9, aria: false }, encoding: { x: x('p50'), color: { value: ctx.theme.background } } },
+        ],
+      },
+    );
   },
 };

@@ -40,25 +40,55 @@ FROM sized GROUP BY run_id, span, bin ORDER BY run_id, t_s`;
     const shown = ctx.runs.filter((run) => byRun.has(run.runId));
     const time = timeAxis(rows.map((row) => num(row, 't_s')));
     const groups = [...groupBy(shown, (run) => run.variant).values()];
-    const tops = groups.map((group) => Math.max(...group.flatMap((run) => byRun.get(run.runId)!.flatMap((row) => [num(row, 'truth_bytes'), num(row, 'reported_bytes')].filter(Number.isFinite))), 4096));
+    const tops = groups.map((group) =>
+      Math.max(
+        ...group.flatMap((run) =>
+          byRun.get(run.runId)!.flatMap((row) => [num(row, 'truth_bytes'), num(row, 'reported_bytes')].filter(Number.isFinite)),
+        ),
+        4096,
+      ),
+    );
     const shared = Math.max(...tops) <= 6 * Math.min(...tops);
     const merged = rows.some((row) => num(row, 'n_windows') > 1);
     const drawn = groups.map((group, i) => panel(group, byRun, time, shared ? Math.max(...tops) : tops[i]!, ctx));
-    return framed(wssOverTime, ctx, {
-      reading: `Each point is the window that ends there${merged ? ' (mean of neighbouring windows)' : ''}. ${ctx.theme.truthName}: truth over the same windows. Solid colour: simulated. Dashed with circles: observed, the kernel's own report.${shared ? '' : ' Each panel has its own vertical scale.'}`,
-      without: ['cost'],
-    }, panels(drawn, ctx, 110));
+    return framed(
+      wssOverTime,
+      ctx,
+      {
+        reading: `Each point is the window that ends there${merged ? ' (mean of neighbouring windows)' : ''}. ${ctx.theme.truthName}: truth over the same windows. Solid colour: simulated. Dashed with circles: observed, the kernel's own report.${shared ? '' : ' Each panel has its own vertical scale.'}`,
+        without: ['cost'],
+      },
+      panels(drawn, ctx, 110),
+    );
   },
 };
 
-function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly DataRow[]>, time: Spec, top: number, ctx: ChartContext): Panel {
+function panel(
+  group: readonly RunInfo[],
+  byRun: ReadonlyMap<string, readonly DataRow[]>,
+  time: Spec,
+  top: number,
+  ctx: ChartContext,
+): Panel {
   const { dash } = styleOf(group[0]!.family);
   const color = colorOf(group[0]!.family, ctx.theme);
-  const points = group.flatMap((run) => byRun.get(run.runId)!.map((row, _, all) => ({
-    t: num(row, 't_s'), truth: numOrNull(row, 'truth_bytes'), v: numOrNull(row, 'reported_bytes'), k: run.kind, s: `${run.runId} ${segmentOf(row, all)}`,
-  })));
+  const points = group.flatMap((run) =>
+    byRun.get(run.runId)!.map((row, _, all) => ({
+      t: num(row, 't_s'),
+      truth: numOrNull(row, 'truth_bytes'),
+      v: numOrNull(row, 'reported_bytes'),
+      k: run.kind,
+      s: `${run.runId} ${segmentOf(row, all)}`,
+    })),
+  );
   const x = { field: 't', ...time };
-  const y = (field: string): Spec => ({ field, type: 'quantitative', title: null, scale: { domain: [0, top * 1.08], nice: false }, axis: { values: binaryTicks(top * 1.08), labelExpr: BYTES_LABEL } });
+  const y = (field: string): Spec => ({
+    field,
+    type: 'quantitative',
+    title: null,
+    scale: { domain: [0, top * 1.08], nice: false },
+    axis: { values: binaryTicks(top * 1.08), labelExpr: BYTES_LABEL },
+  });
   const detail = { field: 's', type: 'nominal' };
   const line = (kind: string, mark: Spec): Spec => ({
     transform: [{ filter: `datum.k === '${kind}'` }],
@@ -69,13 +99,28 @@ function panel(group: readonly RunInfo[], byRun: ReadonlyMap<string, readonly Da
   const dots = (fill: string): Spec => (few ? { point: { size: 8, color: fill, strokeWidth: 0 } } : {});
   const layer: Spec[] = [];
   if (points.some((point) => point.truth !== null)) {
-    layer.push({ mark: { type: 'line', color: ctx.theme.truth, strokeWidth: 1.8, clip: true, aria: false, ...dots(ctx.theme.truth) }, encoding: { x, y: y('truth'), detail } });
+    layer.push({
+      mark: { type: 'line', color: ctx.theme.truth, strokeWidth: 1.8, clip: true, aria: false, ...dots(ctx.theme.truth) },
+      encoding: { x, y: y('truth'), detail },
+    });
   }
   if (group.some((run) => run.kind === 'simulated')) layer.push(line('simulated', { color, strokeDash: dash, ...dots(color) }));
   if (group.some((run) => run.kind === 'observed')) {
-    layer.push(line('observed', { color, strokeDash: [3, 2], strokeWidth: 1.3, point: { filled: false, fill: ctx.theme.background, color, size: 14, strokeWidth: 1 } }));
+    layer.push(
+      line('observed', {
+        color,
+        strokeDash: [3, 2],
+        strokeWidth: 1.3,
+        point: { filled: false, fill: ctx.theme.background, color, size: 14, strokeWidth: 1 },
+      }),
+    );
   }
-  return { title: group[0]!.variant + (group.every((run) => run.kind === 'observed') ? ' (observed)' : ''), color, data: points, view: { layer } };
+  return {
+    title: group[0]!.variant + (group.every((run) => run.kind === 'observed') ? ' (observed)' : ''),
+    color,
+    data: points,
+    view: { layer },
+  };
 }
 
 /** Lines break where the recording does; a window across a break stands alone, unless nothing at all was recorded. */

@@ -62,7 +62,10 @@ export async function chartFigure(report: ReportContext, id: string, params: Cha
   };
   const drawn = await drawChart(source, id, { params, width: 960, theme: PAGE_THEME });
   if (drawn.nRows === 0 && optional) return null;
-  const { title, usermeta, ...bare } = drawn.spec as Spec & { title: { text: readonly string[] }; usermeta: { facts: string; reading: string } };
+  const { title, usermeta, ...bare } = drawn.spec as Spec & {
+    title: { text: readonly string[] };
+    usermeta: { facts: string; reading: string };
+  };
   const figureId = `fig${report.nextId()}`;
   const svg = embedSvg(await specToSvg({ ...bare, padding: 2 }), figureId, `${figureId}-title`);
   return html`<figure class="chart" id="${figureId}">

@@ -45,12 +45,15 @@ export const textColumn = (key: string, title: string): Column => ({ key, title,
 export const wideColumn = (key: string, title: string): Column => ({ ...textColumn(key, title), wide: true });
 export const codeColumn = (key: string, title: string): Column => ({ key, title, cell: (row) => html`<code>${text(row, key)}</code>` });
 export const countColumn = (key: string, title: string, unit: string, help?: string): Column => numberColumn(key, title, unit, count, help);
-export const ratioColumn = (key: string, title: string, help?: string): Column => numberColumn(key, title, '0–1', (n) => n.toFixed(3), help);
+export const ratioColumn = (key: string, title: string, help?: string): Column =>
+  numberColumn(key, title, '0–1', (n) => n.toFixed(3), help);
 export const signedPercentColumn = (key: string, title: string, help?: string): Column =>
   numberColumn(key, title, '%', (n) => `${n > 0 ? '+' : n < 0 ? '−' : ''}${Math.abs(n * 100).toFixed(1)}`, help);
-export const percentColumn = (key: string, title: string, help?: string): Column => numberColumn(key, title, '%', (n) => significant(n * 100), help);
+export const percentColumn = (key: string, title: string, help?: string): Column =>
+  numberColumn(key, title, '%', (n) => significant(n * 100), help);
 export const bytesColumn = (key: string, title: string): Column => numberColumn(key, title, 'bytes', formatBytes);
-export const durationColumn = (key: string, title: string, help?: string): Column => numberColumn(key, title, 'time', (n) => (n === 0 ? '0' : formatDuration(n)), help);
+export const durationColumn = (key: string, title: string, help?: string): Column =>
+  numberColumn(key, title, 'time', (n) => (n === 0 ? '0' : formatDuration(n)), help);
 export const secondsColumn = (key: string, title: string): Column => numberColumn(key, title, 's', (n) => n.toFixed(3));
 
 export function numberColumn(key: string, title: string, unit: string, show: (n: number) => string, help?: string): Column {

@@ -36,7 +36,8 @@ export async function buildReport(source: QuerySource, options: ReportOptions = 
   const all = await loadContext(source, {}, { theme: LIGHT, width: 960 });
   let lastId = 0;
   const state: ReportState = {
-    source, all,
+    source,
+    all,
     tables: await tablesOf(source),
     downloads: new Downloads(DOWNLOAD_BUDGET_BYTES),
     chartTraces: all.traces.slice(0, options.maxTraces ?? 4),
@@ -71,10 +72,12 @@ function page(title: string, meta: Readonly<Record<string, string>>, sections: r
 </header>
 <nav aria-label="Sections"><ol>${sections.map((section) => html`<li><a href="#${section.id}">${section.title}</a></li>`)}</ol></nav>
 <main id="main">
-${sections.map((section) => html`<section id="${section.id}" aria-labelledby="${section.id}-h"><h2 id="${section.id}-h">${section.title}</h2>
+${sections.map(
+  (section) => html`<section id="${section.id}" aria-labelledby="${section.id}-h"><h2 id="${section.id}-h">${section.title}</h2>
 ${section.body}
 </section>
-`)}</main>
+`,
+)}</main>
 <footer>Made by workset. This page loads nothing from the network.</footer>
 ${data}<script>${raw(PAGE_SCRIPT)}</script>
 </body>
@@ -84,5 +87,7 @@ ${data}<script>${raw(PAGE_SCRIPT)}</script>
 
 function metaLine(meta: Readonly<Record<string, string>>): Markup | null {
   const entries = Object.entries(meta);
-  return entries.length === 0 ? null : html`<dl class="facts note">${entries.map(([name, value]) => html`<dt>${name}</dt><dd><code>${value}</code></dd>`)}</dl>`;
+  return entries.length === 0
+    ? null
+    : html`<dl class="facts note">${entries.map(([name, value]) => html`<dt>${name}</dt><dd><code>${value}</code></dd>`)}</dl>`;
 }

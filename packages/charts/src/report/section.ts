@@ -37,7 +37,10 @@ export function runName(report: ReportState, row: DataRow): Child {
 }
 
 /** Charts of one kind, one per trace and address space. */
-export async function perTraceAndSpace(report: ReportState, draw: (trace: string, space: string) => Promise<Markup | null>): Promise<Child> {
+export async function perTraceAndSpace(
+  report: ReportState,
+  draw: (trace: string, space: string) => Promise<Markup | null>,
+): Promise<Child> {
   return perTrace(report, async (trace) => {
     const spaces = [...new Set(report.all.allRuns.filter((run) => run.trace === trace).map((run) => run.space))];
     const parts: (Markup | null)[] = [];
@@ -51,6 +54,7 @@ export async function perTrace(report: ReportState, draw: (trace: string) => Pro
   const parts: Child[] = [];
   for (const trace of report.chartTraces) parts.push(await draw(trace));
   const left = report.all.traces.length - report.chartTraces.length;
-  if (left > 0) parts.push(html`<p class="note">${left} more trace${left === 1 ? '' : 's'}: draw them with <code>workset chart DIR NAME</code>.</p>`);
+  if (left > 0)
+    parts.push(html`<p class="note">${left} more trace${left === 1 ? '' : 's'}: draw them with <code>workset chart DIR NAME</code>.</p>`);
   return parts;
 }

@@ -2,7 +2,11 @@
 import { DARK, LIGHT, SERIES_DARK } from '../style.ts';
 
 const VARIABLES: readonly { readonly name: string; readonly light: string; readonly dark: string }[] = [
-  ...(['background', 'ink', 'muted', 'grid', 'truth', 'frame'] as const).map((key) => ({ name: `--c-${key}`, light: LIGHT[key], dark: DARK[key] })),
+  ...(['background', 'ink', 'muted', 'grid', 'truth', 'frame'] as const).map((key) => ({
+    name: `--c-${key}`,
+    light: LIGHT[key],
+    dark: DARK[key],
+  })),
   ...LIGHT.ramp.map((light, i) => ({ name: `--c-ramp${i}`, light, dark: DARK.ramp[i]! })),
   ...Object.entries(SERIES_DARK).map(([light, dark], i) => ({ name: `--c-series${i}`, light, dark })),
 ];

@@ -72,9 +72,20 @@ export class Assembler {
     const clock = this.clocks.of(input.ingestor.descriptor.clock, input.clockOffsetNs);
     const log = new InputLog(input, clock, this.#options.strict, this.#options.signal);
     this.logs.push(log);
-    const reading: Reading = { log, times: this.#timeline.input(clock), quanta: new Map(), dump: undefined, isRefused: false, streams: new Map() };
+    const reading: Reading = {
+      log,
+      times: this.#timeline.input(clock),
+      quanta: new Map(),
+      dump: undefined,
+      isRefused: false,
+      streams: new Map(),
+    };
     if (input.isByName) {
-      log.reasons.add('taken-by-name', `read as ${input.ingestor.descriptor.id} because of its name: such a dump has no header to know it by`, { severity: 'info' });
+      log.reasons.add(
+        'taken-by-name',
+        `read as ${input.ingestor.descriptor.id} because of its name: such a dump has no header to know it by`,
+        { severity: 'info' },
+      );
     }
     return { log, take: (batch) => this.#take(reading, batch), end: () => this.#end(reading) };
   }
@@ -85,7 +96,21 @@ export class Assembler {
   }
 
   /** What close() of the writer needs, but for what only the caller knows. */
-  final(): Pick<TraceFinal, 'clock' | 'epochNs' | 'quantumNs' | 'vcpus' | 'truth' | 'synthetic' | 'spans' | 'markers' | 'inputs' | 'mapTime' | 'truthOf' | 'hugeBlocks'> {
+  final(): Pick<
+    TraceFinal,
+    | 'clock'
+    | 'epochNs'
+    | 'quantumNs'
+    | 'vcpus'
+    | 'truth'
+    | 'synthetic'
+    | 'spans'
+    | 'markers'
+    | 'inputs'
+    | 'mapTime'
+    | 'truthOf'
+    | 'hugeBlocks'
+  > {
     const hugeBlocks = this.#huge.finish();
     const inputs = this.logs.map((log) => log.row());
     const truthOf = Object.fromEntries([...this.#spaces].map(([id, { truth }]) => [id, truth]));
@@ -137,7 +162,10 @@ export class Assembler {
       case 'range':
         if (reading.log.input.isByName && batch.startPage + batch.nPages <= this.#highestPage) {
           reading.isRefused = true;
-          reading.log.reasons.add('name-misleads', `the name says that it has one entry per frame of the guest, but it has ${batch.nPages} and frame ${this.#highestPage} was touched; it is not used`);
+          reading.log.reasons.add(
+            'name-misleads',
+            `the name says that it has one entry per frame of the guest, but it has ${batch.nPages} and frame ${this.#highestPage} was touched; it is not used`,
+          );
         } else if (batch.nPages <= RANGE_PAGES_MAX) this.#writer.declareRange(batch.space, batch.startPage, batch.nPages);
         else reading.log.reasons.add('range-too-large', `a range of ${batch.nPages} pages is not declared`);
         return;
@@ -152,7 +180,11 @@ export class Assembler {
         return this.#report(reading, batch.report);
       case 'sizes':
         if (batch.tNs !== null) reading.log.at(batch.tNs);
-        reading.log.reasons.add('sizes-only', 'rows that hold sizes without pages: nothing in a trace can be compared with them (workset info shows them)', { severity: 'info' });
+        reading.log.reasons.add(
+          'sizes-only',
+          'rows that hold sizes without pages: nothing in a trace can be compared with them (workset info shows them)',
+          { severity: 'info' },
+        );
         return;
     }
   }
@@ -160,7 +192,11 @@ export class Assembler {
   #end(reading: Reading): void {
     for (const quanta of reading.quanta.values()) quanta.flush();
     if (this.clocks.isAssumed(reading.log.clock)) {
-      reading.log.reasons.add('clock-assumed', `times are on the clock "${reading.log.clock.id}"; taken to be ${this.clocks.traceClock} (correct with --clock-offset)`, { severity: 'info' });
+      reading.log.reasons.add(
+        'clock-assumed',
+        `times are on the clock "${reading.log.clock.id}"; taken to be ${this.clocks.traceClock} (correct with --clock-offset)`,
+        { severity: 'info' },
+      );
     }
   }
 
@@ -186,16 +222,30 @@ export class Assembler {
     if (late > 0) reading.log.reasons.add('out-of-order', 'accesses that are much older than the ones before them', { count: late });
   }
 
-  #frame(reading: Reading, space: SpaceId, t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses: number): void {
+  #frame(
+    reading: Reading,
+    space: SpaceId,
+    t0Ns: number,
+    t1Ns: number,
+    n: number,
+    page: Float64Array | Uint32Array,
+    cls: Uint8Array,
+    nAccesses: number,
+  ): void {
     const { log, times } = reading;
     this.clocks.use(reading.log.clock);
     log.at(t0Ns);
     log.at(t1Ns);
     log.space ??= space;
-    if (this.#options.timeRange !== undefined && !this.#inRange(log.clock.toTrace(t0Ns), log.clock.toTrace(t1Ns))) return this.#outside(reading, nAccesses);
+    if (this.#options.timeRange !== undefined && !this.#inRange(log.clock.toTrace(t0Ns), log.clock.toTrace(t1Ns)))
+      return this.#outside(reading, nAccesses);
     const state = this.#spaces.get(space);
     if (state !== undefined && TRUTH_GRADES.indexOf(state.truth) < TRUTH_GRADES.indexOf(log.truth)) {
-      log.reasons.add('lower-grade', `${space} has ${state.truth} touches already, so accesses of grade ${log.truth} are not added to them`, { count: nAccesses, severity: 'info' });
+      log.reasons.add(
+        'lower-grade',
+        `${space} has ${state.truth} touches already, so accesses of grade ${log.truth} are not added to them`,
+        { count: nAccesses, severity: 'info' },
+      );
       return;
     }
     this.#frameClock ??= log.clock;
@@ -216,14 +266,22 @@ export class Assembler {
 
   #mapping(reading: Reading, { vPage, arena, n, frame }: Batch<'mapping'>): void {
     if (!arena) {
-      reading.log.reasons.add('mapping-unused', 'pages whose frames are known; a trace has no place for them', { count: n, severity: 'info' });
+      reading.log.reasons.add('mapping-unused', 'pages whose frames are known; a trace has no place for them', {
+        count: n,
+        severity: 'info',
+      });
       return;
     }
     // A dump of many pages comes in several batches; the first one has the arena's start.
     const isFirst = reading.dump === undefined;
     reading.dump ??= this.#huge.dump(reading.log);
     const changed = reading.dump(vPage, n, frame);
-    if (changed > 0) reading.log.reasons.add('frames-changed', 'pages that have another frame than in the other dump of this arena: page frames and addresses are not one to one over the segment', { count: changed, severity: 'info' });
+    if (changed > 0)
+      reading.log.reasons.add(
+        'frames-changed',
+        'pages that have another frame than in the other dump of this arena: page frames and addresses are not one to one over the segment',
+        { count: changed, severity: 'info' },
+      );
     if (isFirst && !this.#arenas.add(reading.log.input, vPage)) {
       reading.log.reasons.add('arena-moved', 'another file of this segment has the arena at another address; that one is used');
     }
@@ -235,7 +293,11 @@ export class Assembler {
     if (basePage === undefined) {
       const { segment } = log.input;
       const prefix = segment === '' ? '' : `${segment}.`;
-      log.reasons.add('arena-unknown', `reports of ${stream.stream} count pages from an arena whose address no input tells: add ${prefix}pagemap.bin or ${prefix}phases.log, or set arena: in a manifest`, { severity: 'error' });
+      log.reasons.add(
+        'arena-unknown',
+        `reports of ${stream.stream} count pages from an arena whose address no input tells: add ${prefix}pagemap.bin or ${prefix}phases.log, or set arena: in a manifest`,
+        { severity: 'error' },
+      );
       reading.streams.set(stream.stream, undefined);
       return;
     }

@@ -66,12 +66,22 @@ export class HugePages {
 
   /** Everything that is known, and a note in the log of a segment whose arena was not huge where another's was. */
   finish(): HugeBlocks[] {
-    const found: HugeBlocks[] = this.#flagged.map(({ label, space, blocks, source }) => ({ space, blocks: ascending(blocks), segment: label, source }));
+    const found: HugeBlocks[] = this.#flagged.map(({ label, space, blocks, source }) => ({
+      space,
+      blocks: ascending(blocks),
+      segment: label,
+      source,
+    }));
     for (const [key, arena] of this.#arenas) found.push(...this.#ofArena(key, arena));
     const huge = new Set(found.filter(({ space }) => space === 'gva').flatMap(({ blocks }) => blocks));
     for (const { whole, runs, log } of this.#arenas.values()) {
       const small = [...whole].filter((block) => huge.has(block) && !runs.has(block)).length;
-      if (small > 0) log.reasons.add('huge-elsewhere', 'blocks that are huge pages in another segment of the capture, but not in this one; the trace has them as huge', { count: small, severity: 'info' });
+      if (small > 0)
+        log.reasons.add(
+          'huge-elsewhere',
+          'blocks that are huge pages in another segment of the capture, but not in this one; the trace has them as huge',
+          { count: small, severity: 'info' },
+        );
     }
     return found;
   }
@@ -86,10 +96,12 @@ export class HugePages {
     const ofSegment = ofFrames.filter((flags) => flags.segment === key);
     const flags = ofSegment.length > 0 ? ofSegment : ofFrames;
     const sure = new Map([...runs].filter(([, frame]) => flags.some(({ blocks }) => blocks.has(frame))));
-    if (sure.size > 0) found.push(...both(sure, segment, `${name}: aligned runs of 512 frames with ${flags.map(({ source }) => source).join(', ')}`));
+    if (sure.size > 0)
+      found.push(...both(sure, segment, `${name}: aligned runs of 512 frames with ${flags.map(({ source }) => source).join(', ')}`));
     const rest = new Map([...runs].filter(([block]) => !sure.has(block)));
     // One run can be chance; a dump of an arena of small pages has none or few.
-    if (rest.size > 0 && 2 * runs.size >= whole.size) found.push(...both(rest, segment, `inferred from ${name} alone: aligned runs of 512 frames in ${runs.size} of ${whole.size} blocks`));
+    if (rest.size > 0 && 2 * runs.size >= whole.size)
+      found.push(...both(rest, segment, `inferred from ${name} alone: aligned runs of 512 frames in ${runs.size} of ${whole.size} blocks`));
     return found;
   }
 

@@ -1,7 +1,15 @@
 /** Which files belong to a capture, of which format each is, and in which order they are read. */
 import { glob, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { TRUTH_GRADES, TraceFormatError, UnreadableInputError, UsageError, type Diagnostic, type Ingestor, type TruthGrade } from '@workset/model';
+import {
+  TRUTH_GRADES,
+  TraceFormatError,
+  UnreadableInputError,
+  UsageError,
+  type Diagnostic,
+  type Ingestor,
+  type TruthGrade,
+} from '@workset/model';
 import { openSource, type OpenSource } from '../byte-source.ts';
 import { isPerfDirectory } from '../perf/directory.ts';
 import { filesOfPerfDirectory, sha256OfFiles } from '../perf/open-directory.ts';
@@ -72,7 +80,10 @@ export async function listInputs(paths: readonly string[], options: InputOptions
     const hasFrames = [...inputs.values()].some(({ path, ingestor }) => ingestor.descriptor.id === 'vmgt' && dirname(path) === directory);
     for (const name of byName) {
       const path = join(one.path, name);
-      if (!hasFrames) skipped.push(skippedFile(name, 'page flags without a header, and no exact log beside them; name the file with --format kpageflags'));
+      if (!hasFrames)
+        skipped.push(
+          skippedFile(name, 'page flags without a header, and no exact log beside them; name the file with --format kpageflags'),
+        );
       else if (!inputs.has(path)) inputs.set(path, await namedInput(path, one, options));
     }
   }
@@ -89,7 +100,12 @@ async function expanded(named: readonly ManifestInput[]): Promise<ManifestInput[
     }
     const matches: string[] = [];
     for await (const path of glob(one.path)) matches.push(path);
-    if (matches.length === 0) throw new UnreadableInputError('no file matches', { file: one.path }, 'check the pattern; relative paths start at the current directory');
+    if (matches.length === 0)
+      throw new UnreadableInputError(
+        'no file matches',
+        { file: one.path },
+        'check the pattern; relative paths start at the current directory',
+      );
     all.push(...matches.sort().map((path) => ({ ...one, path })));
   }
   return all;
@@ -98,7 +114,12 @@ async function expanded(named: readonly ManifestInput[]): Promise<ManifestInput[
 function skippedFile(name: string, message: string): Diagnostic {
   const isCounts = /\.kpagecount\.bin(\.gz|\.zst)?$/.test(name);
   return {
-    inputId: '', severity: 'info', code: isCounts ? 'unused-file' : 'skipped-file', line: null, byteOffset: null, count: 1,
+    inputId: '',
+    severity: 'info',
+    code: isCounts ? 'unused-file' : 'skipped-file',
+    line: null,
+    byteOffset: null,
+    count: 1,
     message: isCounts ? `${name}: map counts of page frames; a trace has no use for them` : `${name}: ${message}`,
   };
 }
@@ -113,7 +134,8 @@ async function namedInput(path: string, one: ManifestInput, options: InputOption
 async function namesIn(directory: string): Promise<string[]> {
   const names: string[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (entry.isFile() || entry.isSymbolicLink() || (entry.isDirectory() && (await isPerfDirectory(join(directory, entry.name))))) names.push(entry.name);
+    if (entry.isFile() || entry.isSymbolicLink() || (entry.isDirectory() && (await isPerfDirectory(join(directory, entry.name)))))
+      names.push(entry.name);
   }
   return names;
 }

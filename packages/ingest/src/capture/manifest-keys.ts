@@ -26,7 +26,13 @@ const RANGE = '^(?:0[xX][0-9a-fA-F]+|\\d+)(?:-(?:0[xX][0-9a-fA-F]+|\\d+)|\\+.+)$
 
 const text = (description: string, more: JsonSchema = {}): JsonSchema => ({ description, type: 'string', ...more });
 /** A number or its text: YAML reads 0x10 and 16 as numbers. */
-const integer = (description: string): JsonSchema => ({ description, anyOf: [{ type: 'integer', minimum: 0 }, { type: 'string', pattern: ADDRESS }] });
+const integer = (description: string): JsonSchema => ({
+  description,
+  anyOf: [
+    { type: 'integer', minimum: 0 },
+    { type: 'string', pattern: ADDRESS },
+  ],
+});
 const option = (name: string, value: string): KeyValue => ({ options: { [name]: value } });
 
 export const INPUT_KEYS: Readonly<Record<string, ManifestKey>> = {
@@ -51,19 +57,43 @@ export const INPUT_KEYS: Readonly<Record<string, ManifestKey>> = {
     read: (value) => ({ clockOffsetNs: offset(scalar(value)) }),
   },
   ranges: {
-    schema: { description: 'virtual addresses that a page-table dump is of, in file order', anyOf: [text('0xSTART-0xEND or 0xSTART+SIZE', { pattern: RANGE }), { type: 'array', minItems: 1, items: text('0xSTART-0xEND or 0xSTART+SIZE', { pattern: RANGE }) }] },
+    schema: {
+      description: 'virtual addresses that a page-table dump is of, in file order',
+      anyOf: [
+        text('0xSTART-0xEND or 0xSTART+SIZE', { pattern: RANGE }),
+        { type: 'array', minItems: 1, items: text('0xSTART-0xEND or 0xSTART+SIZE', { pattern: RANGE }) },
+      ],
+    },
     read: (value) => ranges(value),
   },
   'slot-base': {
-    schema: { description: 'first guest frame of the memory slot, or of each slot by its number', anyOf: [integer('one slot'), { type: 'object', minProperties: 1, propertyNames: { pattern: '^\\d+$' }, additionalProperties: integer('frame') }] },
+    schema: {
+      description: 'first guest frame of the memory slot, or of each slot by its number',
+      anyOf: [
+        integer('one slot'),
+        { type: 'object', minProperties: 1, propertyNames: { pattern: '^\\d+$' }, additionalProperties: integer('frame') },
+      ],
+    },
     read: (value) => option('slot-base', slots(value)),
   },
   begin: {
-    schema: { description: 'when the marks of a dump were set: a duration or whole ns on its clock', anyOf: [{ type: 'string', pattern: TIME }, { type: 'integer', minimum: 0 }] },
+    schema: {
+      description: 'when the marks of a dump were set: a duration or whole ns on its clock',
+      anyOf: [
+        { type: 'string', pattern: TIME },
+        { type: 'integer', minimum: 0 },
+      ],
+    },
     read: (value) => option('begin', time(value)),
   },
   end: {
-    schema: { description: 'when the dump was read: a duration or whole ns on its clock', anyOf: [{ type: 'string', pattern: TIME }, { type: 'integer', minimum: 0 }] },
+    schema: {
+      description: 'when the dump was read: a duration or whole ns on its clock',
+      anyOf: [
+        { type: 'string', pattern: TIME },
+        { type: 'integer', minimum: 0 },
+      ],
+    },
     read: (value) => option('end', time(value)),
   },
   aggregation: {
@@ -83,7 +113,11 @@ export const INPUT_KEYS: Readonly<Record<string, ManifestKey>> = {
     read: (value) => option('instructions-per-second', positive(value)),
   },
   options: {
-    schema: { description: 'further options of the format, as with --set', type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+    schema: {
+      description: 'further options of the format, as with --set',
+      type: 'object',
+      additionalProperties: { type: ['string', 'number', 'boolean'] },
+    },
     read: (value) => ({ options: Object.fromEntries(Object.entries(mapping(value)).map(([key, each]) => [key, scalar(each)])) }),
   },
 };
@@ -105,7 +139,12 @@ export function manifestSchema(): JsonSchema {
         items: {
           anyOf: [
             text('a path, relative to the manifest; * and ? stand for several files', { minLength: 1 }),
-            { type: 'object', required: ['path'], additionalProperties: false, properties: { path: text('relative to the manifest; * and ? stand for several files', { minLength: 1 }), ...properties } },
+            {
+              type: 'object',
+              required: ['path'],
+              additionalProperties: false,
+              properties: { path: text('relative to the manifest; * and ? stand for several files', { minLength: 1 }), ...properties },
+            },
           ],
         },
       },
@@ -114,7 +153,8 @@ export function manifestSchema(): JsonSchema {
 }
 
 export function scalar(value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return String(value);
   throw new Error('a single value is expected');
 }
 
@@ -178,7 +218,8 @@ function ranges(value: unknown): KeyValue {
 function slots(value: unknown): string {
   if (typeof value !== 'object' || value === null) return address(value).toString();
   const entries = Object.entries(mapping(value));
-  if (entries.length === 0 || entries.some(([slot]) => !/^\d+$/.test(slot))) throw new Error('slot numbers with their first frames are expected');
+  if (entries.length === 0 || entries.some(([slot]) => !/^\d+$/.test(slot)))
+    throw new Error('slot numbers with their first frames are expected');
   return entries.map(([slot, base]) => `${slot}:${address(base)}`).join(',');
 }
 

@@ -102,7 +102,9 @@ class ManifestReader {
   }
 
   #plain(node: unknown): unknown {
-    return typeof node === 'object' && node !== null && 'toJS' in node ? (node as { toJS: (document: Document) => unknown }).toJS(this.#document) : node;
+    return typeof node === 'object' && node !== null && 'toJS' in node
+      ? (node as { toJS: (document: Document) => unknown }).toJS(this.#document)
+      : node;
   }
 
   #typed<Value>(key: string, line: number, read: () => Value): Value {
@@ -115,7 +117,8 @@ class ManifestReader {
   }
 
   #lineOf(node: unknown): number {
-    const range = typeof node === 'object' && node !== null && 'range' in node ? (node as { range?: readonly number[] | null }).range : undefined;
+    const range =
+      typeof node === 'object' && node !== null && 'range' in node ? (node as { range?: readonly number[] | null }).range : undefined;
     return range === undefined || range === null ? 1 : this.#lines.linePos(range[0]!).line;
   }
 

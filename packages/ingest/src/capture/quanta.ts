@@ -66,7 +66,12 @@ export class Quanta {
     const due = this.#slots.filter(({ nAccesses, index }) => nAccesses > 0 && index < limit).sort((a, b) => a.index - b.index);
     for (const slot of due) {
       this.#columns.fill(slot.touches);
-      this.#emit({ t0Ns: slot.index * this.#quantumNs, t1Ns: (slot.index + 1) * this.#quantumNs, nAccesses: slot.nAccesses, touches: this.#columns });
+      this.#emit({
+        t0Ns: slot.index * this.#quantumNs,
+        t1Ns: (slot.index + 1) * this.#quantumNs,
+        nAccesses: slot.nAccesses,
+        touches: this.#columns,
+      });
       slot.touches.clear();
       slot.nAccesses = 0;
       this.#held--;

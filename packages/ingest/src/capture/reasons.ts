@@ -30,7 +30,11 @@ export class Reasons {
     const severity = at.severity ?? 'warning';
     const count = at.count ?? 1;
     if (this.#strict && severity !== 'info') {
-      throw new TraceFormatError(`${message} (${code})`, { file: this.#path, line: at.line, byteOffset: at.byteOffset }, 'without --strict it is counted and the rest is kept');
+      throw new TraceFormatError(
+        `${message} (${code})`,
+        { file: this.#path, line: at.line, byteOffset: at.byteOffset },
+        'without --strict it is counted and the rest is kept',
+      );
     }
     const known = this.#byCode.get(code);
     if (known === undefined) {

@@ -51,7 +51,9 @@ export class Timeline {
 
   /** Markers in trace time, ascending; one that two files saw is kept once, with its name. */
   markers(): TraceMarker[] {
-    const all = this.#markers.map(({ clock, tNs, code, label }) => ({ tNs: clock.toTrace(tNs), code, label })).sort((a, b) => a.tNs - b.tNs || a.code - b.code);
+    const all = this.#markers
+      .map(({ clock, tNs, code, label }) => ({ tNs: clock.toTrace(tNs), code, label }))
+      .sort((a, b) => a.tNs - b.tNs || a.code - b.code);
     const kept: TraceMarker[] = [];
     for (const marker of all) {
       const twin = kept.findLastIndex((other) => other.code === marker.code && marker.tNs - other.tNs < SAME_INSTANT_NS);
@@ -75,6 +77,7 @@ function spansOf({ clock, edges, firstNs, lastNs }: RecordedTimes): TraceSpan[] 
       open = undefined;
     }
   }
-  if (open !== undefined && lastNs > open.tNs) spans.push({ t0Ns: clock.toTrace(open.tNs), t1Ns: clock.toTrace(lastNs), label: open.label });
+  if (open !== undefined && lastNs > open.tNs)
+    spans.push({ t0Ns: clock.toTrace(open.tNs), t1Ns: clock.toTrace(lastNs), label: open.label });
   return spans;
 }

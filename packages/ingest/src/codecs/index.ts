@@ -53,7 +53,10 @@ export async function decompress(raw: AsyncGenerator<Uint8Array>, compression: C
   }
 }
 
-function piped(raw: AsyncGenerator<Uint8Array>, unpack: NodeJS.ReadWriteStream & AsyncIterable<Uint8Array | string>): AsyncIterator<Uint8Array> {
+function piped(
+  raw: AsyncGenerator<Uint8Array>,
+  unpack: NodeJS.ReadWriteStream & AsyncIterable<Uint8Array | string>,
+): AsyncIterator<Uint8Array> {
   // pipeline() hands an error of either side to the iteration of `unpack`; its callback has nothing to add.
   pipeline(Readable.from(raw, { objectMode: false, highWaterMark: CHUNK_BYTES }), unpack, () => {});
   return unpack[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;

@@ -45,7 +45,8 @@ async function* frame(input: Input): AsyncGenerator<Uint8Array> {
   const isLinked = (flags & 0x20) === 0;
   const extra = Buffer.from(await input.take((flags & 8) === 0 ? 0 : 8));
   const headerSum = (await input.take(1))[0]!;
-  if (((Xxh32.of(Buffer.concat([descriptor, extra])) >>> 8) & 255) !== headerSum) throw new CodecError('the frame header does not have its checksum', false);
+  if (((Xxh32.of(Buffer.concat([descriptor, extra])) >>> 8) & 255) !== headerSum)
+    throw new CodecError('the frame header does not have its checksum', false);
   const sum = (flags & 4) === 0 ? undefined : new Xxh32();
   let window: Buffer | undefined;
   for (;;) {
@@ -62,7 +63,11 @@ async function* frame(input: Input): AsyncGenerator<Uint8Array> {
       if (input.peeked.readUInt32LE(0) !== expected) throw new CodecError('a block does not have its checksum', false);
     }
     sum?.update(block);
-    if (isLinked) window = block.length >= WINDOW_BYTES || window === undefined ? block.subarray(-WINDOW_BYTES) : Buffer.concat([window, block]).subarray(-WINDOW_BYTES);
+    if (isLinked)
+      window =
+        block.length >= WINDOW_BYTES || window === undefined
+          ? block.subarray(-WINDOW_BYTES)
+          : Buffer.concat([window, block]).subarray(-WINDOW_BYTES);
     yield block;
   }
   if (sum === undefined) return;
@@ -133,7 +138,7 @@ class Input {
   }
 
   async skip(n: number): Promise<void> {
-    for (let left = n; left > 0; ) {
+    for (let left = n; left > 0;) {
       if (!(await this.has(1))) throw new CodecError('it ends inside a skipped frame', true);
       const step = Math.min(left, this.available);
       this.#at += step;

@@ -20,7 +20,7 @@ export async function* decodeZstd(raw: AsyncGenerator<Uint8Array>, chunkBytes: n
 
 /** Writes `first` and then `raw` until the decoder has enough. The bytes it did not want; undefined at the end of the input. */
 async function feed(raw: AsyncGenerator<Uint8Array>, first: Uint8Array, decoder: ZstdDecompress): Promise<Uint8Array | undefined> {
-  for (let chunk = first; ; ) {
+  for (let chunk = first; ;) {
     if (chunk.length > 0) {
       const before = decoder.bytesWritten;
       await written(decoder, chunk);

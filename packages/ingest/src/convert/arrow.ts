@@ -9,8 +9,16 @@ type Types = Parameters<typeof createArrowFile>[1];
 const BATCH = 1 << 16;
 
 const REGION_TYPES = {
-  stream: 'utf8', cycle: 'int64', start_ns: 'int64', end_ns: 'int64', complete: 'bool', kind: 'utf8',
-  start_page: 'int64', n_pages: 'int64', nr_accesses: 'float64', age: 'float64',
+  stream: 'utf8',
+  cycle: 'int64',
+  start_ns: 'int64',
+  end_ns: 'int64',
+  complete: 'bool',
+  kind: 'utf8',
+  start_page: 'int64',
+  n_pages: 'int64',
+  nr_accesses: 'float64',
+  age: 'float64',
 } as const;
 
 export class ArrowWriter implements RowWriter {
@@ -41,7 +49,15 @@ export class ArrowWriter implements RowWriter {
     if (this.#columns === undefined) {
       this.#columns = accessColumns(rows);
       const { isQuanta, hasPid, hasCpu } = this.#columns;
-      const types: Types = { time_ns: 'int64', ...(isQuanta && { end_ns: 'int64' as const }), page: 'int64', write: 'bool', kernel: 'bool', ...(hasPid && { pid: 'int32' as const }), ...(hasCpu && { cpu: 'int32' as const }) };
+      const types: Types = {
+        time_ns: 'int64',
+        ...(isQuanta && { end_ns: 'int64' as const }),
+        page: 'int64',
+        write: 'bool',
+        kernel: 'bool',
+        ...(hasPid && { pid: 'int32' as const }),
+        ...(hasCpu && { cpu: 'int32' as const }),
+      };
       this.#file = createArrowFile(this.#path, types, describe(this.#facts, 'accesses', this.#columns));
     }
     for (let i = 0; i < rows.n; i++) {
@@ -66,9 +82,16 @@ export class ArrowWriter implements RowWriter {
     const column = (pick: (region: (typeof regions)[number]) => number) => Float64Array.from(regions, pick);
     const { report, stream } = row;
     this.#append(regions.length, {
-      stream: same(stream.stream), cycle: column(() => report.cycle), start_ns: column(() => whole(report.setBeginNs)), end_ns: column(() => whole(report.readEndNs)),
-      complete: same(report.complete), kind: regions.map(({ kind }) => kind), start_page: column((each) => each.startPage), n_pages: column((each) => each.nPages),
-      nr_accesses: column((each) => each.nrAccesses), age: column((each) => each.age),
+      stream: same(stream.stream),
+      cycle: column(() => report.cycle),
+      start_ns: column(() => whole(report.setBeginNs)),
+      end_ns: column(() => whole(report.readEndNs)),
+      complete: same(report.complete),
+      kind: regions.map(({ kind }) => kind),
+      start_page: column((each) => each.startPage),
+      n_pages: column((each) => each.nPages),
+      nr_accesses: column((each) => each.nrAccesses),
+      age: column((each) => each.age),
     });
     this.rows += regions.length;
   }
@@ -89,8 +112,13 @@ export class ArrowWriter implements RowWriter {
     if (n === 0) return;
     this.#n = 0;
     this.#append(n, {
-      time_ns: this.#time.slice(0, n), end_ns: this.#end.slice(0, n), page: this.#page.slice(0, n), write: this.#write, kernel: this.#kernel,
-      pid: this.#pid.slice(0, n), cpu: this.#cpu.slice(0, n),
+      time_ns: this.#time.slice(0, n),
+      end_ns: this.#end.slice(0, n),
+      page: this.#page.slice(0, n),
+      write: this.#write,
+      kernel: this.#kernel,
+      pid: this.#pid.slice(0, n),
+      cpu: this.#cpu.slice(0, n),
     });
     this.#write = [];
     this.#kernel = [];

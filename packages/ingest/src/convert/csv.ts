@@ -71,7 +71,14 @@ export class CsvWriter implements RowWriter {
     this.columns = columns;
     const ops = this.#style.forPeople ? ['op'] : ['write', 'kernel'];
     const page = this.#style.forPeople ? columns.space : 'page';
-    this.#head('accesses', ['time_ns', ...(columns.isQuanta ? ['end_ns'] : []), page, ...ops, ...(columns.hasPid ? ['pid'] : []), ...(columns.hasCpu ? ['cpu'] : [])]);
+    this.#head('accesses', [
+      'time_ns',
+      ...(columns.isQuanta ? ['end_ns'] : []),
+      page,
+      ...ops,
+      ...(columns.hasPid ? ['pid'] : []),
+      ...(columns.hasCpu ? ['cpu'] : []),
+    ]);
     return columns;
   }
 
@@ -108,5 +115,7 @@ function time(ns: number): string {
 }
 
 function comments(pairs: Readonly<Record<string, string>>): string {
-  return Object.entries(pairs).map(([key, value]) => `# ${key}: ${value.replaceAll(/[\r\n]/g, ' ')}\n`).join('');
+  return Object.entries(pairs)
+    .map(([key, value]) => `# ${key}: ${value.replaceAll(/[\r\n]/g, ' ')}\n`)
+    .join('');
 }

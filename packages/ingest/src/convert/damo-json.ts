@@ -29,7 +29,9 @@ export class DamoJsonWriter implements RowWriter {
     const { incomplete, timeless, sets } = this.#counts;
     const epochNs = this.#facts.epochNs();
     return [
-      ...(this.#epochNs !== undefined && this.#epochNs !== epochNs ? [`times count from ${epochNs - this.#epochNs} ns of the clock ${this.#facts.clock}`] : []),
+      ...(this.#epochNs !== undefined && this.#epochNs !== epochNs
+        ? [`times count from ${epochNs - this.#epochNs} ns of the clock ${this.#facts.clock}`]
+        : []),
       ...(incomplete > 0 ? [`${incomplete} snapshots are incomplete, which damo's format cannot say`] : []),
       ...(timeless > 0 ? [`${timeless} snapshots without a known begin or end are left out`] : []),
       ...(sets > 0 ? [`${sets} reports are page sets, not regions, and left out`] : []),
@@ -113,7 +115,8 @@ function head({ notes }: ObservationStream): string {
   };
   const sampleUs = id('sample_us');
   const aggrUs = id('aggr_us');
-  const intervals = sampleUs === 'null' || aggrUs === 'null' ? 'null' : `{"sample_us": "${sampleUs}", "aggr_us": "${aggrUs}", "ops_update_us": "1000000"}`;
+  const intervals =
+    sampleUs === 'null' || aggrUs === 'null' ? 'null' : `{"sample_us": "${sampleUs}", "aggr_us": "${aggrUs}", "ops_update_us": "1000000"}`;
   return [
     `"kdamond_idx": ${id('kdamond_idx')}`,
     `"context_idx": ${id('context_idx', 'ctx_idx')}`,
@@ -125,7 +128,7 @@ function head({ notes }: ObservationStream): string {
 
 function copy(from: FileSink, to: FileSink): void {
   const buffer = Buffer.alloc(COPY_BYTES);
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const got = from.read(buffer, COPY_BYTES, at);
     if (got === 0) return;
     to.write(buffer.subarray(0, got));

@@ -22,7 +22,8 @@ export class RowFilter {
 
   /** The rows that stay, undefined when none does. The columns may be reused by the next call. */
   accesses(rows: AccessRows): AccessRows | undefined {
-    if (this.#pid !== undefined && rows.pid === null) throw new UsageError('the input does not say which process an access is of', 'leave out pid');
+    if (this.#pid !== undefined && rows.pid === null)
+      throw new UsageError('the input does not say which process an access is of', 'leave out pid');
     if (rows.timeNs === null && this.#time !== undefined && !(rows.t0Ns >= this.#time[0] && rows.t1Ns <= this.#time[1])) {
       this.outside += rows.n;
       return undefined;
@@ -42,10 +43,17 @@ export class RowFilter {
     }
     if (this.#pages === undefined || regions === null) return row;
     const [from, to] = this.#pages;
-    const kept = [...regions.startPage.keys()].filter((i) => regions.startPage[i]! < to && regions.startPage[i]! + regions.nPages[i]! > from);
+    const kept = [...regions.startPage.keys()].filter(
+      (i) => regions.startPage[i]! < to && regions.startPage[i]! + regions.nPages[i]! > from,
+    );
     this.outside += regions.startPage.length - kept.length;
     const column = (values: Float64Array) => Float64Array.from(kept, (i) => values[i]!);
-    const cut = { startPage: column(regions.startPage), nPages: column(regions.nPages), nrAccesses: column(regions.nrAccesses), age: column(regions.age) };
+    const cut = {
+      startPage: column(regions.startPage),
+      nPages: column(regions.nPages),
+      nrAccesses: column(regions.nrAccesses),
+      age: column(regions.age),
+    };
     return { ...row, report: { ...report, regions: cut } };
   }
 
@@ -68,7 +76,15 @@ export class RowFilter {
     }
     this.outside += rows.n - kept;
     if (kept === 0) return undefined;
-    return { ...rows, n: kept, page: this.#page, cls: this.#cls, timeNs: rows.timeNs === null ? null : this.#timeNs, pid: rows.pid === null ? null : this.#ids, cpu: rows.cpu === null ? null : this.#cpus };
+    return {
+      ...rows,
+      n: kept,
+      page: this.#page,
+      cls: this.#cls,
+      timeNs: rows.timeNs === null ? null : this.#timeNs,
+      pid: rows.pid === null ? null : this.#ids,
+      cpu: rows.cpu === null ? null : this.#cpus,
+    };
   }
 
   #grow(n: number): void {

@@ -11,14 +11,29 @@ import { subsetTrace } from './trace-subset.ts';
 export { CONVERT_FORMATS, type ConvertFormat, type ConvertOptions, type ConvertResult } from './model.ts';
 
 const ENDINGS: Readonly<Record<string, ConvertFormat>> = {
-  '.parquet': 'parquet', '.arrow': 'arrow', '.feather': 'arrow', '.csv': 'csv', '.oracleGeneral': 'oracleGeneral', '.oracleGeneral.bin': 'oracleGeneral', '.json': 'damo.json', '.trace': 'trace',
+  '.parquet': 'parquet',
+  '.arrow': 'arrow',
+  '.feather': 'arrow',
+  '.csv': 'csv',
+  '.oracleGeneral': 'oracleGeneral',
+  '.oracleGeneral.bin': 'oracleGeneral',
+  '.json': 'damo.json',
+  '.trace': 'trace',
 };
-const WANTED: Readonly<Record<Exclude<ConvertFormat, 'trace'>, Wanted>> = { parquet: 'any', arrow: 'any', csv: 'any', oracleGeneral: 'accesses', 'damo.json': 'reports' };
+const WANTED: Readonly<Record<Exclude<ConvertFormat, 'trace'>, Wanted>> = {
+  parquet: 'any',
+  arrow: 'any',
+  csv: 'any',
+  oracleGeneral: 'accesses',
+  'damo.json': 'reports',
+};
 const DRAIN_ROWS = 1 << 18;
 
 /** The format that the ending of a file name stands for. Throws UsageError when there is none. */
 export function convertFormatOf(out: string): ConvertFormat {
-  const ending = Object.keys(ENDINGS).sort((a, b) => b.length - a.length).find((each) => out.endsWith(each));
+  const ending = Object.keys(ENDINGS)
+    .sort((a, b) => b.length - a.length)
+    .find((each) => out.endsWith(each));
   if (ending === undefined) throw new UsageError(`the ending of ${out} tells no format`, `choose one of ${CONVERT_FORMATS.join(', ')}`);
   return ENDINGS[ending]!;
 }
@@ -50,8 +65,16 @@ export async function convertTrace(path: string, options: ConvertOptions): Promi
     const { lost, rows } = writer;
     const unit = format === 'oracleGeneral' ? 1e9 : counted.isQuanta ? (source.facts.quantumNs ?? counted.quantumNs) : 1;
     return {
-      out: options.out, format, content: counted.content ?? 'accesses', rows, outside: counted.outside, space: counted.space, clock: source.facts.clock, timeUnitNs: unit,
-      lost: [...lost, ...counted.lost], diagnostics: source.facts.diagnostics(),
+      out: options.out,
+      format,
+      content: counted.content ?? 'accesses',
+      rows,
+      outside: counted.outside,
+      space: counted.space,
+      clock: source.facts.clock,
+      timeUnitNs: unit,
+      lost: [...lost, ...counted.lost],
+      diagnostics: source.facts.diagnostics(),
     };
   } catch (error) {
     writer?.abort();
@@ -89,9 +112,23 @@ interface Counted {
   lost: string[];
 }
 
-async function fill(writer: RowWriter, rows: ReturnType<Awaited<ReturnType<typeof openTraceRows>>['rows']>, options: ConvertOptions, wanted: Wanted): Promise<Counted> {
+async function fill(
+  writer: RowWriter,
+  rows: ReturnType<Awaited<ReturnType<typeof openTraceRows>>['rows']>,
+  options: ConvertOptions,
+  wanted: Wanted,
+): Promise<Counted> {
   const filter = new RowFilter(options);
-  const counted: Counted = { content: undefined, space: null, isQuanta: false, quantumNs: 1, outside: 0, accesses: 0, reports: 0, lost: [] };
+  const counted: Counted = {
+    content: undefined,
+    space: null,
+    isQuanta: false,
+    quantumNs: 1,
+    outside: 0,
+    accesses: 0,
+    reports: 0,
+    lost: [],
+  };
   let undrained = 0;
   for await (const row of rows) {
     if (row.kind === 'accesses') {
@@ -102,7 +139,8 @@ async function fill(writer: RowWriter, rows: ReturnType<Awaited<ReturnType<typeo
       const kept = filter.accesses(row);
       counted.content = 'accesses';
       if (kept === undefined) continue;
-      if (counted.space === null) [counted.space, counted.isQuanta, counted.quantumNs] = [row.space, row.timeNs === null, row.t1Ns - row.t0Ns];
+      if (counted.space === null)
+        [counted.space, counted.isQuanta, counted.quantumNs] = [row.space, row.timeNs === null, row.t1Ns - row.t0Ns];
       writer.accesses(kept);
     } else {
       if (wanted === 'accesses' || counted.content === 'accesses') {
@@ -122,14 +160,33 @@ async function fill(writer: RowWriter, rows: ReturnType<Awaited<ReturnType<typeo
   }
   counted.outside = filter.outside;
   if (counted.accesses > 0) counted.lost.push(`${counted.accesses} accesses are left out: the file holds reports of trackers`);
-  if (counted.reports > 0) counted.lost.push(`${counted.reports} reports of trackers are left out: the file holds accesses (the format damo.json takes region reports)`);
+  if (counted.reports > 0)
+    counted.lost.push(
+      `${counted.reports} reports of trackers are left out: the file holds accesses (the format damo.json takes region reports)`,
+    );
   return counted;
 }
 
 function nothing(path: string, format: ConvertFormat, { outside, accesses, reports }: Counted, facts: SourceFacts): Error {
-  if (outside > 0) return new UsageError(`${path}: nothing lies in what was asked for (${outside} rows lie outside)`, 'widen time, addr or pid');
-  if (accesses > 0) return new UsageError(`${path} holds accesses but no reports of regions, which ${format} is made of`, 'choose csv, arrow, parquet or oracleGeneral');
-  if (reports > 0) return new UsageError(`${path} holds reports of trackers but no accesses, which ${format} is made of`, 'choose csv, arrow, parquet or damo.json');
-  const why = facts.diagnostics().slice(0, 4).map(({ code, count, message }) => `${message} (${code}, ${count})`);
-  return new TraceFormatError(`nothing to convert in ${path}${why.length > 0 ? `: ${why.join('; ')}` : ''}`, { file: path }, 'workset info says what it holds');
+  if (outside > 0)
+    return new UsageError(`${path}: nothing lies in what was asked for (${outside} rows lie outside)`, 'widen time, addr or pid');
+  if (accesses > 0)
+    return new UsageError(
+      `${path} holds accesses but no reports of regions, which ${format} is made of`,
+      'choose csv, arrow, parquet or oracleGeneral',
+    );
+  if (reports > 0)
+    return new UsageError(
+      `${path} holds reports of trackers but no accesses, which ${format} is made of`,
+      'choose csv, arrow, parquet or damo.json',
+    );
+  const why = facts
+    .diagnostics()
+    .slice(0, 4)
+    .map(({ code, count, message }) => `${message} (${code}, ${count})`);
+  return new TraceFormatError(
+    `nothing to convert in ${path}${why.length > 0 ? `: ${why.join('; ')}` : ''}`,
+    { file: path },
+    'workset info says what it holds',
+  );
 }

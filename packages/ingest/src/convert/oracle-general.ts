@@ -9,7 +9,11 @@ const U32_MAX = 2 ** 32 - 1;
 
 export class OracleGeneralWriter implements RowWriter {
   rows = 0;
-  readonly lost: string[] = ['times are whole seconds from the first access', 'reads and writes are not told apart', 'request numbers of next accesses count from 0'];
+  readonly lost: string[] = [
+    'times are whole seconds from the first access',
+    'reads and writes are not told apart',
+    'request numbers of next accesses count from 0',
+  ];
   readonly #sink: FileSink;
   #firstNs: number | undefined;
   readonly #block = Buffer.alloc(BLOCK_RECORDS * RECORD);
@@ -24,7 +28,8 @@ export class OracleGeneralWriter implements RowWriter {
       const ns = timeNs === null ? t0Ns : timeNs[i]!;
       this.#firstNs ??= ns;
       const seconds = Math.max(0, Math.floor((ns - this.#firstNs) / 1e9));
-      if (seconds > U32_MAX) throw new UsageError('the times span more than oracleGeneral can hold (136 years)', 'choose csv, arrow or parquet');
+      if (seconds > U32_MAX)
+        throw new UsageError('the times span more than oracleGeneral can hold (136 years)', 'choose csv, arrow or parquet');
       const at = this.#n * RECORD;
       this.#block.writeUInt32LE(seconds, at);
       this.#block.writeUInt32LE(page[i]! % 2 ** 32, at + 4);
@@ -56,7 +61,7 @@ export class OracleGeneralWriter implements RowWriter {
   #linkBackwards(): void {
     const next = new Map<number, number>();
     const block = this.#block;
-    for (let end = this.rows; end > 0; ) {
+    for (let end = this.rows; end > 0;) {
       const from = Math.max(0, end - BLOCK_RECORDS);
       const bytes = (end - from) * RECORD;
       this.#sink.read(block, bytes, from * RECORD);

@@ -4,8 +4,16 @@ import { CsvWriter } from './csv.ts';
 import type { AccessRows, ReportRow, RowWriter, SourceFacts } from './model.ts';
 
 const REGIONS: SqlColumns = {
-  stream: 'VARCHAR', cycle: 'BIGINT', start_ns: 'BIGINT', end_ns: 'BIGINT', complete: 'BOOLEAN', kind: 'VARCHAR',
-  start_page: 'BIGINT', n_pages: 'BIGINT', nr_accesses: 'DOUBLE', age: 'DOUBLE',
+  stream: 'VARCHAR',
+  cycle: 'BIGINT',
+  start_ns: 'BIGINT',
+  end_ns: 'BIGINT',
+  complete: 'BOOLEAN',
+  kind: 'VARCHAR',
+  start_page: 'BIGINT',
+  n_pages: 'BIGINT',
+  nr_accesses: 'DOUBLE',
+  age: 'DOUBLE',
 };
 
 export class ParquetWriter implements RowWriter {

@@ -30,7 +30,8 @@ export class FileSink {
   /** Throws RunError when the disk is full. */
   write(bytes: Uint8Array, position: number | null = null): void {
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done, bytes.length - done, position === null ? null : position + done);
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(this.fd, bytes, done, bytes.length - done, position === null ? null : position + done);
     } catch (cause) {
       throw new RunError(`cannot write ${this.path}: ${(cause as Error).message}`, 'free some disk space, or choose another --out', cause);
     }
@@ -82,5 +83,6 @@ export function publish(part: string, out: string): void {
 }
 
 export function refuseDirectory(out: string): void {
-  if (statSync(out, { throwIfNoEntry: false })?.isDirectory() === true) throw new UsageError(`${out} is a directory`, 'name a file with --out');
+  if (statSync(out, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new UsageError(`${out} is a directory`, 'name a file with --out');
 }

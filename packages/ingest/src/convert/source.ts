@@ -56,7 +56,7 @@ async function* touches(space: SpaceReader, { signal }: ConvertOptions): AsyncGe
       page[i] = space.pageOf(batch[i]! >>> classBits);
       cls[i] = batch[i]! & mask;
     }
-    for (let at = first; at < first + n; ) {
+    for (let at = first; at < first + n;) {
       while (frames.rowStart[frame + 1]! <= at) frame++;
       const end = Math.min(frames.rowStart[frame + 1]!, first + n);
       yield {
@@ -115,7 +115,10 @@ export async function openCaptureRows(path: string, options: ConvertOptions): Pr
           } else if (batch.kind === 'touches' || batch.kind === 'accesses') {
             if (options.space === undefined && !spaces.has(batch.space) && spaces.add(batch.space).size > 1) severalSpaces([...spaces]);
             if (options.space !== undefined && batch.space !== options.space) continue;
-            const times = batch.kind === 'touches' ? { t0Ns: batch.t0Ns, t1Ns: batch.t1Ns, timeNs: null, pid: null, cpu: null } : { t0Ns: 0, t1Ns: 0, timeNs: batch.timeNs, pid: batch.pid ?? null, cpu: batch.cpu ?? null };
+            const times =
+              batch.kind === 'touches'
+                ? { t0Ns: batch.t0Ns, t1Ns: batch.t1Ns, timeNs: null, pid: null, cpu: null }
+                : { t0Ns: 0, t1Ns: 0, timeNs: batch.timeNs, pid: batch.pid ?? null, cpu: batch.cpu ?? null };
             yield { ...times, kind: 'accesses', space: batch.space, n: batch.n, page: batch.page, cls: batch.cls };
           }
         }
@@ -129,10 +132,15 @@ export async function openCaptureRows(path: string, options: ConvertOptions): Pr
 }
 
 function severalSpaces(spaces: readonly SpaceId[]): never {
-  throw new UsageError(`the input has accesses of several address spaces (${spaces.join(', ')})`, `choose one: --space ${spaces[0] ?? 'gpa'}`);
+  throw new UsageError(
+    `the input has accesses of several address spaces (${spaces.join(', ')})`,
+    `choose one: --space ${spaces[0] ?? 'gpa'}`,
+  );
 }
 
 function arenaRelative(path: string): UsageError {
-  return new UsageError(`${path}: its reports count pages from an arena whose address another file has`, 'ingest the files of the recording first, then convert the trace');
+  return new UsageError(
+    `${path}: its reports count pages from an arena whose address another file has`,
+    'ingest the files of the recording first, then convert the trace',
+  );
 }
-

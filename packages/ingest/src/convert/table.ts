@@ -17,7 +17,18 @@ export function accessColumns(rows: AccessRows): AccessColumns {
 }
 
 export const OPS = ['r', 'w', 'kr', 'kw'] as const;
-export const REGION_NAMES = ['stream', 'cycle', 'start_ns', 'end_ns', 'complete', 'kind', 'start_page', 'n_pages', 'nr_accesses', 'age'] as const;
+export const REGION_NAMES = [
+  'stream',
+  'cycle',
+  'start_ns',
+  'end_ns',
+  'complete',
+  'kind',
+  'start_page',
+  'n_pages',
+  'nr_accesses',
+  'age',
+] as const;
 
 /** One region, or one run of pages of a page set. */
 export interface RegionRow {
@@ -32,7 +43,13 @@ export interface RegionRow {
 export function* regionsOf({ report }: ReportRow): Generator<RegionRow> {
   const { regions } = report;
   for (let i = 0; i < (regions?.startPage.length ?? 0); i++) {
-    yield { kind: 'region', startPage: regions!.startPage[i]!, nPages: regions!.nPages[i]!, nrAccesses: regions!.nrAccesses[i]!, age: regions!.age[i]! };
+    yield {
+      kind: 'region',
+      startPage: regions!.startPage[i]!,
+      nPages: regions!.nPages[i]!,
+      nrAccesses: regions!.nrAccesses[i]!,
+      age: regions!.age[i]!,
+    };
   }
   for (const kind of ['reported', 'eligible'] as const) {
     const set = report[kind];

@@ -15,7 +15,10 @@ export async function subsetTrace(path: string, options: ConvertOptions): Promis
   const trace = await openTrace(path);
   const cut: Cut = {
     time: options.time ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
-    pages: options.addr === undefined ? [0, Number.POSITIVE_INFINITY] : [Math.floor(options.addr[0] / PAGE_BYTES), Math.ceil(options.addr[1] / PAGE_BYTES)],
+    pages:
+      options.addr === undefined
+        ? [0, Number.POSITIVE_INFINITY]
+        : [Math.floor(options.addr[0] / PAGE_BYTES), Math.ceil(options.addr[1] / PAGE_BYTES)],
   };
   const { manifest } = trace;
   const spaces = manifest.spaces.map(({ id }) => id).filter((id) => options.space === undefined || id === options.space);
@@ -35,12 +38,25 @@ export async function subsetTrace(path: string, options: ConvertOptions): Promis
     trace.close();
   }
   return {
-    out: options.out, format: 'trace', content: 'accesses', ...totals, space: spaces.length === 1 ? spaces[0]! : null,
-    clock: manifest.clock, timeUnitNs: manifest.quantumNs ?? 1, lost: [], diagnostics: manifest.diagnostics,
+    out: options.out,
+    format: 'trace',
+    content: 'accesses',
+    ...totals,
+    space: spaces.length === 1 ? spaces[0]! : null,
+    clock: manifest.clock,
+    timeUnitNs: manifest.quantumNs ?? 1,
+    lost: [],
+    diagnostics: manifest.diagnostics,
   };
 }
 
-function copySpace(space: SpaceReader, writer: TraceWriter, { time, pages }: Cut, totals: { rows: number; outside: number }, signal: AbortSignal | undefined): void {
+function copySpace(
+  space: SpaceReader,
+  writer: TraceWriter,
+  { time, pages }: Cut,
+  totals: { rows: number; outside: number },
+  signal: AbortSignal | undefined,
+): void {
   const { frames, info } = space;
   const batch = new Int32Array(space.batchRows);
   let [held, first, next] = [0, 0, 0];
@@ -79,7 +95,13 @@ function copySpace(space: SpaceReader, writer: TraceWriter, { time, pages }: Cut
   }
 }
 
-function copyReports(trace: TraceReader, writer: TraceWriter, { time }: Cut, spaces: readonly SpaceId[], totals: { rows: number; outside: number }): void {
+function copyReports(
+  trace: TraceReader,
+  writer: TraceWriter,
+  { time }: Cut,
+  spaces: readonly SpaceId[],
+  totals: { rows: number; outside: number },
+): void {
   for (const stream of trace.manifest.streams.filter(({ space }) => spaces.includes(space))) {
     const inside = (report: Observation) => report.setBeginNs >= time[0] && report.readEndNs <= time[1];
     const reports = trace.observations(stream.stream);
@@ -99,7 +121,17 @@ function finalOf({ manifest }: TraceReader, { time }: Cut, spaces: readonly Spac
     .filter(({ t0Ns, t1Ns }) => t1Ns > t0Ns);
   const huge = hugeBlocks?.filter(({ space }) => spaces.includes(space));
   return {
-    name, clock, epochNs, quantumNs, vcpus, truth, synthetic, inputs, diagnostics, producer, spans,
+    name,
+    clock,
+    epochNs,
+    quantumNs,
+    vcpus,
+    truth,
+    synthetic,
+    inputs,
+    diagnostics,
+    producer,
+    spans,
     markers: manifest.markers.filter(({ tNs }) => tNs >= time[0] && tNs < time[1]),
     ...(huge === undefined ? {} : { hugeBlocks: huge }),
     notes: { ...notes, subset_of: manifest.traceId },

@@ -168,7 +168,8 @@ export class JsonCursor {
     this.pos = at;
     if (word === 'null' || word === 'NaN') return null;
     if (word === 'true' || word === 'false') return word === 'true';
-    if (!/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(word)) throw new JsonDamage(`a value expected, found ${JSON.stringify(word === '' ? String.fromCharCode(bytes[from]!) : word)}`);
+    if (!/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(word))
+      throw new JsonDamage(`a value expected, found ${JSON.stringify(word === '' ? String.fromCharCode(bytes[from]!) : word)}`);
     return new JsonNumber(word);
   }
 }

@@ -56,7 +56,7 @@ async function* copies(source: ByteSource): AsyncGenerator<Uint8Array> {
   let n = 0;
   let given = 0;
   for await (const chunk of source.chunks()) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const step = Math.min(chunk.length - at, piece.length - n);
       piece.set(chunk.subarray(at, at + step), n);
       n += step;

@@ -39,10 +39,18 @@ export class DamoSnapshots implements DamoSink {
 
   recordBegin(fields: ReadonlyMap<string, JsonValue>): void {
     const intervals = fields.get('intervals');
-    this.#intervals = intervals instanceof Map ? { sampleUs: timeUs(intervals.get('sample_us')), aggrUs: timeUs(intervals.get('aggr_us')) } : { sampleUs: null, aggrUs: null };
+    this.#intervals =
+      intervals instanceof Map
+        ? { sampleUs: timeUs(intervals.get('sample_us')), aggrUs: timeUs(intervals.get('aggr_us')) }
+        : { sampleUs: null, aggrUs: null };
     const parts: string[] = [];
     const notes: Record<string, string | number> = { event: 'damo record' };
-    for (const [key, letter] of [['kdamond_idx', 'k'], ['context_idx', 'c'], ['scheme_idx', 's'], ['target_id', 't']] as const) {
+    for (const [key, letter] of [
+      ['kdamond_idx', 'k'],
+      ['context_idx', 'c'],
+      ['scheme_idx', 's'],
+      ['target_id', 't'],
+    ] as const) {
       const id = scalar(fields.get(key));
       if (id === null) continue;
       notes[key] = id;
@@ -68,7 +76,10 @@ export class DamoSnapshots implements DamoSink {
     const nrAccesses = this.#nrAccesses(region);
     if (region.endPage <= region.startPage || nrAccesses < 0) {
       this.#dropped++;
-      this.#reject(nrAccesses < 0 ? 'no-nr-accesses' : 'bad-region', nrAccesses < 0 ? 'a region without nr_accesses (percent needs intervals)' : 'a region with start >= end');
+      this.#reject(
+        nrAccesses < 0 ? 'no-nr-accesses' : 'bad-region',
+        nrAccesses < 0 ? 'a region without nr_accesses (percent needs intervals)' : 'a region with start >= end',
+      );
       return;
     }
     if (region.unaligned) this.#reject('unaligned-region', 'a region whose bounds are not page aligned: widened to whole pages', 'info');
@@ -99,7 +110,9 @@ export class DamoSnapshots implements DamoSink {
       if (this.#baseNs > 0n) this.batches.push({ kind: 'sync', tNs: 0, clock: 'realtime', otherNs: Number(this.#baseNs) });
     }
     const stream = this.#stream!;
-    this.batches.push(...stream.report(table, Number(window[0] - this.#baseNs), Number(window[1] - this.#baseNs), complete, { regions: table.n }));
+    this.batches.push(
+      ...stream.report(table, Number(window[0] - this.#baseNs), Number(window[1] - this.#baseNs), complete, { regions: table.n }),
+    );
     this.snapshots++;
   }
 

@@ -31,9 +31,10 @@ export const arenaPagemapIngestor: Ingestor<'arena-pagemap'> = {
     if (!(await reader.need(HEADER_BYTES))) throw truncated(source.path, 0);
     const address = u64(reader.view, reader.start, true);
     const nPages = u64(reader.view, reader.start + 8, true);
-    if (!isHeader(address, nPages)) throw new TraceFormatError(`not an arena dump: address ${address}, ${nPages} pages`, { file: source.path, byteOffset: 0 });
+    if (!isHeader(address, nPages))
+      throw new TraceFormatError(`not an arena dump: address ${address}, ${nPages} pages`, { file: source.path, byteOffset: 0 });
     reader.start += HEADER_BYTES;
-    for (let done = 0; done < nPages; ) {
+    for (let done = 0; done < nPages;) {
       throwIfAborted(ctx.signal);
       const n = Math.min(PAGES_PER_BATCH, nPages - done);
       if (!(await reader.need(n * WORD_BYTES))) throw truncated(source.path, reader.offset);

@@ -66,8 +66,10 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
       batches.add(timeNs, pageAt(view, at), READ, -1, -1, 0);
       accesses++;
       instructions++;
-      for (const offset of layout.loads) if (isUsed(view, at + offset)) batches.add(timeNs, pageAt(view, at + offset), READ, -1, -1, (accesses++, 0));
-      for (const offset of layout.stores) if (isUsed(view, at + offset)) batches.add(timeNs, pageAt(view, at + offset), WRITE, -1, -1, (accesses++, 0));
+      for (const offset of layout.loads)
+        if (isUsed(view, at + offset)) batches.add(timeNs, pageAt(view, at + offset), READ, -1, -1, (accesses++, 0));
+      for (const offset of layout.stores)
+        if (isUsed(view, at + offset)) batches.add(timeNs, pageAt(view, at + offset), WRITE, -1, -1, (accesses++, 0));
     }
     yield* take(out);
   }

@@ -23,7 +23,10 @@ export const csvIngestor: Ingestor<'csv'> = {
     usualNames: ['*.csv', '*.tsv'],
   },
   sniff(head) {
-    const lines = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096)).toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').split(/\r?\n/);
+    const lines = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096))
+      .toString('latin1')
+      .replace(/^\u00ef\u00bb\u00bf/, '')
+      .split(/\r?\n/);
     return headerLikelihood(lines.find((line) => line !== '' && !line.startsWith('#')) ?? '');
   },
   ingest: (source, ctx) => readLines(source, ctx, new CsvReader(ctx, source.path)),
@@ -56,8 +59,10 @@ class CsvReader implements LineReader {
     this.#columns = columns;
     this.#batches = new AccessBatches(spaceOption(this.#ctx) ?? columns.space, this.#ctx, this.out, columns.pid >= 0 || columns.cpu >= 0);
     if (columns.time < 0) this.#nsPerRow = rateOption(this.#ctx, 'this CSV (no time column)', false).nsPerStep;
-    else if (columns.assumedUnit) this.#ctx.reject('assumed-time-unit', 'the time column is taken as seconds; set it with the option time-unit', { severity: 'info' });
-    if (columns.op < 0) this.#ctx.reject('access-type-unknown', 'no column says read or write: all are taken as reads', { severity: 'info' });
+    else if (columns.assumedUnit)
+      this.#ctx.reject('assumed-time-unit', 'the time column is taken as seconds; set it with the option time-unit', { severity: 'info' });
+    if (columns.op < 0)
+      this.#ctx.reject('access-type-unknown', 'no column says read or write: all are taken as reads', { severity: 'info' });
   }
 
   line(bytes: Buffer, from: number, to: number, line: number): void {
@@ -134,7 +139,11 @@ class CsvReader implements LineReader {
   }
 
   finish(): void {
-    if (this.#columns === undefined) throw new UsageError(`${this.#path}: no column names and no columns given`, 'columns="time-col=1, obj-id-col=2, delimiter=,, has-header=false"');
+    if (this.#columns === undefined)
+      throw new UsageError(
+        `${this.#path}: no column names and no columns given`,
+        'columns="time-col=1, obj-id-col=2, delimiter=,, has-header=false"',
+      );
     requireSome(this.#rows, 'usable row', this.#path);
     this.#batches!.flush();
   }

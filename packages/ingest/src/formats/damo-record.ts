@@ -87,12 +87,21 @@ async function readLayout(reader: ByteReader): Promise<Layout> {
   await reader.need(MARK.length + 4);
   if (!hasMark(reader.bytes.subarray(reader.start, reader.end))) {
     // version 0: the byte order in which the first second is a sane number
-    if (!(await reader.need(20))) throw new UnreadableInputError('too short for a damo record', { file: reader.path, byteOffset: reader.available }, 'check that this is the output of damo record');
+    if (!(await reader.need(20)))
+      throw new UnreadableInputError(
+        'too short for a damo record',
+        { file: reader.path, byteOffset: reader.available },
+        'check that this is the output of damo record',
+      );
     const little = i64(reader.view, reader.start, true) < MAX_SECONDS && i64(reader.view, reader.start, true) >= 0;
     return { version: 0, little };
   }
   if (reader.available < MARK.length + 4) {
-    throw new TraceFormatError('the file ends inside its header', { file: reader.path, byteOffset: reader.available }, 'the copy is incomplete: copy the record again');
+    throw new TraceFormatError(
+      'the file ends inside its header',
+      { file: reader.path, byteOffset: reader.available },
+      'the copy is incomplete: copy the record again',
+    );
   }
   const at = reader.start + MARK.length;
   reader.start = at + 4;
@@ -100,7 +109,11 @@ async function readLayout(reader: ByteReader): Promise<Layout> {
     const version = reader.view.getInt32(at, little);
     if (version === 1 || version === 2) return { version, little };
   }
-  throw new TraceFormatError(`record version ${reader.view.getInt32(at, true)} is not known`, { file: reader.path, byteOffset: MARK.length }, 'versions 1 and 2 have this mark; convert others with damo convert_record_format');
+  throw new TraceFormatError(
+    `record version ${reader.view.getInt32(at, true)} is not known`,
+    { file: reader.path, byteOffset: MARK.length },
+    'versions 1 and 2 have this mark; convert others with damo convert_record_format',
+  );
 }
 
 /** Target id and number of regions: i32 or u64, u32. */
@@ -120,14 +133,16 @@ interface RegionsRead {
 }
 
 async function readRegions(reader: ByteReader, little: boolean, nRegions: number, table: RegionTable): Promise<RegionsRead> {
-  if (nRegions > MAX_REGIONS) return { complete: false, damage: { at: reader.offset - 4, message: `a snapshot claims ${nRegions} regions` } };
+  if (nRegions > MAX_REGIONS)
+    return { complete: false, damage: { at: reader.offset - 4, message: `a snapshot claims ${nRegions} regions` } };
   for (let i = 0; i < nRegions; i++) {
     if (reader.available < REGION_BYTES && !(await reader.need(REGION_BYTES))) return { complete: false, damage: null };
     const { view, start } = reader;
     const startPage = pageAt(view, start, little);
     const endPage = pageAt(view, start + 8, little);
     const lowBits = (view.getUint8(start + (little ? 0 : 7)) | view.getUint8(start + 8 + (little ? 0 : 7))) !== 0;
-    if (endPage <= startPage || lowBits) return { complete: false, damage: { at: reader.offset, message: `region ${i} is empty, reversed or not page aligned` } };
+    if (endPage <= startPage || lowBits)
+      return { complete: false, damage: { at: reader.offset, message: `region ${i} is empty, reversed or not page aligned` } };
     table.add(startPage, endPage, view.getUint32(start + 16, little), -1);
     reader.start += REGION_BYTES;
   }
@@ -153,14 +168,21 @@ function* firstReport(target: Target, endNs: number, nextWindowNs: number, ctx: 
   target.first = null;
   const given = ctx.options['aggregation'];
   const windowNs = given === undefined ? Math.max(0, nextWindowNs) : parseDuration(given);
-  yield* target.stream.report(table, endNs - windowNs, endNs, complete && windowNs > 0, { regions: table.n, windowGuessed: given === undefined ? 1 : 0 });
+  yield* target.stream.report(table, endNs - windowNs, endNs, complete && windowNs > 0, {
+    regions: table.n,
+    windowGuessed: given === undefined ? 1 : 0,
+  });
 }
 
 function targetOf(targets: Map<string, Target>, id: string, path: string, layout: Layout, ctx: IngestContext): Target {
   let target = targets.get(id);
   if (target === undefined) {
     const stem = ctx.options['stream'] ?? streamName(path);
-    target = { stream: new DamonStream(`${stem}.t${id}`, { event: 'damo record', version: layout.version, target_id: id }, ctx), previousNs: -1, first: null };
+    target = {
+      stream: new DamonStream(`${stem}.t${id}`, { event: 'damo record', version: layout.version, target_id: id }, ctx),
+      previousNs: -1,
+      first: null,
+    };
     targets.set(id, target);
   }
   return target;
@@ -175,6 +197,7 @@ function truncated(ctx: IngestContext, byteOffset: number): void {
 }
 
 function damaged(ctx: IngestContext, reader: ByteReader, byteOffset: number, message: string, nothingKept: boolean): void {
-  if (nothingKept) throw new TraceFormatError(`not a damo record: ${message}`, { file: reader.path, byteOffset }, 'give the right format with --format');
+  if (nothingKept)
+    throw new TraceFormatError(`not a damo record: ${message}`, { file: reader.path, byteOffset }, 'give the right format with --format');
   ctx.reject('damo-damaged', `${message}; everything behind it is lost`, { byteOffset, severity: 'error' });
 }

@@ -67,13 +67,18 @@ async function drain(reader: ByteReader, ctx: IngestContext): Promise<void> {
     for (let i = reader.start; i < reader.end; i++) if (reader.bytes[i]! > 32) extra++;
     reader.start = reader.end;
   }
-  if (extra > 0) ctx.reject('trailing-bytes', 'bytes behind the end of the recording', { byteOffset: from, count: extra, severity: 'warning' });
+  if (extra > 0)
+    ctx.reject('trailing-bytes', 'bytes behind the end of the recording', { byteOffset: from, count: extra, severity: 'warning' });
 }
 
 /** Damage costs what follows it; a file of which nothing is left is refused. */
 function settle(damage: string, snapshots: number, reader: ByteReader, ctx: IngestContext): void {
   if (snapshots === 0) {
-    throw new TraceFormatError(`no snapshot before the damage: ${damage}`, { file: reader.path, byteOffset: reader.offset }, 'check that damo record ended properly and copy the file again');
+    throw new TraceFormatError(
+      `no snapshot before the damage: ${damage}`,
+      { file: reader.path, byteOffset: reader.offset },
+      'check that damo record ended properly and copy the file again',
+    );
   }
   ctx.reject('damo-damaged', `${damage}; everything behind it is lost`, { byteOffset: reader.offset, severity: 'error' });
 }

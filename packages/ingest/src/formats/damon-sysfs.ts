@@ -9,7 +9,8 @@ import type { StringLineReader } from '../text/string-lines.ts';
 
 const PERCENTILES = 'memory_idle_ms_percentiles';
 /** kdamonds/0/contexts/0/schemes/0/tried_regions/12/start */
-const TRIED = /^(?:.*\/)?kdamonds\/(\d+)\/contexts\/(\d+)\/schemes\/(\d+)\/tried_regions\/(\d+)\/(start|end|nr_accesses|age|sz_filter_passed)$/;
+const TRIED =
+  /^(?:.*\/)?kdamonds\/(\d+)\/contexts\/(\d+)\/schemes\/(\d+)\/tried_regions\/(\d+)\/(start|end|nr_accesses|age|sz_filter_passed)$/;
 const INTERVAL = /^(?:.*\/)?kdamonds\/(\d+)\/contexts\/(\d+)\/monitoring_attrs\/intervals\/(sample_us|aggr_us)$/;
 /** index start end nr_accesses age [sz_filter_passed] */
 const ROW = /^(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)(?:\s+\d+)?$/;
@@ -70,7 +71,11 @@ class SysfsReader implements StringLineReader {
   finish(): void {
     for (const [scheme, regions] of this.#schemes) this.#report(scheme, regions);
     if (this.#schemes.size === 0 && this.#sizes === 0) {
-      throw new UnreadableInputError('no tried region in this dump', { file: this.#path }, 'write update_schemes_tried_regions to the state file of the kdamond before reading');
+      throw new UnreadableInputError(
+        'no tried region in this dump',
+        { file: this.#path },
+        'write update_schemes_tried_regions to the state file of the kdamond before reading',
+      );
     }
   }
 
@@ -108,7 +113,8 @@ class SysfsReader implements StringLineReader {
       if (start === undefined || end === undefined || nrAccesses === undefined || end <= start) damaged++;
       else table.add(Number(start >> 12n), Number((end + 4095n) >> 12n), Number(nrAccesses), Number(fields.get('age') ?? -1n));
     }
-    if (damaged > 0) this.#ctx.reject('bad-region', 'a region with start >= end, or with files missing', { count: damaged, severity: 'warning' });
+    if (damaged > 0)
+      this.#ctx.reject('bad-region', 'a region with start >= end, or with files missing', { count: damaged, severity: 'warning' });
     const notes = this.#notes.get(scheme.replace(/\.s\d+$/, '')) ?? {};
     const stem = this.#ctx.options['stream'] ?? streamName(this.#path).replace(/\.tsv$/, '');
     const stream = new DamonStream(scheme === '' ? stem : `${stem}.${scheme}`, { event: 'tried_regions', ...notes }, this.#ctx);

@@ -107,8 +107,13 @@ class DamonTraceReader {
   }
 
   #use(kind: number, timeNs: number, bytes: Uint8Array, body: number, to: number, line: number): void {
-    if (kind === ACCESS) this.#ctx.reject('access-event', 'an access in a text that is read as DAMON reports alone; --format perf-script reads both', { line, severity: 'warning' });
-    else if (kind === NOT_DAMON) this.#ctx.reject('other-event', 'an event that carries no accesses for this reader', { line, severity: 'info' });
+    if (kind === ACCESS)
+      this.#ctx.reject('access-event', 'an access in a text that is read as DAMON reports alone; --format perf-script reads both', {
+        line,
+        severity: 'warning',
+      });
+    else if (kind === NOT_DAMON)
+      this.#ctx.reject('other-event', 'an event that carries no accesses for this reader', { line, severity: 'info' });
     else this.#damon.line(kind, timeNs, bytes, body, to, line);
   }
 

@@ -62,8 +62,13 @@ class ViewReader implements LineReader {
     const tid = decimal(bytes, digits, threadEnd);
     pos = skipBlanks(bytes, threadEnd, to);
     if (bytes[pos] === 60) return this.#marker(bytes, pos, to, line);
-    for (const [word, cls] of KINDS) if (startsWith(bytes, pos, to, word)) return this.#access(bytes, pos + word.length, to, cls, tid, line);
-    if (startsWith(bytes, pos, to, PREFETCH)) return this.#ctx.reject('prefetch', 'a software prefetch: no access for the page tables of most machines', { line, severity: 'info' });
+    for (const [word, cls] of KINDS)
+      if (startsWith(bytes, pos, to, word)) return this.#access(bytes, pos + word.length, to, cls, tid, line);
+    if (startsWith(bytes, pos, to, PREFETCH))
+      return this.#ctx.reject('prefetch', 'a software prefetch: no access for the page tables of most machines', {
+        line,
+        severity: 'info',
+      });
     this.#damaged(line);
   }
 

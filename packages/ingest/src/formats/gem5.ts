@@ -70,7 +70,9 @@ class Packets {
   add(write: boolean | undefined, page: number, low: number, size: number, ticks: number, line: number): void {
     if (this.ticksPerSecond === undefined) {
       this.ticksPerSecond = DEFAULT_TICKS_PER_S;
-      this.#ctx.reject('assumed-ticks', 'one tick is taken as 1 ps, gem5\'s default; set it with the option ticks-per-second', { severity: 'info' });
+      this.#ctx.reject('assumed-ticks', "one tick is taken as 1 ps, gem5's default; set it with the option ticks-per-second", {
+        severity: 'info',
+      });
     }
     if (write === undefined) {
       this.#ctx.reject('other-command', 'a packet that is neither read nor write', { line, severity: 'info' });
@@ -97,7 +99,15 @@ async function* readRows(source: ByteSource, ctx: IngestContext, packets: Packet
       const row = ROW.exec(lines.bytes.toString('latin1', lines.from, Math.min(lines.to, lines.from + 200)));
       const address = row === null || row[2]!.length > 20 ? 0n : BigInt(row[2]!);
       if (row === null || row[2]!.length > 20 || address >= 1n << 64n) packets.damaged(lines.line);
-      else packets.add(row[1] === 'u' ? undefined : row[1] === 'w', Number(address >> 12n), Number(address & 4095n), Number(row[3]), Number(row[5]), lines.line);
+      else
+        packets.add(
+          row[1] === 'u' ? undefined : row[1] === 'w',
+          Number(address >> 12n),
+          Number(address & 4095n),
+          Number(row[3]),
+          Number(row[5]),
+          lines.line,
+        );
     }
     yield;
   }
@@ -118,10 +128,12 @@ async function* readProto(source: ByteSource, ctx: IngestContext, packets: Packe
       else addPacket(fields, packets);
       isHeader = false;
     }
-    if (messages.broken !== undefined) throw new TraceFormatError(`damaged gem5 protobuf: ${messages.broken}`, { file: source.path, byteOffset: messages.offset });
+    if (messages.broken !== undefined)
+      throw new TraceFormatError(`damaged gem5 protobuf: ${messages.broken}`, { file: source.path, byteOffset: messages.offset });
     yield;
   }
-  if (messages.pending > 0) ctx.reject('truncated-record', 'the file ends inside a packet', { byteOffset: messages.offset, severity: 'warning' });
+  if (messages.pending > 0)
+    ctx.reject('truncated-record', 'the file ends inside a packet', { byteOffset: messages.offset, severity: 'warning' });
 }
 
 function addPacket(fields: ProtoFields, packets: Packets): void {

@@ -27,8 +27,21 @@ export const idleBitmapIngestor: Ingestor<'idle-bitmap'> = {
       throwIfAborted(ctx.signal);
       const header = await readSnapshotHeader(reader, MAGICS);
       if (header === undefined) return;
-      const [setBegin, setEnd, lruEnd, readBegin, readEnd, idleBytes, lruBytes] = header.fields as [number, number, number, number, number, number, number];
-      checkTimes(reader, header, ['set_begin', 'set_end', 'lru_end', 'read_begin', 'read_end'], [setBegin, setEnd, lruEnd, readBegin, readEnd]);
+      const [setBegin, setEnd, lruEnd, readBegin, readEnd, idleBytes, lruBytes] = header.fields as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      checkTimes(
+        reader,
+        header,
+        ['set_begin', 'set_end', 'lru_end', 'read_begin', 'read_end'],
+        [setBegin, setEnd, lruEnd, readBegin, readEnd],
+      );
       const idle = await readBitmap(reader, idleBytes, header.byteOffset);
       const lru = await readBitmap(reader, lruBytes, header.byteOffset);
       const nPages = 8 * Math.min(idleBytes, lruBytes);
@@ -36,7 +49,16 @@ export const idleBitmapIngestor: Ingestor<'idle-bitmap'> = {
         yield {
           kind: 'stream',
           arenaRelative: false,
-          stream: { stream, tracker: 'idle-page', space: 'gpa', inputId: '', range: { startPage: 0, nPages }, target: 'touched', granuleBytes: 4096, notes: {} },
+          stream: {
+            stream,
+            tracker: 'idle-page',
+            space: 'gpa',
+            inputId: '',
+            range: { startPage: 0, nPages },
+            target: 'touched',
+            granuleBytes: 4096,
+            notes: {},
+          },
         };
       }
       if (nPages > knownPages) {
@@ -44,7 +66,10 @@ export const idleBitmapIngestor: Ingestor<'idle-bitmap'> = {
         knownPages = nPages;
       }
       if (idleBytes < lruBytes && lru.subarray(idleBytes).some((byte) => byte !== 0)) {
-        ctx.reject('lru-beyond-idle', 'pages on an LRU list lie behind the end of the idle bitmap: nothing is known of them', { byteOffset: header.byteOffset, severity: 'info' });
+        ctx.reject('lru-beyond-idle', 'pages on an LRU list lie behind the end of the idle bitmap: nothing is known of them', {
+          byteOffset: header.byteOffset,
+          severity: 'info',
+        });
       }
       ctx.accept(1);
       const eligible = lru.slice(0, nPages >> 3);
@@ -53,7 +78,13 @@ export const idleBitmapIngestor: Ingestor<'idle-bitmap'> = {
       yield {
         kind: 'report',
         report: {
-          stream, cycle, setBeginNs: setBegin, setEndNs: setEnd, readBeginNs: readBegin, readEndNs: readEnd, complete: true,
+          stream,
+          cycle,
+          setBeginNs: setBegin,
+          setEndNs: setEnd,
+          readBeginNs: readBegin,
+          readEndNs: readEnd,
+          complete: true,
           counts: { lruReadNs: lruEnd - setEnd },
           reported: { startPage: 0, nPages, bits: reported },
           eligible: { startPage: 0, nPages, bits: eligible },

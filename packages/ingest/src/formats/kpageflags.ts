@@ -13,8 +13,23 @@ const THP = 1 << 22;
 const IDLE = 1 << 25;
 /** Flags worth a total, by bit. Bits from 32 on are internal to a kernel version. */
 const NAMED: readonly (readonly [name: string, bit: number])[] = [
-  ['referenced', 2], ['dirty', 4], ['lru', 5], ['active', 6], ['slab', 7], ['buddy', 10], ['mmap', 11], ['anon', 12], ['unevictable', 18],
-  ['hwpoison', 19], ['nopage', 20], ['ksm', 21], ['thp', 22], ['offline', 23], ['zeroPage', 24], ['idle', 25], ['pgtable', 26],
+  ['referenced', 2],
+  ['dirty', 4],
+  ['lru', 5],
+  ['active', 6],
+  ['slab', 7],
+  ['buddy', 10],
+  ['mmap', 11],
+  ['anon', 12],
+  ['unevictable', 18],
+  ['hwpoison', 19],
+  ['nopage', 20],
+  ['ksm', 21],
+  ['thp', 22],
+  ['offline', 23],
+  ['zeroPage', 24],
+  ['idle', 25],
+  ['pgtable', 26],
 ];
 const MAX_PAGES = 2 ** 32;
 
@@ -46,7 +61,8 @@ async function* readFlags(source: ByteSource, ctx: IngestContext): AsyncGenerato
   let n = 0;
   for await (const view of u64Pieces(reader, ctx)) {
     const wanted = n + view.byteLength / 8;
-    if (wanted > MAX_PAGES) throw new TraceFormatError('more than 2^32 frames', { file: source.path, byteOffset: reader.offset }, 'this is no kpageflags dump');
+    if (wanted > MAX_PAGES)
+      throw new TraceFormatError('more than 2^32 frames', { file: source.path, byteOffset: reader.offset }, 'this is no kpageflags dump');
     while (flags.length < wanted) flags = doubled(flags);
     for (let at = 0; at < view.byteLength; at += 8) flags[n++] = view.getUint32(at, true);
   }
@@ -69,7 +85,14 @@ async function* readFlags(source: ByteSource, ctx: IngestContext): AsyncGenerato
   yield sizeRow('kpageflags', { size: n * 4096, ...Object.fromEntries(totals) });
 }
 
-function* idleReport(flags: Uint32Array, n: number, startPage: number, space: ReturnType<typeof spaceOf>, source: ByteSource, ctx: IngestContext): Generator<IngestBatch> {
+function* idleReport(
+  flags: Uint32Array,
+  n: number,
+  startPage: number,
+  space: ReturnType<typeof spaceOf>,
+  source: ByteSource,
+  ctx: IngestContext,
+): Generator<IngestBatch> {
   const reported = bitsOfRuns(startPage, n, [], source.path);
   const eligible = bitsOfRuns(startPage, n, [], source.path);
   for (let i = 0; i < n; i++) {

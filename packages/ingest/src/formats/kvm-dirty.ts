@@ -50,9 +50,15 @@ async function* readBitmap(reader: ByteReader, ctx: IngestContext): AsyncGenerat
   for await (const view of u64Pieces(reader, ctx)) {
     pieces.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice());
     bytes += view.byteLength;
-    if (bytes > MAX_BITMAP_BYTES) throw new TraceFormatError('a bitmap above 1 GiB would be 32 TiB of guest memory', { file: reader.path, byteOffset: reader.offset }, 'give a bitmap of one slot');
+    if (bytes > MAX_BITMAP_BYTES)
+      throw new TraceFormatError(
+        'a bitmap above 1 GiB would be 32 TiB of guest memory',
+        { file: reader.path, byteOffset: reader.offset },
+        'give a bitmap of one slot',
+      );
   }
-  if (bytes === 0) throw new TraceFormatError('the bitmap is empty', { file: reader.path, byteOffset: 0 }, 'KVM returns 8 bytes per 64 pages of the slot');
+  if (bytes === 0)
+    throw new TraceFormatError('the bitmap is empty', { file: reader.path, byteOffset: 0 }, 'KVM returns 8 bytes per 64 pages of the slot');
   const bits = new Uint8Array(Buffer.concat(pieces));
   const nPages = bytes * 8;
   const name = streamName(reader.path);
@@ -70,7 +76,11 @@ async function* readRing(reader: ByteReader, ctx: IngestContext): AsyncGenerator
     reader.start += ENTRY_BYTES;
     yield* ring.out.splice(0);
   }
-  if (reader.available > 0) ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole ring entry`, { byteOffset: reader.offset, severity: 'warning' });
+  if (reader.available > 0)
+    ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole ring entry`, {
+      byteOffset: reader.offset,
+      severity: 'warning',
+    });
   yield* ring.finish();
 }
 
@@ -130,7 +140,8 @@ class Ring {
   }
 
   *finish(): Generator<IngestBatch> {
-    if (this.#unused > 0) this.#ctx.reject('unused-entry', 'ring entries that were never filled', { count: this.#unused, severity: 'info' });
+    if (this.#unused > 0)
+      this.#ctx.reject('unused-entry', 'ring entries that were never filled', { count: this.#unused, severity: 'info' });
     this.#batches.flush();
     yield* this.out.splice(0);
   }
@@ -144,7 +155,11 @@ interface SlotBases {
 /** `slot-base=0x100000` for every slot, or `slot-base=0:0,1:0x100000`. */
 function slotBases(ctx: IngestContext): SlotBases {
   const text = ctx.options['slot-base'];
-  if (text === undefined) throw new UsageError('dirty pages are numbered within their memory slot', 'give its first guest frame: slot-base=0, or slot-base=0:0,1:0x100000');
+  if (text === undefined)
+    throw new UsageError(
+      'dirty pages are numbered within their memory slot',
+      'give its first guest frame: slot-base=0, or slot-base=0:0,1:0x100000',
+    );
   const bases = new Map<number, number>();
   for (const part of text.split(',')) {
     const match = /^(?:(0x[0-9a-f]+|\d+):)?(0x[0-9a-f]+|\d+)$/i.exec(part);

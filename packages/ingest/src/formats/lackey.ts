@@ -22,7 +22,11 @@ export const lackeyIngestor: Ingestor<'lackey'> = {
     usualNames: ['*.lackey', 'lackey.txt'],
   },
   // I  04001234,3      S 1fff000718,8     ==14013== Lackey, an example Valgrind tool
-  sniff: (head) => (shareOfLines(head, /^(==\d+== |I  [0-9a-f]+,\d+$| [LSM] [0-9a-f]+,\d+$)/) > 0.6 && shareOfLines(head, /^(==\d+== Lackey|I  [0-9a-f]+,\d+$| [LSM] [0-9a-f]+,\d+$)/) > 0 ? 0.9 : 0),
+  sniff: (head) =>
+    shareOfLines(head, /^(==\d+== |I  [0-9a-f]+,\d+$| [LSM] [0-9a-f]+,\d+$)/) > 0.6 &&
+    shareOfLines(head, /^(==\d+== Lackey|I  [0-9a-f]+,\d+$| [LSM] [0-9a-f]+,\d+$)/) > 0
+      ? 0.9
+      : 0,
   ingest: (source, ctx) => readLines(source, ctx, new LackeyReader(ctx, source.path)),
 };
 
@@ -72,7 +76,10 @@ class LackeyReader implements LineReader {
   /** `==PID==` banners; anything else is the program's own output in the log. */
   #foreign(bytes: Buffer, from: number, to: number, line: number): void {
     if (from === to || (bytes[from] === 61 && bytes[from + 1] === 61)) return;
-    this.#ctx.reject('foreign-line', "a line that is not Lackey's: the program's output in the log (use --log-file)", { line, severity: 'warning' });
+    this.#ctx.reject('foreign-line', "a line that is not Lackey's: the program's output in the log (use --log-file)", {
+      line,
+      severity: 'warning',
+    });
   }
 
   finish(): void {

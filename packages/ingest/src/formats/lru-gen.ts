@@ -58,7 +58,13 @@ class LruGenReader implements StringLineReader {
       const [, gen, ageMs, anon, file] = generation;
       this.#rows++;
       this.#ctx.accept(1);
-      this.out.push(sizeRow(`${this.#memcg} node ${this.#node} gen ${gen}`, { ageNs: Number(ageMs) * 1e6, anon: Number(anon) * PAGE_BYTES, file: Number(file) * PAGE_BYTES }));
+      this.out.push(
+        sizeRow(`${this.#memcg} node ${this.#node} gen ${gen}`, {
+          ageNs: Number(ageMs) * 1e6,
+          anon: Number(anon) * PAGE_BYTES,
+          file: Number(file) * PAGE_BYTES,
+        }),
+      );
     } else if (text.trim() !== '' && !TIER.test(text)) {
       this.#ctx.reject('damaged-line', 'a line that is no memcg, node or generation', { line, severity: 'warning' });
     }

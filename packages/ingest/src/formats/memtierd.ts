@@ -70,7 +70,11 @@ class MemtierdReader implements StringLineReader {
 
   finish(): void {
     for (const dump of this.#processes.values()) this.#close(dump);
-    if (this.#first > 0) this.#ctx.reject('no-first-window', 'the first dump of a process says nothing about since when it counted: left out', { count: this.#first, severity: 'info' });
+    if (this.#first > 0)
+      this.#ctx.reject('no-first-window', 'the first dump of a process says nothing about since when it counted: left out', {
+        count: this.#first,
+        severity: 'info',
+      });
     requireSome(this.#rows, 'row', this.#path);
   }
 
@@ -104,11 +108,28 @@ class MemtierdReader implements StringLineReader {
       if (!dump.declared) this.#declare(dump);
       const startNs = Number(dump.previousNs - base);
       const endNs = Number(dump.timeNs - base);
-      const columns = { startPage: table.startPage.slice(0, table.n), nPages: table.nPages.slice(0, table.n), nrAccesses: table.nrAccesses.slice(0, table.n), age: table.age.slice(0, table.n) };
+      const columns = {
+        startPage: table.startPage.slice(0, table.n),
+        nPages: table.nPages.slice(0, table.n),
+        nrAccesses: table.nrAccesses.slice(0, table.n),
+        age: table.age.slice(0, table.n),
+      };
       this.#ctx.accept(table.n);
       this.out.push({
         kind: 'report',
-        report: { stream: dump.stream, cycle: dump.cycle++, setBeginNs: startNs, setEndNs: startNs, readBeginNs: endNs, readEndNs: endNs, complete: endNs > startNs, counts: { regions: table.n }, reported: null, eligible: null, regions: columns },
+        report: {
+          stream: dump.stream,
+          cycle: dump.cycle++,
+          setBeginNs: startNs,
+          setEndNs: startNs,
+          readBeginNs: endNs,
+          readEndNs: endNs,
+          complete: endNs > startNs,
+          counts: { regions: table.n },
+          reported: null,
+          eligible: null,
+          regions: columns,
+        },
       });
     }
     dump.previousNs = dump.timeNs;
@@ -120,14 +141,30 @@ class MemtierdReader implements StringLineReader {
     this.out.push({
       kind: 'stream',
       arenaRelative: false,
-      stream: { stream: dump.stream, tracker: 'idle-page', space: spaceOf(this.#ctx, 'gva'), inputId: '', range: null, target: 'touched', granuleBytes: null, notes: { tool: 'memtierd' } },
+      stream: {
+        stream: dump.stream,
+        tracker: 'idle-page',
+        space: spaceOf(this.#ctx, 'gva'),
+        inputId: '',
+        range: null,
+        target: 'touched',
+        granuleBytes: null,
+        notes: { tool: 'memtierd' },
+      },
     });
   }
 
   #process(pid: string): Dump {
     let dump = this.#processes.get(pid);
     if (dump === undefined) {
-      dump = { table: new RegionTable(), stream: `${streamName(this.#path)}.pid${pid}`, timeNs: 0n, previousNs: null, cycle: 0, declared: false };
+      dump = {
+        table: new RegionTable(),
+        stream: `${streamName(this.#path)}.pid${pid}`,
+        timeNs: 0n,
+        previousNs: null,
+        cycle: 0,
+        declared: false,
+      };
       this.#processes.set(pid, dump);
     }
     return dump;

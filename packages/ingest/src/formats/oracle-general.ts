@@ -50,7 +50,9 @@ function sniff(head: Uint8Array): number {
 }
 
 function sameObject(view: DataView, a: number, b: number): boolean {
-  return b > a && view.getUint32(a + 4, true) === view.getUint32(b + 4, true) && view.getUint32(a + 8, true) === view.getUint32(b + 8, true);
+  return (
+    b > a && view.getUint32(a + 4, true) === view.getUint32(b + 4, true) && view.getUint32(a + 8, true) === view.getUint32(b + 8, true)
+  );
 }
 
 async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
@@ -65,7 +67,10 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
       const object = high * 2 ** 32 + view.getUint32(at + 4, true);
       const page = Math.floor(object / 2 ** shift);
       if (high >= 2 ** 20 && page >= 2 ** 52) {
-        ctx.reject('id-too-large', 'an object id above 2^52 cannot be a page number', { byteOffset: (first + i) * SIZE, severity: 'warning' });
+        ctx.reject('id-too-large', 'an object id above 2^52 cannot be a page number', {
+          byteOffset: (first + i) * SIZE,
+          severity: 'warning',
+        });
         continue;
       }
       kept++;
@@ -74,7 +79,10 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
     yield* take(out);
   }
   requireSome(kept, 'oracleGeneral record', source.path);
-  ctx.reject('access-type-unknown', 'oracleGeneral records do not say read or write: taken as reads, one page each', { count: kept, severity: 'info' });
+  ctx.reject('access-type-unknown', 'oracleGeneral records do not say read or write: taken as reads, one page each', {
+    count: kept,
+    severity: 'info',
+  });
   batches.flush();
   yield* take(out);
 }
@@ -83,6 +91,7 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
 export function pageShiftOption(ctx: IngestContext, byDefault: number): number {
   const text = ctx.options['page-shift'];
   const shift = text === undefined ? byDefault : Number(text);
-  if (!Number.isInteger(shift) || shift < 0 || shift > 40) throw new UsageError(`page-shift=${text ?? ''} is not a whole number from 0 to 40`);
+  if (!Number.isInteger(shift) || shift < 0 || shift > 40)
+    throw new UsageError(`page-shift=${text ?? ''} is not a whole number from 0 to 40`);
   return shift;
 }

@@ -37,18 +37,31 @@ async function* readBitmap(source: ByteSource, ctx: IngestContext): AsyncGenerat
   for await (const view of u64Pieces(reader, ctx)) {
     pieces.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice());
     bytes += view.byteLength;
-    if (bytes > MAX_BYTES) throw new TraceFormatError('more than 1 GiB of bits', { file: source.path, byteOffset: reader.offset }, 'this is no page_idle bitmap');
+    if (bytes > MAX_BYTES)
+      throw new TraceFormatError(
+        'more than 1 GiB of bits',
+        { file: source.path, byteOffset: reader.offset },
+        'this is no page_idle bitmap',
+      );
   }
-  if (bytes === 0) throw new TraceFormatError('the bitmap is empty', { file: source.path, byteOffset: 0 }, 'read /sys/kernel/mm/page_idle/bitmap as root');
+  if (bytes === 0)
+    throw new TraceFormatError('the bitmap is empty', { file: source.path, byteOffset: 0 }, 'read /sys/kernel/mm/page_idle/bitmap as root');
   const idle = inOrder(new Uint8Array(Buffer.concat(pieces)), big);
   const marked = await readMarked(ctx, big);
   const nPages = idle.length * 8;
   const accessed = idle.map((byte, i) => ~byte & (marked === null ? 0xff : (marked[i] ?? 0)));
   const eligible = marked === null ? null : { startPage, nPages, bits: resized(marked, idle.length) };
   if (marked === null) {
-    ctx.reject('no-marking-pass', 'frames that cannot be marked (free, not on an LRU list) read as accessed; give the bitmap read after marking as marked=FILE', { severity: 'warning' });
+    ctx.reject(
+      'no-marking-pass',
+      'frames that cannot be marked (free, not on an LRU list) read as accessed; give the bitmap read after marking as marked=FILE',
+      { severity: 'warning' },
+    );
   } else if (marked.length !== idle.length) {
-    ctx.reject('length-mismatch', 'the two bitmaps have different lengths', { count: Math.abs(marked.length - idle.length), severity: 'warning' });
+    ctx.reject('length-mismatch', 'the two bitmaps have different lengths', {
+      count: Math.abs(marked.length - idle.length),
+      severity: 'warning',
+    });
   }
   const space = spaceOf(ctx, 'gpa');
   const name = streamName(source.path);

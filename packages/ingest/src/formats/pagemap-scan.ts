@@ -45,31 +45,58 @@ async function* readScan(source: ByteSource, ctx: IngestContext): AsyncGenerator
   const seen = regions.reduce((mask, region) => mask | region.categories, 0);
   const mask = numberOption(ctx, 'return-mask', seen);
   if (ctx.options['return-mask'] === undefined) {
-    ctx.reject('assumed-return-mask', `the scan does not say which categories it returned: taken as 0x${seen.toString(16)}, what occurs; give the option return-mask`, { severity: 'warning' });
+    ctx.reject(
+      'assumed-return-mask',
+      `the scan does not say which categories it returned: taken as 0x${seen.toString(16)}, what occurs; give the option return-mask`,
+      { severity: 'warning' },
+    );
   }
   const query = choiceOption(ctx, 'query', ['hot', 'cold']);
   const report = query === 'cold' ? 'uffd-rwp' : (mask & ACCESSED) !== 0 ? 'uffd-rwp' : (mask & WRITTEN) !== 0 ? 'uffd-wp' : null;
-  if (report === null) throw new UsageError(`a scan that returns categories 0x${mask.toString(16)} tells neither written nor accessed pages`, 'return-mask=0x2 (WRITTEN) or 0x200 (ACCESSED)');
+  if (report === null)
+    throw new UsageError(
+      `a scan that returns categories 0x${mask.toString(16)} tells neither written nor accessed pages`,
+      'return-mask=0x2 (WRITTEN) or 0x200 (ACCESSED)',
+    );
   ctx.accept(regions.length);
   yield* reports(regions, report, query, mask, source, ctx);
 }
 
-function* reports(regions: readonly Region[], tracker: 'uffd-rwp' | 'uffd-wp', query: 'hot' | 'cold', mask: number, source: ByteSource, ctx: IngestContext): Generator<IngestBatch> {
+function* reports(
+  regions: readonly Region[],
+  tracker: 'uffd-rwp' | 'uffd-wp',
+  query: 'hot' | 'cold',
+  mask: number,
+  source: ByteSource,
+  ctx: IngestContext,
+): Generator<IngestBatch> {
   const window = dumpWindow(ctx);
   const space = spaceOf(ctx, 'gva');
   const scanned = scannedRange(ctx);
   if (query === 'cold' && scanned === null) {
-    throw new UsageError('a scan for cold pages says nothing about hot ones without the range that was scanned', 'give range=0xSTART-0xEND');
+    throw new UsageError(
+      'a scan for cold pages says nothing about hot ones without the range that was scanned',
+      'give range=0xSTART-0xEND',
+    );
   }
   const groups = scanned === null ? clusters(regions) : [regions];
   for (const [index, group] of groups.entries()) {
     const startPage = scanned?.startPage ?? group[0]!.startPage;
     const nPages = scanned?.nPages ?? group.at(-1)!.startPage + group.at(-1)!.nPages - startPage;
     const inside = group.filter((region) => region.startPage >= startPage && region.startPage + region.nPages <= startPage + nPages);
-    if (inside.length < group.length) ctx.reject('outside-range', 'regions outside the scanned range', { count: group.length - inside.length, severity: 'warning' });
+    if (inside.length < group.length)
+      ctx.reject('outside-range', 'regions outside the scanned range', { count: group.length - inside.length, severity: 'warning' });
     const bit = tracker === 'uffd-rwp' ? ACCESSED : WRITTEN;
     const hot = query === 'cold' ? gaps(inside, startPage, nPages) : inside.filter((region) => (region.categories & bit) !== 0);
-    const present = query === 'hot' && (mask & PRESENT) !== 0 ? bitsOfRuns(startPage, nPages, inside.filter((region) => (region.categories & PRESENT) !== 0), source.path) : null;
+    const present =
+      query === 'hot' && (mask & PRESENT) !== 0
+        ? bitsOfRuns(
+            startPage,
+            nPages,
+            inside.filter((region) => (region.categories & PRESENT) !== 0),
+            source.path,
+          )
+        : null;
     const name = [streamName(source.path), ...(groups.length > 1 ? [`r${index}`] : [])].join('.');
     yield pageStream(name, tracker, space, tracker === 'uffd-rwp' ? 'touched' : 'written', { startPage, nPages }, { return_mask: mask });
     yield pageReport(name, window, bitsOfRuns(startPage, nPages, hot, source.path), present, true, { regions: inside.length });
@@ -103,7 +130,11 @@ async function readBinary(reader: ByteReader, ctx: IngestContext): Promise<Regio
     push(regions, u64(view, start, true), u64(view, start + 8, true), u64(view, start + 16, true), ctx, { byteOffset: offset });
     reader.start += REGION_BYTES;
   }
-  if (reader.available > 0) ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole region`, { byteOffset: reader.offset, severity: 'warning' });
+  if (reader.available > 0)
+    ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole region`, {
+      byteOffset: reader.offset,
+      severity: 'warning',
+    });
   return nonEmpty(regions, reader);
 }
 
@@ -131,20 +162,43 @@ async function readText(reader: ByteReader, ctx: IngestContext): Promise<Region[
   return nonEmpty(regions, reader);
 }
 
-function push(regions: Region[], start: number, end: number, categories: number, ctx: IngestContext, at: { line?: number; byteOffset?: number }): void {
+function push(
+  regions: Region[],
+  start: number,
+  end: number,
+  categories: number,
+  ctx: IngestContext,
+  at: { line?: number; byteOffset?: number },
+): void {
   const last = regions.at(-1);
   const startPage = start / 4096;
   const endPage = end / 4096;
-  const sane = end > start && Number.isInteger(startPage) && Number.isInteger(endPage) && categories <= KNOWN && (last === undefined || startPage >= last.startPage + last.nPages);
+  const sane =
+    end > start &&
+    Number.isInteger(startPage) &&
+    Number.isInteger(endPage) &&
+    categories <= KNOWN &&
+    (last === undefined || startPage >= last.startPage + last.nPages);
   if (sane) regions.push({ startPage, nPages: endPage - startPage, categories });
-  else ctx.reject('bad-region', 'a region that is empty, not page aligned, out of order or of unknown categories', { ...at, severity: 'warning' });
+  else
+    ctx.reject('bad-region', 'a region that is empty, not page aligned, out of order or of unknown categories', {
+      ...at,
+      severity: 'warning',
+    });
 }
 
 function nonEmpty(regions: Region[], reader: ByteReader): Region[] {
-  if (regions.length === 0) throw new TraceFormatError('the scan has no readable region', { file: reader.path, byteOffset: reader.offset }, 'check the format: 24-byte page_region records, or 0xSTART-0xEND 0xCATEGORIES lines');
+  if (regions.length === 0)
+    throw new TraceFormatError(
+      'the scan has no readable region',
+      { file: reader.path, byteOffset: reader.offset },
+      'check the format: 24-byte page_region records, or 0xSTART-0xEND 0xCATEGORIES lines',
+    );
   return regions;
 }
 
 function isText(head: Uint8Array): boolean {
-  return /^(?:\xef\xbb\xbf)?(?:#.*\r?\n)*0x[0-9a-f]+-0x[0-9a-f]+\s+0x[0-9a-f]+\s/i.test(Buffer.from(head.subarray(0, 256)).toString('latin1'));
+  return /^(?:\xef\xbb\xbf)?(?:#.*\r?\n)*0x[0-9a-f]+-0x[0-9a-f]+\s+0x[0-9a-f]+\s/i.test(
+    Buffer.from(head.subarray(0, 256)).toString('latin1'),
+  );
 }

@@ -49,7 +49,11 @@ async function* readPagemap(source: ByteSource, ctx: IngestContext): AsyncGenera
   const tally = new Tally(pages, ctx);
   const ranges = pageRanges(ctx, 'vaddr', pages.n);
   const expected = ranges.reduce((sum, range) => sum + range.nPages, 0);
-  if (expected !== pages.n) ctx.reject('range-mismatch', `the dump has ${pages.n} pages, its ranges ${expected}`, { count: Math.abs(expected - pages.n), severity: 'warning' });
+  if (expected !== pages.n)
+    ctx.reject('range-mismatch', `the dump has ${pages.n} pages, its ranges ${expected}`, {
+      count: Math.abs(expected - pages.n),
+      severity: 'warning',
+    });
   const window = tally.hasMarks ? dumpWindow(ctx) : { beginNs: 0, endNs: 0, known: false };
   const mappedNs = window.known ? window.endNs : null;
   const space = spaceOf(ctx, 'gva');
@@ -58,7 +62,8 @@ async function* readPagemap(source: ByteSource, ctx: IngestContext): AsyncGenera
     const n = Math.min(range.nPages, pages.n - at);
     if (n <= 0) break;
     yield { kind: 'range', space, startPage: range.startPage, nPages: n };
-    if (tally.framesKnown) yield { kind: 'mapping', tNs: mappedNs, vPage: range.startPage, n, frame: pages.frame.subarray(at, at + n), arena: false };
+    if (tally.framesKnown)
+      yield { kind: 'mapping', tNs: mappedNs, vPage: range.startPage, n, frame: pages.frame.subarray(at, at + n), arena: false };
     for (const tracker of tally.trackers) {
       const name = [streamName(source.path), tracker, ...(ranges.length > 1 ? [`r${index}`] : [])].join('.');
       const written = marksOf(pages, at, n, range.startPage, source.path, (high) => isWritten(high, tracker));
@@ -151,11 +156,18 @@ class Tally {
       if (pages.frame[i] === MARKER) pages.frame[i] = -1;
     }
     if (this.corrupt > 0) {
-      ctx.reject('corrupt-entry', 'entries with reserved bits, or both present and swapped: taken as not present', { count: this.corrupt, severity: 'warning' });
+      ctx.reject('corrupt-entry', 'entries with reserved bits, or both present and swapped: taken as not present', {
+        count: this.corrupt,
+        severity: 'warning',
+      });
       for (let i = 0; i < pages.n; i++) if (isCorrupt(pages.high[i]!)) pages.high[i] = 0;
     }
     this.framesKnown = withFrame > 0 || this.#counts.present === 0;
-    if (!this.framesKnown) ctx.reject('no-frames', 'frame numbers read 0: dump as root (CAP_SYS_ADMIN) to see them', { count: this.#counts.present, severity: 'warning' });
+    if (!this.framesKnown)
+      ctx.reject('no-frames', 'frame numbers read 0: dump as root (CAP_SYS_ADMIN) to see them', {
+        count: this.#counts.present,
+        severity: 'warning',
+      });
     const report = choiceOption(ctx, 'report', ['auto', 'soft-dirty', 'uffd-wp', 'none']);
     if (report === 'soft-dirty' || (report === 'auto' && this.#counts.softDirty > 0)) this.trackers.push('soft-dirty');
     if (report === 'uffd-wp' || (report === 'auto' && this.#counts.uffdWp > 0)) this.trackers.push('uffd-wp');

@@ -88,7 +88,10 @@ class ReportRows {
   #row({ bytes, from, to, line }: LineCursor): void {
     if (from === to) return;
     if (bytes[from] === 35) {
-      this.#columns = bytes.toString('latin1', from + 1, to).split(',').map((name) => name.trim());
+      this.#columns = bytes
+        .toString('latin1', from + 1, to)
+        .split(',')
+        .map((name) => name.trim());
       return;
     }
     const at = this.#columns.indexOf('ADDR');

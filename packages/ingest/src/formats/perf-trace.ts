@@ -19,7 +19,10 @@ export const perfTraceIngestor: Ingestor<'perf-trace'> = {
     usualNames: ['perf-trace.txt'],
   },
   //      0.000 ( 0.000 ms): toucher/9678 minfault [..     0.045 toucher/9723 exceptions:page_fault_user(address
-  sniff: (head) => (shareOfLines(head, /^\s*\d+\.\d{3} (\( *\d+\.\d{3} ms\): )?.*\/\d+ (m[ai][jn]fault \[|exceptions:page_fault_\w+\(address)/) > 0.5 ? 0.9 : 0),
+  sniff: (head) =>
+    shareOfLines(head, /^\s*\d+\.\d{3} (\( *\d+\.\d{3} ms\): )?.*\/\d+ (m[ai][jn]fault \[|exceptions:page_fault_\w+\(address)/) > 0.5
+      ? 0.9
+      : 0,
   ingest: (source, ctx) => readLines(source, ctx, new PerfTraceReader(ctx, source.path)),
 };
 

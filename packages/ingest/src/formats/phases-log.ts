@@ -39,7 +39,8 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
       const phase = PHASE_LINE.exec(text);
       if (arena !== null) {
         const address = Number.parseInt(arena[1]!, 16);
-        if (address % 4096 !== 0) throw new TraceFormatError(`arena address 0x${arena[1]!} is not a page address`, { file: source.path, line: lines.line });
+        if (address % 4096 !== 0)
+          throw new TraceFormatError(`arena address 0x${arena[1]!} is not a page address`, { file: source.path, line: lines.line });
         // n = 0: an address without frames.
         yield { kind: 'mapping', tNs: null, vPage: address / 4096, n: 0, frame: new Float64Array(0), arena: true };
       } else if (phase !== null) {

@@ -62,7 +62,11 @@ class PinatraceReader implements LineReader {
     const page = hexPage(bytes, digits, to);
     if (page < 0 || (num.end < to && bytes[num.end] !== 32)) {
       const overflow = page === OVERFLOW;
-      this.#ctx.reject(overflow ? 'address-overflow' : 'damaged-line', overflow ? 'an address with more than 64 bits' : 'a pinatrace line with an unreadable address', { line, severity: 'warning' });
+      this.#ctx.reject(
+        overflow ? 'address-overflow' : 'damaged-line',
+        overflow ? 'an address with more than 64 bits' : 'a pinatrace line with an unreadable address',
+        { line, severity: 'warning' },
+      );
       return;
     }
     this.#batches.add(this.#accesses++ * this.#rate.nsPerStep, page, kind === 87 ? WRITE : READ, -1, -1, line);
@@ -70,8 +74,13 @@ class PinatraceReader implements LineReader {
 
   finish(): void {
     requireSome(this.#accesses, 'pinatrace access', this.#path);
-    if (!this.#closed) this.#ctx.reject('missing-eof', 'no #eof at the end: the log was cut', { line: this.#lastLine, severity: 'warning' });
-    this.#ctx.reject('no-sizes', 'pinatrace does not print sizes: an access over a page edge counts for its first page only, instruction fetches are absent', { severity: 'info' });
+    if (!this.#closed)
+      this.#ctx.reject('missing-eof', 'no #eof at the end: the log was cut', { line: this.#lastLine, severity: 'warning' });
+    this.#ctx.reject(
+      'no-sizes',
+      'pinatrace does not print sizes: an access over a page edge counts for its first page only, instruction fetches are absent',
+      { severity: 'info' },
+    );
     this.#batches.flush();
   }
 }

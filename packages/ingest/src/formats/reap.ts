@@ -45,7 +45,11 @@ class ReapReader implements LineReader {
     const page = hexPage(bytes, skip0x(bytes, from), to);
     if (page < 0 || num.end !== to) {
       const overflow = page === OVERFLOW;
-      this.#ctx.reject(overflow ? 'address-overflow' : 'damaged-line', overflow ? 'an offset with more than 64 bits' : 'a line that is no hex offset', { line, severity: 'warning' });
+      this.#ctx.reject(
+        overflow ? 'address-overflow' : 'damaged-line',
+        overflow ? 'an offset with more than 64 bits' : 'a line that is no hex offset',
+        { line, severity: 'warning' },
+      );
       return;
     }
     this.#batches.add(this.#faults++ * this.#rate.nsPerStep, page, READ, -1, -1, line);

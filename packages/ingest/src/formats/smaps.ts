@@ -52,7 +52,8 @@ class SmapsReader implements StringLineReader {
     }
     const field = FIELD.exec(text);
     if (field !== null && this.#subject !== '') this.#values[field[1]!] = Number(field[2]) * 1024;
-    else if (text !== '' && !OTHER.test(text)) this.#ctx.reject('damaged-line', 'a line that is neither a mapping nor a size', { line, severity: 'warning' });
+    else if (text !== '' && !OTHER.test(text))
+      this.#ctx.reject('damaged-line', 'a line that is neither a mapping nor a size', { line, severity: 'warning' });
   }
 
   finish(): void {

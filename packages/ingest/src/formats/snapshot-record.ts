@@ -18,26 +18,42 @@ export interface SnapshotHeader {
  * @param nFields of each magic this file may hold
  * @throws TraceFormatError on another magic, a cut header, or a field above 2^53
  */
-export async function readSnapshotHeader(reader: ByteReader, nFields: Readonly<Record<string, number>>): Promise<SnapshotHeader | undefined> {
+export async function readSnapshotHeader(
+  reader: ByteReader,
+  nFields: Readonly<Record<string, number>>,
+): Promise<SnapshotHeader | undefined> {
   if (!(await reader.need(1))) return undefined;
   const byteOffset = reader.offset;
   const magic = String.fromCharCode(...(await takeWhole(reader, 8, byteOffset)));
   const n = nFields[magic];
   if (n === undefined) {
-    throw new TraceFormatError(`expected a record (${Object.keys(nFields).join(' or ')}), found ${JSON.stringify(magic)}`, { file: reader.path, byteOffset }, 'the file is damaged from here on');
+    throw new TraceFormatError(
+      `expected a record (${Object.keys(nFields).join(' or ')}), found ${JSON.stringify(magic)}`,
+      { file: reader.path, byteOffset },
+      'the file is damaged from here on',
+    );
   }
   const bytes = await takeWhole(reader, 8 * n, byteOffset);
   const view = new DataView(bytes.buffer);
   const fields = Array.from({ length: n }, (_, i) => u64(view, 8 * i, true));
   const bad = fields.findIndex((value) => value > Number.MAX_SAFE_INTEGER);
-  if (bad >= 0) throw new TraceFormatError(`field ${bad + 1} of ${magic} is out of range (${fields[bad]})`, { file: reader.path, byteOffset }, 'the file is damaged from here on');
+  if (bad >= 0)
+    throw new TraceFormatError(
+      `field ${bad + 1} of ${magic} is out of range (${fields[bad]})`,
+      { file: reader.path, byteOffset },
+      'the file is damaged from here on',
+    );
   return { magic, fields, byteOffset };
 }
 
 /** The next `nBytes` of a bitmap. Throws TraceFormatError when the file ends before it does. */
 export async function readBitmap(reader: ByteReader, nBytes: number, recordOffset: number): Promise<Uint8Array> {
   if (nBytes > BITMAP_BYTES_MAX) {
-    throw new TraceFormatError(`a bitmap of ${nBytes} bytes is out of range`, { file: reader.path, byteOffset: recordOffset }, 'the file is damaged from here on');
+    throw new TraceFormatError(
+      `a bitmap of ${nBytes} bytes is out of range`,
+      { file: reader.path, byteOffset: recordOffset },
+      'the file is damaged from here on',
+    );
   }
   return takeWhole(reader, nBytes, recordOffset);
 }
@@ -71,11 +87,19 @@ export function pageBits(bits: Uint8Array, nPages: number, reader: ByteReader, c
 export function checkTimes(reader: ByteReader, header: SnapshotHeader, names: readonly string[], times: readonly number[]): void {
   for (let i = 1; i < times.length; i++) {
     if (times[i]! >= times[i - 1]!) continue;
-    throw new TraceFormatError(`${names[i]!} (${times[i]!}) is before ${names[i - 1]!} (${times[i - 1]!})`, { file: reader.path, byteOffset: header.byteOffset }, 'the file is damaged from here on');
+    throw new TraceFormatError(
+      `${names[i]!} (${times[i]!}) is before ${names[i - 1]!} (${times[i - 1]!})`,
+      { file: reader.path, byteOffset: header.byteOffset },
+      'the file is damaged from here on',
+    );
   }
 }
 
 async function takeWhole(reader: ByteReader, n: number, recordOffset: number): Promise<Uint8Array<ArrayBuffer>> {
   if (await reader.need(n)) return reader.take(n, 'record');
-  throw new TraceFormatError('the file is truncated: it ends inside the record that starts here', { file: reader.path, byteOffset: recordOffset }, 'copy it again, or let the tracker end by itself');
+  throw new TraceFormatError(
+    'the file is truncated: it ends inside the record that starts here',
+    { file: reader.path, byteOffset: recordOffset },
+    'copy it again, or let the tracker end by itself',
+  );
 }

@@ -33,16 +33,33 @@ export const softDirtyIngestor: Ingestor<'soft-dirty'> = {
         yield {
           kind: 'stream',
           arenaRelative: true,
-          stream: { stream, tracker: 'soft-dirty', space: 'gva', inputId: '', range: { startPage: 0, nPages }, target: 'written', granuleBytes: 4096, notes: {} },
+          stream: {
+            stream,
+            tracker: 'soft-dirty',
+            space: 'gva',
+            inputId: '',
+            range: { startPage: 0, nPages },
+            target: 'written',
+            granuleBytes: 4096,
+            notes: {},
+          },
         };
       }
       ctx.accept(1);
       yield {
         kind: 'report',
         report: {
-          stream, cycle, setBeginNs: clearBegin, setEndNs: clearEnd, readBeginNs: readBegin, readEndNs: readEnd, complete: true, counts: {},
+          stream,
+          cycle,
+          setBeginNs: clearBegin,
+          setEndNs: clearEnd,
+          readBeginNs: readBegin,
+          readEndNs: readEnd,
+          complete: true,
+          counts: {},
           reported: { startPage: 0, nPages, bits: pageBits(bits, nPages, reader, ctx) },
-          eligible: null, regions: null,
+          eligible: null,
+          regions: null,
         },
       };
     }

@@ -44,7 +44,11 @@ async function* readLog(source: ByteSource, ctx: IngestContext): AsyncGenerator<
   } else if (looksLikeMessages(head)) {
     yield* readMessages(reader, ctx, faults);
   } else {
-    throw new TraceFormatError('neither uffd_msg records nor their CSV', { file: source.path, byteOffset: 0 }, `32-byte records, or lines after the header ${CSV_HEADER}`);
+    throw new TraceFormatError(
+      'neither uffd_msg records nor their CSV',
+      { file: source.path, byteOffset: 0 },
+      `32-byte records, or lines after the header ${CSV_HEADER}`,
+    );
   }
   faults.finish();
   yield* faults.out;
@@ -55,11 +59,16 @@ async function* readMessages(reader: ByteReader, ctx: IngestContext, faults: Fau
   for (let i = 0; await reader.need(MESSAGE_BYTES); reader.start += MESSAGE_BYTES) {
     const { view, start, bytes } = reader;
     const at = { byteOffset: reader.offset };
-    if (bytes[start] === PAGEFAULT) faults.add(i++ * rate.nsPerStep, view.getUint32(start + 8, true), pageAt(view, start + 16, true), view.getInt32(start + 24, true), 0);
+    if (bytes[start] === PAGEFAULT)
+      faults.add(i++ * rate.nsPerStep, view.getUint32(start + 8, true), pageAt(view, start + 16, true), view.getInt32(start + 24, true), 0);
     else faults.other(bytes[start]!, at);
     yield* faults.out.splice(0);
   }
-  if (reader.available > 0) ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole message`, { byteOffset: reader.offset, severity: 'warning' });
+  if (reader.available > 0)
+    ctx.reject('partial-entry', `${reader.available} bytes at the end are no whole message`, {
+      byteOffset: reader.offset,
+      severity: 'warning',
+    });
 }
 
 async function* readCsv(reader: ByteReader, ctx: IngestContext, faults: Faults): AsyncGenerator<IngestBatch> {
@@ -79,7 +88,8 @@ async function* readCsv(reader: ByteReader, ctx: IngestContext, faults: Faults):
       // 1652434153425,18,0x1,0x7b0000001010,7468
       const match = /^(\d{1,19}),(\d+|0x[0-9a-f]+),(0x[0-9a-f]+|\d+),(0x[0-9a-f]{1,16}|\d{1,19}),(\d+)$/i.exec(line);
       if (match === null) ctx.reject('damaged-line', 'a line that is no userfaultfd event', { line: cursor.line, severity: 'warning' });
-      else if (Number(match[2]) === PAGEFAULT) faults.add(Number(match[1]), Number(match[3]), Number(BigInt(match[4]!) >> 12n), Number(match[5]), cursor.line);
+      else if (Number(match[2]) === PAGEFAULT)
+        faults.add(Number(match[1]), Number(match[3]), Number(BigInt(match[4]!) >> 12n), Number(match[5]), cursor.line);
       else faults.other(Number(match[2]), { line: cursor.line });
     }
     yield* faults.out.splice(0);
@@ -112,7 +122,10 @@ class Faults {
 }
 
 function isCsv(head: Uint8Array): boolean {
-  return Buffer.from(head.subarray(0, 64)).toString('latin1').replace(/^\xef\xbb\xbf/, '').startsWith(CSV_HEADER.slice(0, 19));
+  return Buffer.from(head.subarray(0, 64))
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '')
+    .startsWith(CSV_HEADER.slice(0, 19));
 }
 
 /** Event codes with zeroed reserved bytes, in every whole record shown. */

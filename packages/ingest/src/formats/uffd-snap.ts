@@ -40,7 +40,12 @@ export const uffdSnapIngestor: Ingestor<'uffd-snap'> = {
       const header = await readSnapshotHeader(reader, MAGICS);
       if (header === undefined) return;
       const cycle = cycleOf(header);
-      checkTimes(reader, header, ['arm_begin', 'arm_end', 'scan_begin', 'scan_end'], [cycle.armBegin, cycle.armEnd, cycle.scanBegin, cycle.scanEnd]);
+      checkTimes(
+        reader,
+        header,
+        ['arm_begin', 'arm_end', 'scan_begin', 'scan_end'],
+        [cycle.armBegin, cycle.armEnd, cycle.scanBegin, cycle.scanEnd],
+      );
       const bits = pageBits(await readBitmap(reader, Math.ceil(cycle.nPages / 64) * 8, header.byteOffset), cycle.nPages, reader, ctx);
       const messages = await readBitmap(reader, cycle.nMessages * MESSAGE_BYTES, header.byteOffset);
       if (!declared) yield declare(stream, cycle);
@@ -70,10 +75,39 @@ interface Cycle {
 }
 
 function cycleOf({ fields }: SnapshotHeader): Cycle {
-  const [number, flags, armBegin, armEnd, syncBegin, syncEnd, scanBegin, scanEnd, asyncBegin, asyncEnd, nPages, regions, scanCalls, faults, nMessages] = fields as readonly number[] & { length: 15 };
+  const [
+    number,
+    flags,
+    armBegin,
+    armEnd,
+    syncBegin,
+    syncEnd,
+    scanBegin,
+    scanEnd,
+    asyncBegin,
+    asyncEnd,
+    nPages,
+    regions,
+    scanCalls,
+    faults,
+    nMessages,
+  ] = fields as readonly number[] & { length: 15 };
   return {
-    number: number!, flags: flags!, armBegin: armBegin!, armEnd: armEnd!, syncBegin: syncBegin!, syncEnd: syncEnd!, scanBegin: scanBegin!, scanEnd: scanEnd!,
-    asyncBegin: asyncBegin!, asyncEnd: asyncEnd!, nPages: nPages!, regions: regions!, scanCalls: scanCalls!, faults: faults!, nMessages: nMessages!,
+    number: number!,
+    flags: flags!,
+    armBegin: armBegin!,
+    armEnd: armEnd!,
+    syncBegin: syncBegin!,
+    syncEnd: syncEnd!,
+    scanBegin: scanBegin!,
+    scanEnd: scanEnd!,
+    asyncBegin: asyncBegin!,
+    asyncEnd: asyncEnd!,
+    nPages: nPages!,
+    regions: regions!,
+    scanCalls: scanCalls!,
+    faults: faults!,
+    nMessages: nMessages!,
   };
 }
 
@@ -101,7 +135,12 @@ function declare(stream: string, cycle: Cycle): IngestBatch {
 }
 
 function reportOf(stream: string, cycle: Cycle, bits: Uint8Array, messages: Uint8Array, ctx: IngestContext): Observation {
-  const counts: Record<string, number> = { faults: cycle.faults, regions: cycle.regions, scanCalls: cycle.scanCalls, messages: cycle.nMessages };
+  const counts: Record<string, number> = {
+    faults: cycle.faults,
+    regions: cycle.regions,
+    scanCalls: cycle.scanCalls,
+    messages: cycle.nMessages,
+  };
   if (cycle.syncEnd > 0) {
     counts['syncBeginNs'] = cycle.syncBegin - cycle.armEnd;
     counts['syncCallNs'] = cycle.syncEnd - cycle.syncBegin;
@@ -112,7 +151,11 @@ function reportOf(stream: string, cycle: Cycle, bits: Uint8Array, messages: Uint
   }
   if (cycle.nMessages > 0) {
     counts['messageWrites'] = countWrites(messages);
-    ctx.reject('sync-messages', 'accesses blocked while the tracker was in synchronous mode; they are counted with each report and are not part of its page set', { count: cycle.nMessages, severity: 'info' });
+    ctx.reject(
+      'sync-messages',
+      'accesses blocked while the tracker was in synchronous mode; they are counted with each report and are not part of its page set',
+      { count: cycle.nMessages, severity: 'info' },
+    );
   }
   return {
     stream,

@@ -44,7 +44,11 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
   function* close(): Generator<IngestBatch> {
     if (open === undefined) return;
     if (open.runs.length !== open.regions) {
-      throw new TraceFormatError(`the scan says it found ${open.regions} runs, ${open.runs.length} follow: the file is truncated`, { file: source.path, line: open.line }, 'copy it again, or let the scanner end by itself');
+      throw new TraceFormatError(
+        `the scan says it found ${open.regions} runs, ${open.runs.length} follow: the file is truncated`,
+        { file: source.path, line: open.line },
+        'copy it again, or let the scanner end by itself',
+      );
     }
     ctx.accept(1);
     const end = open.runs.reduce((max, [start, n]) => Math.max(max, start + n), 0);
@@ -66,7 +70,11 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
         yield* close();
         open = { line: lines.line, tNs: Number(head[2]), scanNs: Number(head[4]), regions: Number(head[5]), runs: [] };
         if (!Number.isSafeInteger(open.tNs) || open.tNs < (protectedAt?.tNs ?? 0)) {
-          throw new TraceFormatError(`the scan at ${open.tNs} ns is before the one above it`, { file: source.path, line: lines.line }, 'the file is damaged from here on');
+          throw new TraceFormatError(
+            `the scan at ${open.tNs} ns is before the one above it`,
+            { file: source.path, line: lines.line },
+            'the file is damaged from here on',
+          );
         }
         continue;
       }
@@ -74,7 +82,11 @@ async function* ingest(source: ByteSource, ctx: IngestContext): AsyncGenerator<I
       const startPage = Number.parseInt(run?.[1] ?? '', 16);
       const n = Number(run?.[2]);
       if (open === undefined || run === null || n < 1 || startPage + n > PAGES_MAX) {
-        throw new TraceFormatError(`expected a scan or a run of pages, found ${JSON.stringify(text.slice(0, 80))}`, { file: source.path, line: lines.line }, 'the file is damaged from here on');
+        throw new TraceFormatError(
+          `expected a scan or a run of pages, found ${JSON.stringify(text.slice(0, 80))}`,
+          { file: source.path, line: lines.line },
+          'the file is damaged from here on',
+        );
       }
       open.runs.push([startPage, n]);
     }
@@ -86,7 +98,16 @@ function declare(nPages: number): IngestBatch {
   return {
     kind: 'stream',
     arenaRelative: false,
-    stream: { stream: 'host', tracker: 'uffd-wp', space: 'gpa', inputId: '', range: { startPage: 0, nPages }, target: 'written', granuleBytes: 4096, notes: { mode: 'async', side: 'host' } },
+    stream: {
+      stream: 'host',
+      tracker: 'uffd-wp',
+      space: 'gpa',
+      inputId: '',
+      range: { startPage: 0, nPages },
+      target: 'written',
+      granuleBytes: 4096,
+      notes: { mode: 'async', side: 'host' },
+    },
   };
 }
 

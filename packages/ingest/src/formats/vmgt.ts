@@ -11,7 +11,15 @@
  *
  * flags: 1 read, 2 write, 4 fetch through a user address; 8, 16, 32 the same through a kernel one. One tick is 2^icount_shift ns.
  */
-import { BLOCK_PAGES, TraceFormatError, throwIfAborted, type ByteSource, type IngestBatch, type IngestContext, type Ingestor } from '@workset/model';
+import {
+  BLOCK_PAGES,
+  TraceFormatError,
+  throwIfAborted,
+  type ByteSource,
+  type IngestBatch,
+  type IngestContext,
+  type Ingestor,
+} from '@workset/model';
 import { startsWith } from '../byte-source.ts';
 import { TouchColumns } from '../touch-set.ts';
 import { BLOCK_SLOTS, VirtualBlocks } from './vmgt-blocks.ts';
@@ -33,7 +41,10 @@ const PFN_MAX = 0x7fffffff;
 const VPN_MAX = 2 ** 44;
 
 /** flags → mask of classes: user read or fetch 1, user write 2, kernel read or fetch 4, kernel write 8. */
-const CLASS_MASK = Uint8Array.from({ length: 64 }, (_, flags) => (flags & 5 ? 1 : 0) | (flags & 2 ? 2 : 0) | (flags & 40 ? 4 : 0) | (flags & 16 ? 8 : 0));
+const CLASS_MASK = Uint8Array.from(
+  { length: 64 },
+  (_, flags) => (flags & 5 ? 1 : 0) | (flags & 2 ? 2 : 0) | (flags & 40 ? 4 : 0) | (flags & 16 ? 8 : 0),
+);
 
 export const vmgtIngestor: Ingestor<'vmgt'> = {
   descriptor: {
@@ -128,7 +139,12 @@ class Decoder {
         batches = this.#header === undefined ? this.#readHeader() : this.#readFrame(this.#header);
       } catch (error) {
         if (error !== MORE) throw error;
-        if (last) throw this.#error('the file is truncated: it ends inside a frame that starts here', 'copy it again, or let the capture tool end by itself', this.#start);
+        if (last)
+          throw this.#error(
+            'the file is truncated: it ends inside a frame that starts here',
+            'copy it again, or let the capture tool end by itself',
+            this.#start,
+          );
         const have = this.#end - this.#start;
         if (have > FRAME_BYTES_MAX) throw this.#error(`a frame is longer than ${FRAME_BYTES_MAX >> 20} MiB`, undefined, this.#start);
         this.#wanted = Math.max(4096, have + (have >> 1));
@@ -143,9 +159,16 @@ class Decoder {
   finish(): void {
     if (this.#header === undefined) throw this.#error('the file is truncated: it ends inside the header', undefined, 0);
     if (this.#totals === undefined) {
-      this.#ctx.reject('no-totals', 'the file ends without its totals: the capture tool did not end by itself, later quanta may be missing', { byteOffset: this.#offset + this.#end });
+      this.#ctx.reject(
+        'no-totals',
+        'the file ends without its totals: the capture tool did not end by itself, later quanta may be missing',
+        { byteOffset: this.#offset + this.#end },
+      );
     } else if (this.#totals.records !== this.#records) {
-      this.#ctx.reject('totals-differ', `the file says it holds ${this.#totals.records} records, ${this.#records} were read`, { byteOffset: this.#offset + this.#end, severity: 'error' });
+      this.#ctx.reject('totals-differ', `the file says it holds ${this.#totals.records} records, ${this.#records} were read`, {
+        byteOffset: this.#offset + this.#end,
+        severity: 'error',
+      });
     }
   }
 
@@ -164,7 +187,11 @@ class Decoder {
     const options = this.#byte();
     if (pageShift !== 12) throw this.#error(`page shift ${pageShift}: only 4 KiB pages (12) are supported`, 'record with 4 KiB pages', 0);
     if (icountShift > 20 || quantumNs < 1 || quantumNs > 1e12 || ncpu < 1 || ncpu > 4096 || options > 3) {
-      throw this.#error(`header out of range: icount shift ${icountShift}, quantum ${quantumNs} ns, ${ncpu} CPUs, options ${options}`, undefined, 0);
+      throw this.#error(
+        `header out of range: icount shift ${icountShift}, quantum ${quantumNs} ns, ${ncpu} CPUs, options ${options}`,
+        undefined,
+        0,
+      );
     }
     this.#header = { icountShift, quantumNs, ncpu, times: (options & 1) !== 0 };
     return [{ kind: 'machine', vcpus: ncpu }];
@@ -219,14 +246,17 @@ class Decoder {
     this.#gva.n = 0;
     this.#readRecords(n, header);
     const t0Ns = quantum * header.quantumNs;
-    if (quantum < this.#lastQuantum) throw this.#error(`quantum ${quantum} follows quantum ${this.#lastQuantum}`, 'the file is damaged from here on', this.#start);
-    if (t0Ns > Number.MAX_SAFE_INTEGER) throw this.#error(`quantum number ${quantum} is out of range`, 'the file is damaged from here on', this.#start);
+    if (quantum < this.#lastQuantum)
+      throw this.#error(`quantum ${quantum} follows quantum ${this.#lastQuantum}`, 'the file is damaged from here on', this.#start);
+    if (t0Ns > Number.MAX_SAFE_INTEGER)
+      throw this.#error(`quantum number ${quantum} is out of range`, 'the file is damaged from here on', this.#start);
     this.#lastQuantum = quantum;
     this.#records += n;
     this.#ctx.accept(n);
     const t1Ns = t0Ns + header.quantumNs;
     const batches: IngestBatch[] = [];
-    if (this.#wantsGpa) batches.push({ kind: 'touches', space: 'gpa', t0Ns, t1Ns, n: this.#gpa.n, page: this.#gpa.page, cls: this.#gpa.cls });
+    if (this.#wantsGpa)
+      batches.push({ kind: 'touches', space: 'gpa', t0Ns, t1Ns, n: this.#gpa.n, page: this.#gpa.page, cls: this.#gpa.cls });
     if (this.#wantsGva && this.#gva.n > 0) {
       batches.push({ kind: 'touches', space: 'gva', t0Ns, t1Ns, n: this.#gva.n, page: this.#gva.page, cls: this.#gva.cls });
     }
@@ -284,11 +314,13 @@ class Decoder {
         }
       }
       if (i === 0) pfn = delta;
-      else if (delta === 0) throw at > end ? MORE : this.#error('a page occurs twice in one quantum', 'the file is damaged from here on', at - 1);
+      else if (delta === 0)
+        throw at > end ? MORE : this.#error('a page occurs twice in one quantum', 'the file is damaged from here on', at - 1);
       else pfn = (pfn + delta) | 0;
       if (pfn < 0) throw at > end ? MORE : this.#outOfRange(pfn + 2 ** 32, at);
       const flags = bytes[at++]!;
-      if (flags === 0 || flags > 63) throw at > end ? MORE : this.#error(`record flags 0x${flags.toString(16)}`, 'the file is damaged from here on', at - 1);
+      if (flags === 0 || flags > 63)
+        throw at > end ? MORE : this.#error(`record flags 0x${flags.toString(16)}`, 'the file is damaged from here on', at - 1);
       const mask = CLASS_MASK[flags]!;
       if ((flags & 7) !== 0) {
         let zigzag = bytes[at++]!;
@@ -316,7 +348,10 @@ class Decoder {
         offset = (offset + ((zigzag >> 1) ^ -(zigzag & 1))) | 0;
         if (offset >>> 0 >= BLOCK_PAGES) {
           const vpn = first + offset;
-          if (vpn < 0 || vpn > VPN_MAX) throw at > end ? MORE : this.#error(`page number out of range (frame ${pfn}, virtual page ${vpn})`, 'the file is damaged from here on', at);
+          if (vpn < 0 || vpn > VPN_MAX)
+            throw at > end
+              ? MORE
+              : this.#error(`page number out of range (frame ${pfn}, virtual page ${vpn})`, 'the file is damaged from here on', at);
           offset = (vpn | 0) & (BLOCK_PAGES - 1);
           first = vpn - offset;
           const slot = ((vpn | 0) >>> 9) & (BLOCK_SLOTS - 1);
@@ -380,7 +415,8 @@ class Decoder {
       const byte = this.#bytes[this.#at++]!;
       value += (byte & 127) * scale;
       if (byte < 128) {
-        if (value > Number.MAX_SAFE_INTEGER && !lossy) throw this.#error(`a number of ${value} is out of range`, 'the file is damaged from here on', this.#at);
+        if (value > Number.MAX_SAFE_INTEGER && !lossy)
+          throw this.#error(`a number of ${value} is out of range`, 'the file is damaged from here on', this.#at);
         return value;
       }
       scale *= 128;

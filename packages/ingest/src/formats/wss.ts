@@ -21,7 +21,12 @@ export const wssIngestor: Ingestor<'wss'> = {
     truth: 'observed',
     usualNames: ['wss.txt'],
   },
-  sniff: (head) => (headText(head).split(/\r?\n/).some((line) => HEADER.test(line)) ? 0.95 : 0),
+  sniff: (head) =>
+    headText(head)
+      .split(/\r?\n/)
+      .some((line) => HEADER.test(line))
+      ? 0.95
+      : 0,
   ingest: (source, ctx) => readStringLines(source, ctx, new WssReader(ctx, source.path)),
 };
 

@@ -55,7 +55,17 @@ export class PerfDecoder {
   readonly #pidFilter: number;
   readonly #tail: SampleTail = { dataSrc: -1, physAddr: -1, rawAt: -1, rawBytes: 0 };
   readonly #access: RawAccess = { page: 0, write: false, kernelHalf: false };
-  readonly #region: RawRegion = { targetId: 0, targetText: '', ctx: -1, scheme: -1, nrRegions: 0, startPage: 0, endPage: 0, nrAccesses: 0, age: 0 };
+  readonly #region: RawRegion = {
+    targetId: 0,
+    targetText: '',
+    ctx: -1,
+    scheme: -1,
+    nrRegions: 0,
+    startPage: 0,
+    endPage: 0,
+    nrAccesses: 0,
+    age: 0,
+  };
   #firstPid = -1;
   #planned = 0;
 
@@ -122,7 +132,8 @@ export class PerfDecoder {
     for (const [index, attr] of this.facts.attrs.entries()) {
       const old = this.plans[index];
       const plan = planEvent(attr, this.#ctx.options);
-      if (old !== undefined) Object.assign(plan, { samples: old.samples, ignored: old.ignored, noAddress: old.noAddress, damaged: old.damaged });
+      if (old !== undefined)
+        Object.assign(plan, { samples: old.samples, ignored: old.ignored, noAddress: old.noAddress, damaged: old.damaged });
       this.plans[index] = plan;
       for (const id of attr.ids) this.#byId.set(id, plan);
     }
@@ -187,7 +198,9 @@ export class PerfDecoder {
     const id = u64(win.view, at + 16, this.facts.little);
     const attr = this.facts.attrs.find((candidate) => candidate.ids.includes(id));
     if (attr === undefined) return;
-    attr.name = Buffer.from(win.bytes.subarray(at + 24, at + size)).toString('latin1').replace(/\0.*$/s, '');
+    attr.name = Buffer.from(win.bytes.subarray(at + 24, at + size))
+      .toString('latin1')
+      .replace(/\0.*$/s, '');
     this.#planned = 0;
   }
 
@@ -358,4 +371,6 @@ function compressed2(dataSize: number, size: number): Stop {
 }
 
 /** Record types that are understood to carry nothing we read. */
-const RECORD_KNOWN: ReadonlySet<number> = new Set([3, 4, 5, 6, 7, 8, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 67, 69, 70, 72, 73, 74, 75, 76, 77, 79, 82, 84, 85, 86]);
+const RECORD_KNOWN: ReadonlySet<number> = new Set([
+  3, 4, 5, 6, 7, 8, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 67, 69, 70, 72, 73, 74, 75, 76, 77, 79, 82, 84, 85, 86,
+]);

@@ -25,7 +25,11 @@ export async function openPerfDirectory(path: string): Promise<PerfDirectorySour
     throw new UnreadableInputError(`cannot read the directory (${error.message})`, { file: path });
   });
   if (!names.includes('data')) {
-    throw new UnreadableInputError('the directory is not a perf recording: it has no file "data"', { file: path }, 'give the file or the directory that perf record wrote');
+    throw new UnreadableInputError(
+      'the directory is not a perf recording: it has no file "data"',
+      { file: path },
+      'give the file or the directory that perf record wrote',
+    );
   }
   const parts = names
     .filter((name) => /^data\.\d+$/.test(name))

@@ -39,10 +39,18 @@ export async function readHeader(reader: ByteReader): Promise<PerfHeader> {
   await reader.need(PIPE_HEADER_BYTES);
   const magic = perfMagic(reader.bytes.subarray(reader.start, reader.end));
   if (magic === null) {
-    throw new UnreadableInputError('not a perf.data file: the magic PERFILE2 is missing', { file, byteOffset: 0 }, 'check that this is the output of perf record, not of perf script');
+    throw new UnreadableInputError(
+      'not a perf.data file: the magic PERFILE2 is missing',
+      { file, byteOffset: 0 },
+      'check that this is the output of perf record, not of perf script',
+    );
   }
   if (magic === 'v1') {
-    throw new UnreadableInputError('perf.data version 1 (2009-2010) is not supported', { file, byteOffset: 0 }, 'read it with the perf of its time and give the text of perf script');
+    throw new UnreadableInputError(
+      'perf.data version 1 (2009-2010) is not supported',
+      { file, byteOffset: 0 },
+      'read it with the perf of its time and give the text of perf script',
+    );
   }
   const little = magic === 'little';
   const headerSize = reader.available >= PIPE_HEADER_BYTES ? u64(reader.view, reader.start + 8, little) : 0;
@@ -73,7 +81,9 @@ async function readFileHeader(reader: ByteReader, little: boolean): Promise<Perf
     throw new TraceFormatError(
       `attr_size is ${attrSize}; event descriptions have ${MIN_ATTR_BYTES + SECTION_BYTES} bytes or more`,
       { file, byteOffset: 16 },
-      attrSize === 0 ? 'perf was killed before it wrote the header: the recording cannot be used' : 'the header is damaged: copy the recording again',
+      attrSize === 0
+        ? 'perf was killed before it wrote the header: the recording cannot be used'
+        : 'the header is damaged: copy the recording again',
     );
   }
   const beforeData = (what: string, at: number, size: number, place: number): void => {
@@ -86,7 +96,11 @@ async function readFileHeader(reader: ByteReader, little: boolean): Promise<Perf
   };
   beforeData('the event section', attrsAt, attrsBytes, 24);
   if (dataOffset > MAX_PRELUDE_BYTES) {
-    throw new TraceFormatError(`the data starts at offset ${dataOffset}, far beyond the event section`, { file, byteOffset: 40 }, 'the header is damaged: copy the recording again');
+    throw new TraceFormatError(
+      `the data starts at offset ${dataOffset}, far beyond the event section`,
+      { file, byteOffset: 40 },
+      'the header is damaged: copy the recording again',
+    );
   }
   const prelude = await reader.take(dataOffset, 'the part before the data');
   const preludeView = new DataView(prelude.buffer);
@@ -99,7 +113,8 @@ async function readFileHeader(reader: ByteReader, little: boolean): Promise<Perf
     for (let id = idsAt; id + 8 <= idsAt + idsBytes; id += 8) attr.ids.push(u64(preludeView, id, little));
     attrs.push(attr);
   }
-  if (attrs.length === 0) throw new TraceFormatError('the file describes no event', { file, byteOffset: 24 }, 'the recording cannot be used');
+  if (attrs.length === 0)
+    throw new TraceFormatError('the file describes no event', { file, byteOffset: 24 }, 'the recording cannot be used');
   return { little, mode: 'file', attrs, dataOffset, dataSize, features, head: prelude.slice(0, FILE_HEADER_BYTES) };
 }
 

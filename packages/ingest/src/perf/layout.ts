@@ -71,7 +71,15 @@ export interface SampleTail {
  * @param words little-endian or already swapped words; `w` = first word of the record
  * @param lo index of the low half of a u64: 0 in little-endian files, 1 in big-endian ones
  */
-export function walkTail(attr: PerfAttr, layout: SampleLayout, words: Uint32Array, w: number, sizeWords: number, lo: 0 | 1, out: SampleTail): boolean {
+export function walkTail(
+  attr: PerfAttr,
+  layout: SampleLayout,
+  words: Uint32Array,
+  w: number,
+  sizeWords: number,
+  lo: 0 | 1,
+  out: SampleTail,
+): boolean {
   const type = attr.sampleType;
   let at = layout.tail;
   out.dataSrc = out.physAddr = out.rawAt = ABSENT;

@@ -23,7 +23,15 @@ const NAME_AT = 40;
 const NAME_AT_MMAP2 = 72;
 
 /** The mapped pages of one record, null when it is not wanted. */
-export function mappedRange(win: ByteWindow, at: number, size: number, type: number, little: boolean, wanted: MapsWanted, pidFilter: number): { startPage: number; nPages: number } | null {
+export function mappedRange(
+  win: ByteWindow,
+  at: number,
+  size: number,
+  type: number,
+  little: boolean,
+  wanted: MapsWanted,
+  pidFilter: number,
+): { startPage: number; nPages: number } | null {
   const nameAt = type === RECORD.mmap2 ? NAME_AT_MMAP2 : NAME_AT;
   if (wanted === 'none' || size < nameAt) return null;
   const pid = win.view.getInt32(at + PID_AT, little);

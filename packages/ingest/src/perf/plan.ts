@@ -70,10 +70,19 @@ function useOf(attr: PerfAttr, layout: SampleLayout, options: IngestContext['opt
   if (attr.type === EVENT_TYPE.tracepoint) {
     const named = attr.name !== `tracepoint ${attr.config}`;
     const use = tracepointUse(named ? attr.name : (options['event'] ?? ''));
-    if (use === null) return [null, named ? 'this tracepoint tells nothing about memory' : 'its name is lost with the end of the file; give it with the option event, such as event=page_fault_user'];
+    if (use === null)
+      return [
+        null,
+        named
+          ? 'this tracepoint tells nothing about memory'
+          : 'its name is lost with the end of the file; give it with the option event, such as event=page_fault_user',
+      ];
     return (attr.sampleType & SAMPLE.raw) === 0 ? [null, 'it was recorded without raw data'] : [use, ''];
   }
-  if (wantsPhysical(options)) return (attr.sampleType & SAMPLE.physAddr) === 0 ? [null, 'it was recorded without physical addresses; record with --phys-data'] : ['physical', ''];
+  if (wantsPhysical(options))
+    return (attr.sampleType & SAMPLE.physAddr) === 0
+      ? [null, 'it was recorded without physical addresses; record with --phys-data']
+      : ['physical', ''];
   return layout.addr < 0 ? [null, 'its samples have no data address; record with -d, or with perf mem record'] : ['address', ''];
 }
 

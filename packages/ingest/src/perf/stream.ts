@@ -24,22 +24,39 @@ export async function* readPerf(source: ByteSource, ctx: IngestContext): AsyncGe
   const reader = new ByteReader(source, ctx.signal);
   const header = await readHeader(reader);
   let isEmpty = true;
-  for await (const batch of readPerfRecords(reader, header, { attrs: header.attrs, little: header.little, clock: null, timeBaseHigh: null }, ctx)) {
+  for await (const batch of readPerfRecords(
+    reader,
+    header,
+    { attrs: header.attrs, little: header.little, clock: null, timeBaseHigh: null },
+    ctx,
+  )) {
     if (batch.kind === 'accesses' || batch.kind === 'report') isEmpty = false;
     yield batch;
   }
   if (isEmpty && header.features.includes(DIR_FORMAT)) {
-    throw new UnreadableInputError('this is the file "data" of a recording in a directory (perf record --threads): its samples are in data.0, data.1, …', { file: source.path }, 'give the directory itself');
+    throw new UnreadableInputError(
+      'this is the file "data" of a recording in a directory (perf record --threads): its samples are in data.0, data.1, …',
+      { file: source.path },
+      'give the directory itself',
+    );
   }
 }
 
 /** Batches of what follows the header. */
-export async function* readPerfRecords(reader: ByteReader, header: PerfHeader, facts: PerfFacts, ctx: IngestContext): AsyncGenerator<IngestBatch> {
+export async function* readPerfRecords(
+  reader: ByteReader,
+  header: PerfHeader,
+  facts: PerfFacts,
+  ctx: IngestContext,
+): AsyncGenerator<IngestBatch> {
   const stream = new PerfStream(reader.path, facts, ctx);
   if (header.mode === 'pipe') {
     yield* stream.records(reader);
   } else if (header.dataSize === 0) {
-    ctx.reject('perf-unfinished', 'perf record was killed: its header says 0 bytes of data; read to the end of the file', { byteOffset: 48, severity: 'warning' });
+    ctx.reject('perf-unfinished', 'perf record was killed: its header says 0 bytes of data; read to the end of the file', {
+      byteOffset: 48,
+      severity: 'warning',
+    });
     yield* stream.records(reader);
   } else {
     yield* readFile(reader, header, facts, stream, ctx);
@@ -47,7 +64,13 @@ export async function* readPerfRecords(reader: ByteReader, header: PerfHeader, f
   yield* stream.finish();
 }
 
-async function* readFile(reader: ByteReader, header: PerfHeader, facts: PerfFacts, stream: PerfStream, ctx: IngestContext): AsyncGenerator<IngestBatch> {
+async function* readFile(
+  reader: ByteReader,
+  header: PerfHeader,
+  facts: PerfFacts,
+  stream: PerfStream,
+  ctx: IngestContext,
+): AsyncGenerator<IngestBatch> {
   const dataEnd = header.dataOffset + header.dataSize;
   const known = await readFeaturesOfFile(reader.path, header, facts);
   if (known === 'cut') noFeatures(ctx, dataEnd);
@@ -61,7 +84,8 @@ async function* readFile(reader: ByteReader, header: PerfHeader, facts: PerfFact
         'give the uncompressed file by its path, so that it can be read out of order',
       );
     }
-    if (!(await readFeatures(header, async (offset, size) => piece(held, offset - header.dataOffset, size), facts))) noFeatures(ctx, dataEnd);
+    if (!(await readFeatures(header, async (offset, size) => piece(held, offset - header.dataOffset, size), facts)))
+      noFeatures(ctx, dataEnd);
     const again = new ByteReader(memorySource(reader.path, [held]), ctx.signal, header.dataOffset);
     again.limit(dataEnd);
     yield* stream.records(again);
@@ -77,7 +101,10 @@ async function* readFile(reader: ByteReader, header: PerfHeader, facts: PerfFact
 }
 
 function noFeatures(ctx: IngestContext, byteOffset: number): void {
-  ctx.reject('perf-no-features', 'the sections behind the data are cut off: event names and clocks may be missing', { byteOffset, severity: 'info' });
+  ctx.reject('perf-no-features', 'the sections behind the data are cut off: event names and clocks may be missing', {
+    byteOffset,
+    severity: 'info',
+  });
 }
 
 function piece(bytes: Uint8Array<ArrayBuffer>, at: number, size: number): Uint8Array<ArrayBuffer> | null {
@@ -231,13 +258,19 @@ export class PerfStream {
 
   #endOfData(reader: ByteReader): void {
     if (this.#inner.available > 0) {
-      this.#ctx.reject('perf-truncated', `${this.#inner.available} decompressed bytes at the end are no whole record`, { byteOffset: reader.offset, severity: 'warning' });
+      this.#ctx.reject('perf-truncated', `${this.#inner.available} decompressed bytes at the end are no whole record`, {
+        byteOffset: reader.offset,
+        severity: 'warning',
+      });
     }
     if (reader.available > 0 || !reader.atSectionEnd) this.#truncated(reader.offset);
   }
 
   #truncated(offset: number): void {
-    this.#ctx.reject('perf-truncated', 'the file ends inside its data; all samples before the cut are kept', { byteOffset: offset, severity: 'warning' });
+    this.#ctx.reject('perf-truncated', 'the file ends inside its data; all samples before the cut are kept', {
+      byteOffset: offset,
+      severity: 'warning',
+    });
   }
 
   *#clocks(): Generator<IngestBatch> {
@@ -257,16 +290,30 @@ export class PerfStream {
     for (const plan of decoder.plans) {
       const name = plan.attr.name;
       if (plan.ignored > 0) ctx.reject('perf-event-ignored', `${name}: ${plan.why}`, { count: plan.ignored, severity: 'info' });
-      if (plan.noAddress > 0) ctx.reject('perf-no-address', `${name}: samples whose address is 0`, { count: plan.noAddress, severity: 'info' });
-      if (plan.damaged > 0) ctx.reject('perf-bad-sample', `${name}: samples that do not fit their layout`, { count: plan.damaged, severity: 'warning' });
+      if (plan.noAddress > 0)
+        ctx.reject('perf-no-address', `${name}: samples whose address is 0`, { count: plan.noAddress, severity: 'info' });
+      if (plan.damaged > 0)
+        ctx.reject('perf-bad-sample', `${name}: samples that do not fit their layout`, { count: plan.damaged, severity: 'warning' });
     }
-    if (decoder.unknownIds > 0) ctx.reject('perf-unknown-event', 'samples whose id belongs to no event of the file', { count: decoder.unknownIds, severity: 'warning' });
-    for (const [type, count] of decoder.unknownTypes) ctx.reject('perf-unknown-record', `records of unknown type ${type}`, { count, severity: 'info' });
+    if (decoder.unknownIds > 0)
+      ctx.reject('perf-unknown-event', 'samples whose id belongs to no event of the file', {
+        count: decoder.unknownIds,
+        severity: 'warning',
+      });
+    for (const [type, count] of decoder.unknownTypes)
+      ctx.reject('perf-unknown-record', `records of unknown type ${type}`, { count, severity: 'info' });
     for (const order of decoder.orders.values()) {
-      if (order.late > 0) ctx.reject('perf-out-of-order', 'accesses that came after younger ones had been passed on', { count: order.late, severity: 'warning' });
+      if (order.late > 0)
+        ctx.reject('perf-out-of-order', 'accesses that came after younger ones had been passed on', {
+          count: order.late,
+          severity: 'warning',
+        });
     }
     if (decoder.manyProcesses) {
-      ctx.reject('perf-many-processes', 'addresses of several processes share one address space; choose one process with the option pid', { count: 0, severity: 'info' });
+      ctx.reject('perf-many-processes', 'addresses of several processes share one address space; choose one process with the option pid', {
+        count: 0,
+        severity: 'info',
+      });
     }
     this.#refuseUseless();
   }
@@ -274,7 +321,11 @@ export class PerfStream {
   #refuseUseless(): void {
     const { plans } = this.decoder;
     if (plans.length === 0) {
-      throw new TraceFormatError('the file ends before its first event description', { file: this.#path }, 'the copy or the pipe was cut: record again');
+      throw new TraceFormatError(
+        'the file ends before its first event description',
+        { file: this.#path },
+        'the copy or the pipe was cut: record again',
+      );
     }
     const samples = plans.reduce((sum, plan) => sum + plan.samples, 0);
     const useless = plans.filter((plan) => plan.use === null);

@@ -39,7 +39,8 @@ export class ZstdStream {
     decoder.on('error', () => {});
     decoder.on('data', (piece: Uint8Array) => {
       this.#bytes += piece.length;
-      if (this.#bytes > MAX_OUTPUT_PER_RECORD) decoder.destroy(new Error(`a compressed record expands to more than ${MAX_OUTPUT_PER_RECORD} bytes`));
+      if (this.#bytes > MAX_OUTPUT_PER_RECORD)
+        decoder.destroy(new Error(`a compressed record expands to more than ${MAX_OUTPUT_PER_RECORD} bytes`));
       else this.#pieces.push(piece);
     });
     return decoder;

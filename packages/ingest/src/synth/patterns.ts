@@ -41,7 +41,11 @@ const all: readonly Pattern[] = [
     phases: ({ nPages }) => [{ name: 'scan', share: 1, writes: 1 / 8, sampler: () => sequential(0, nPages) }],
   },
   {
-    descriptor: { id: 'stairs', title: 'uniform over a working set that grows in 8 steps from an eighth to all pages; half writes', source: SOURCE },
+    descriptor: {
+      id: 'stairs',
+      title: 'uniform over a working set that grows in 8 steps from an eighth to all pages; half writes',
+      source: SOURCE,
+    },
     phases: ({ nPages, random }) =>
       Array.from({ length: STEPS }, (_, i) => ({
         name: `step ${i + 1}`,
@@ -51,7 +55,11 @@ const all: readonly Pattern[] = [
       })),
   },
   {
-    descriptor: { id: 'phase-shift', title: 'zipf over the first third, then the second, the third, and the first again; half writes', source: SOURCE },
+    descriptor: {
+      id: 'phase-shift',
+      title: 'zipf over the first third, then the second, the third, and the first again; half writes',
+      source: SOURCE,
+    },
     phases: ({ nPages, theta, random }) =>
       [0, 1, 2, 0].map((third, i) => ({
         name: `third ${third + 1}${i === 3 ? ' again' : ''}`,
@@ -62,14 +70,22 @@ const all: readonly Pattern[] = [
   },
   {
     descriptor: { id: 'read-mostly', title: 'uniform over half of the pages; 1 in 64 writes', source: SOURCE },
-    phases: ({ nPages, random }) => [{ name: 'read-mostly', share: 1, writes: 1 / 64, sampler: () => uniform(random, 0, Math.max(1, nPages >> 1)) }],
+    phases: ({ nPages, random }) => [
+      { name: 'read-mostly', share: 1, writes: 1 / 64, sampler: () => uniform(random, 0, Math.max(1, nPages >> 1)) },
+    ],
   },
   {
     descriptor: { id: 'thp', title: 'one hot page in each 2 MiB of memory, its neighbours cold; 1 in 4 writes', source: SOURCE },
-    phases: ({ nPages, random }) => [{ name: 'one page per huge page', share: 1, writes: 0.25, sampler: () => strided(random, 0, nPages, BLOCK_PAGES) }],
+    phases: ({ nPages, random }) => [
+      { name: 'one page per huge page', share: 1, writes: 0.25, sampler: () => strided(random, 0, nPages, BLOCK_PAGES) },
+    ],
   },
   {
-    descriptor: { id: 'mixed', title: 'populate, zipf, scan, read-mostly, shifted zipf and a trickle, one after the other', source: SOURCE },
+    descriptor: {
+      id: 'mixed',
+      title: 'populate, zipf, scan, read-mostly, shifted zipf and a trickle, one after the other',
+      source: SOURCE,
+    },
     phases: ({ nPages, theta, random }) => {
       const third = thirdOf(nPages);
       return [

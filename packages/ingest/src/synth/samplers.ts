@@ -10,7 +10,7 @@ export interface Sampler {
 export function uniform(random: Prng, from: number, nPages: number): Sampler {
   return {
     fill(n, page) {
-      for (let i = 0; i < n; i++) page[i] = from + ((random.u32() / 4294967296) * nPages | 0);
+      for (let i = 0; i < n; i++) page[i] = from + (((random.u32() / 4294967296) * nPages) | 0);
     },
   };
 }
@@ -34,9 +34,9 @@ export function strided(random: Prng, from: number, nPages: number, stride: numb
   return {
     fill(n, page) {
       for (let i = 0; i < n; i++) {
-        const run = (random.u32() / 4294967296) * runs | 0;
+        const run = ((random.u32() / 4294967296) * runs) | 0;
         // The page inside a run is fixed by the run, so that its 511 neighbours stay cold.
-        page[i] = Math.min(from + nPages - 1, from + run * stride + (Math.imul(run, 0x9e3779b1) >>> 0) % stride);
+        page[i] = Math.min(from + nPages - 1, from + run * stride + ((Math.imul(run, 0x9e3779b1) >>> 0) % stride));
       }
     },
   };
@@ -67,7 +67,7 @@ export function zipf(random: Prng, from: number, nPages: number, theta: number):
   const n = first.length;
   return {
     fill(count, page) {
-      for (let i = 0; i < count; ) {
+      for (let i = 0; i < count;) {
         const draws = Math.min(DRAWN_AT_ONCE, count - i);
         // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- Prng.fill, not Array.fill
         random.fill(words, 3 * draws);
@@ -100,7 +100,8 @@ interface Strata {
 
 function strataOf(nRanks: number, theta: number): Strata {
   const first: number[] = [];
-  for (let rank = 1; rank <= nRanks; rank += first.length <= SINGLE_RANKS ? 1 : Math.max(1, Math.floor(rank * STRATUM_FRACTION))) first.push(rank);
+  for (let rank = 1; rank <= nRanks; rank += first.length <= SINGLE_RANKS ? 1 : Math.max(1, Math.floor(rank * STRATUM_FRACTION)))
+    first.push(rank);
   const width = Int32Array.from(first, (rank, i) => (first[i + 1] ?? nRanks + 1) - rank);
   const weight = Float64Array.from(first, (start, i) => {
     let sum = 0;

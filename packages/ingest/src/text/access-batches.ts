@@ -44,7 +44,10 @@ export class AccessBatches {
     }
     if (timeNs < this.#last) {
       this.#sorted = false;
-      this.#ctx.reject('out-of-order', 'a line is older than the one before it: kept, sorted within its batch', { line, severity: 'warning' });
+      this.#ctx.reject('out-of-order', 'a line is older than the one before it: kept, sorted within its batch', {
+        line,
+        severity: 'warning',
+      });
     }
     this.#last = timeNs;
   }
@@ -86,7 +89,11 @@ export class AccessBatches {
   }
 }
 
-function gather<Column extends { [i: number]: number }>(type: new (length: number) => Column, from: Column, order: readonly number[]): Column {
+function gather<Column extends { [i: number]: number }>(
+  type: new (length: number) => Column,
+  from: Column,
+  order: readonly number[],
+): Column {
   const to = new type(order.length);
   for (let i = 0; i < order.length; i++) to[i] = from[order[i]!]!;
   return to;

@@ -40,7 +40,10 @@ const CPU = /^(?:cpu|vcpu|core)$/i;
 /** Whether a line's cells are names with an address or object among them: 0.7 with a time column, 0.4 without (it may be a page table dump). */
 export function headerLikelihood(line: string): number {
   const names = splitNames(line, guessDelimiter(line));
-  const isHeader = names.length >= 2 && names.some((name) => ADDRESS.test(name) || OBJECT.test(name)) && names.every((name) => /^[a-z][\w .()/-]*$/i.test(name));
+  const isHeader =
+    names.length >= 2 &&
+    names.some((name) => ADDRESS.test(name) || OBJECT.test(name)) &&
+    names.every((name) => /^[a-z][\w .()/-]*$/i.test(name));
   return !isHeader ? 0 : names.some((name) => TIME.test(name)) ? 0.7 : 0.4;
 }
 
@@ -52,12 +55,23 @@ export function columnsFromHeader(line: string, options: Readonly<Record<string,
   const address = find(ADDRESS);
   const id = address >= 0 ? address : find(OBJECT);
   if (id < 0) {
-    throw new UsageError(`no column of "${line.slice(0, 100)}" is an address or an id`, 'give them: columns="time-col=1, obj-id-col=2, delimiter=,, has-header=true"');
+    throw new UsageError(
+      `no column of "${line.slice(0, 100)}" is an address or an id`,
+      'give them: columns="time-col=1, obj-id-col=2, delimiter=,, has-header=true"',
+    );
   }
   const time = find(TIME);
   const unit = time < 0 ? undefined : TIME.exec(names[time]!)?.[1]?.slice(0, 2).toLowerCase().replace(/^se$/, 's');
   const flag = find(FLAG);
-  return complete({ time, id, size: find(SIZE), op: flag >= 0 ? flag : find(OP), opIsFlag: flag >= 0, pid: find(PID), cpu: find(CPU) }, address >= 0, delimiter, true, unit, options, names[id]);
+  return complete(
+    { time, id, size: find(SIZE), op: flag >= 0 ? flag : find(OP), opIsFlag: flag >= 0, pid: find(PID), cpu: find(CPU) },
+    address >= 0,
+    delimiter,
+    true,
+    unit,
+    options,
+    names[id],
+  );
 }
 
 /** `columns="time-col=2, obj-id-col=5, obj-size-col=4, delimiter=,, has-header=true"` as libCacheSim's -t, columns from 1; undefined without it. */
@@ -77,7 +91,15 @@ export function columnsFromOptions(options: Readonly<Record<string, string>>): C
   const address = column('addr-col', 'address-col');
   const id = address >= 0 ? address : column('obj-id-col', 'page-col');
   if (id < 0) throw new UsageError(`columns="${text}" names no address`, 'it needs addr-col=N or obj-id-col=N');
-  const roles = { time: column('time-col'), id, size: column('obj-size-col', 'size-col'), op: column('op-col'), opIsFlag: false, pid: column('pid-col', 'tid-col'), cpu: column('cpu-col') };
+  const roles = {
+    time: column('time-col'),
+    id,
+    size: column('obj-size-col', 'size-col'),
+    op: column('op-col'),
+    opIsFlag: false,
+    pid: column('pid-col', 'tid-col'),
+    cpu: column('cpu-col'),
+  };
   const delimiter = delimiterOf(given['delimiter'] ?? options['delimiter'] ?? ',');
   return complete(roles, address >= 0, delimiter, /^(true|1|yes)$/i.test(given['has-header'] ?? 'false'), given['time-unit'], options);
 }
@@ -92,12 +114,21 @@ interface Roles {
   readonly cpu: number;
 }
 
-function complete(roles: Roles, isAddress: boolean, delimiter: string, hasHeader: boolean, unit: string | undefined, options: Readonly<Record<string, string>>, name = ''): CsvColumns {
+function complete(
+  roles: Roles,
+  isAddress: boolean,
+  delimiter: string,
+  hasHeader: boolean,
+  unit: string | undefined,
+  options: Readonly<Record<string, string>>,
+  name = '',
+): CsvColumns {
   const said = unit ?? options['time-unit'];
   const nsPerUnit = UNITS[said ?? 's'];
   if (nsPerUnit === undefined) throw new UsageError(`unknown time unit ${said ?? ''}`, 'ns, us, ms or s');
   const shift = options['page-shift'] === undefined ? (isAddress ? 12 : 0) : Number(options['page-shift']);
-  if (!Number.isInteger(shift) || shift < 0 || shift > 40) throw new UsageError(`page-shift=${options['page-shift'] ?? ''} is not a whole number from 0 to 40`);
+  if (!Number.isInteger(shift) || shift < 0 || shift > 40)
+    throw new UsageError(`page-shift=${options['page-shift'] ?? ''} is not a whole number from 0 to 40`);
   return {
     ...roles,
     last: Math.max(roles.time, roles.id, roles.size, roles.op, roles.pid, roles.cpu),

@@ -148,7 +148,8 @@ export class DamonRecord {
   }
 
   #verdict(readable: boolean): number {
-    if (!readable || this.target < 0 || this.nrRegions < 0 || this.nrAccesses < 0 || this.startPage === -1 || this.endPage === -1) return RECORD_DAMAGED;
+    if (!readable || this.target < 0 || this.nrRegions < 0 || this.nrAccesses < 0 || this.startPage === -1 || this.endPage === -1)
+      return RECORD_DAMAGED;
     if (this.startPage < 0 || this.endPage < 0 || this.#startLow !== 0 || this.#endLow !== 0) return RECORD_UNALIGNED;
     return this.startPage >= this.endPage || this.nrRegions === 0 ? RECORD_EMPTY : RECORD_OK;
   }

@@ -43,9 +43,16 @@ export class SnapshotAssembler {
   finish(): void {
     for (const target of this.#targets.values()) target.close();
     if (this.#targets.size === 0 || this.#ctx.options['aggregation'] !== undefined) return;
-    const means = [...this.#targets.values()].flatMap((target) => (target.meanDistanceNs === undefined ? [] : [formatDuration(target.meanDistanceNs)]));
-    const measured = means.length === 0 ? 'only one snapshot, nothing to measure' : `snapshots are ${[...new Set(means)].join(', ')} apart on average`;
-    this.#ctx.reject('assumed-aggregation', `claim windows use the kernel's default aggregation interval of 100 ms (${measured}); set it with the option aggregation`, { severity: 'info' });
+    const means = [...this.#targets.values()].flatMap((target) =>
+      target.meanDistanceNs === undefined ? [] : [formatDuration(target.meanDistanceNs)],
+    );
+    const measured =
+      means.length === 0 ? 'only one snapshot, nothing to measure' : `snapshots are ${[...new Set(means)].join(', ')} apart on average`;
+    this.#ctx.reject(
+      'assumed-aggregation',
+      `claim windows use the kernel's default aggregation interval of 100 ms (${measured}); set it with the option aggregation`,
+      { severity: 'info' },
+    );
   }
 
   get snapshots(): number {
@@ -60,7 +67,12 @@ export class SnapshotAssembler {
     let target = this.#targets.get(key);
     if (target === undefined) {
       const ordinal = [...this.#targets.keys()].filter((other) => other.startsWith(group)).length;
-      const parts = [event === 'damon_aggregated' ? '' : `.${event}`, ctx > 0 ? `.ctx${ctx}` : '', scheme > 0 ? `.scheme${scheme}` : '', ordinal === 0 ? '' : `.target${ordinal}`];
+      const parts = [
+        event === 'damon_aggregated' ? '' : `.${event}`,
+        ctx > 0 ? `.ctx${ctx}` : '',
+        scheme > 0 ? `.scheme${scheme}` : '',
+        ordinal === 0 ? '' : `.target${ordinal}`,
+      ];
       target = new TargetAssembler(this.#ctx, this.#out, event, record, this.#name + parts.join(''), this.#aggregationNs);
       this.#targets.set(key, target);
     }
@@ -144,7 +156,10 @@ class TargetAssembler {
     const regions = this.#columns();
     if (!this.#declared) this.#declare(regions);
     const complete = !this.#countsRegions || this.#n === this.#expected;
-    if (!complete) this.#ctx.reject('short-snapshot', 'a DAMON snapshot has fewer lines than its nr_regions: kept as incomplete', { severity: 'warning' });
+    if (!complete)
+      this.#ctx.reject('short-snapshot', 'a DAMON snapshot has fewer lines than its nr_regions: kept as incomplete', {
+        severity: 'warning',
+      });
     const setNs = this.#firstNs - this.#aggregationNs;
     this.#out.push({
       kind: 'report',
@@ -176,7 +191,12 @@ class TargetAssembler {
     cells.set(this.#pages.subarray(0, n), n);
     cells.set(this.#accesses.subarray(0, n), 2 * n);
     cells.set(this.#age.subarray(0, n), 3 * n);
-    return { startPage: cells.subarray(0, n), nPages: cells.subarray(n, 2 * n), nrAccesses: cells.subarray(2 * n, 3 * n), age: cells.subarray(3 * n) };
+    return {
+      startPage: cells.subarray(0, n),
+      nPages: cells.subarray(n, 2 * n),
+      nrAccesses: cells.subarray(2 * n, 3 * n),
+      age: cells.subarray(3 * n),
+    };
   }
 
   #declare(regions: RegionColumns): void {
@@ -184,7 +204,9 @@ class TargetAssembler {
     const given = this.#ctx.options['ops'];
     const ops = given ?? guessOps(regions);
     if (given === undefined) {
-      this.#ctx.reject('guessed-ops', `${this.#stream}: taken as DAMON ${ops} from the addresses; set it with the option ops`, { severity: 'info' });
+      this.#ctx.reject('guessed-ops', `${this.#stream}: taken as DAMON ${ops} from the addresses; set it with the option ops`, {
+        severity: 'info',
+      });
     }
     const stream: ObservationStream = {
       stream: this.#stream,

@@ -35,7 +35,11 @@ export class DamonText {
 
   line(kind: number, timeNs: number, bytes: Uint8Array, body: number, to: number, line: number): void {
     if (kind === DAMON_TUNE) {
-      this.#ctx.reject('intervals-tuned', 'DAMON tuned its own intervals while recording: the claim windows use one fixed aggregation interval', { line, severity: 'warning' });
+      this.#ctx.reject(
+        'intervals-tuned',
+        'DAMON tuned its own intervals while recording: the claim windows use one fixed aggregation interval',
+        { line, severity: 'warning' },
+      );
       return;
     }
     const event = DAMON_EVENTS[kind];
@@ -51,7 +55,10 @@ export class DamonText {
     }
     if (this.#record.age >= 0) this.#sawAge = true;
     else if (this.#sawAge) {
-      this.#ctx.reject('age-missing', 'a DAMON line without age in a text that has them: kept with unknown age, it may be cut', { line, severity: 'warning' });
+      this.#ctx.reject('age-missing', 'a DAMON line without age in a text that has them: kept with unknown age, it may be cut', {
+        line,
+        severity: 'warning',
+      });
     }
     this.records++;
     this.#snapshots.add(event, kind, timeNs, this.#record);

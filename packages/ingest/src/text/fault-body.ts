@@ -129,8 +129,10 @@ export class BodyReader {
     while (pos < to && bytes[pos] === 32) pos++;
     const page = hexPage(bytes, pos, to);
     const end = num.end;
-    if (page === -1 || (end < to && bytes[end] !== 32)) return pos >= to ? BODY_NO_ADDRESS : this.#rule.trusted ? BODY_DAMAGED : BODY_UNUSABLE;
-    if (!this.#rule.trusted && end - body !== COLUMN && !(end - pos < COLUMN && pos - body <= 1 && secondColumn(bytes, end, to))) return BODY_NO_ADDRESS;
+    if (page === -1 || (end < to && bytes[end] !== 32))
+      return pos >= to ? BODY_NO_ADDRESS : this.#rule.trusted ? BODY_DAMAGED : BODY_UNUSABLE;
+    if (!this.#rule.trusted && end - body !== COLUMN && !(end - pos < COLUMN && pos - body <= 1 && secondColumn(bytes, end, to)))
+      return BODY_NO_ADDRESS;
     if (page < 0) return BODY_BEYOND_64_BIT;
     if (page < LOWEST_PAGE) return BODY_TOO_LOW;
     this.page = page;
@@ -206,7 +208,8 @@ export class BodyReader {
     const before = find(bytes, body, to, OLD_SPTE);
     const after = find(bytes, body, to, NEW_SPTE);
     if (before < 0 || after < 0) return BODY_DAMAGED;
-    const isNew = hexPage(bytes, skip0x(bytes, before + OLD_SPTE.length), to) === 0 && hexPage(bytes, skip0x(bytes, after + NEW_SPTE.length), to) !== 0;
+    const isNew =
+      hexPage(bytes, skip0x(bytes, before + OLD_SPTE.length), to) === 0 && hexPage(bytes, skip0x(bytes, after + NEW_SPTE.length), to) !== 0;
     return isNew ? this.#smallGfn(bytes, body, to) : BODY_UNUSABLE;
   }
 

@@ -120,7 +120,17 @@ export class LayoutCache {
 
   #freeSlot(): Layout {
     if (this.#slots.length < SLOTS) {
-      const fresh = { before: new DataView(new ArrayBuffer(MAX_BEFORE)), beforeLength: 0, secondDigits: 0, decimals: 0, between: new DataView(new ArrayBuffer(MAX_BETWEEN)), betweenLength: 0, kind: -1, tid: -1, cpu: -1 };
+      const fresh = {
+        before: new DataView(new ArrayBuffer(MAX_BEFORE)),
+        beforeLength: 0,
+        secondDigits: 0,
+        decimals: 0,
+        between: new DataView(new ArrayBuffer(MAX_BETWEEN)),
+        betweenLength: 0,
+        kind: -1,
+        tid: -1,
+        cpu: -1,
+      };
       this.#slots.push(fresh);
       return fresh;
     }

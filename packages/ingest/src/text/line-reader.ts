@@ -31,7 +31,9 @@ export function requireSome(n: number, what: string, path: string, hint?: string
 
 /** Share of the head's first lines (blank ones apart) that match, 0 for an empty head. For sniffing only. */
 export function shareOfLines(head: Uint8Array, pattern: RegExp, max = 200): number {
-  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 65536)).toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '');
+  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 65536))
+    .toString('latin1')
+    .replace(/^\u00ef\u00bb\u00bf/, '');
   const all = text.split(/\r?\n/);
   const lines = (head.length >= 65536 || all.length > 1 ? all.slice(0, -1) : all).slice(0, max).filter((line) => line !== '');
   return lines.length === 0 ? 0 : lines.filter((line) => pattern.test(line)).length / lines.length;

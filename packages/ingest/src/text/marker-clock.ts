@@ -65,7 +65,18 @@ export class MarkerClock {
   #release(nsPerAccess: number): void {
     for (let i = 0; i < this.#n; i++) {
       const timeNs = this.#lastNs + i * nsPerAccess;
-      addSized(this.#batches, this.#ctx, timeNs, this.#page[i]!, this.#low[i]!, this.#size[i]!, this.#cls[i]!, this.#tid[i]!, -1, this.#line[i]!);
+      addSized(
+        this.#batches,
+        this.#ctx,
+        timeNs,
+        this.#page[i]!,
+        this.#low[i]!,
+        this.#size[i]!,
+        this.#cls[i]!,
+        this.#tid[i]!,
+        -1,
+        this.#line[i]!,
+      );
     }
     this.#n = 0;
   }

@@ -5,7 +5,20 @@ import { lineBlocks, MAX_LINE_BYTES } from '../lines.ts';
 import type { LineCursor } from '../lines.ts';
 import { AccessBatches } from './access-batches.ts';
 import { damonKind, DamonText, NOT_DAMON } from './damon-text.ts';
-import { BODY_COLUMN, BODY_DAMAGED, BODY_EXCEPTION, BODY_NO_ADDRESS, BODY_OK, BODY_REASONS, BODY_TOO_LOW, BODY_UNUSABLE, bodyKind, BodyReader, COLUMN, LOWEST_PAGE } from './fault-body.ts';
+import {
+  BODY_COLUMN,
+  BODY_DAMAGED,
+  BODY_EXCEPTION,
+  BODY_NO_ADDRESS,
+  BODY_OK,
+  BODY_REASONS,
+  BODY_TOO_LOW,
+  BODY_UNUSABLE,
+  bodyKind,
+  BodyReader,
+  COLUMN,
+  LOWEST_PAGE,
+} from './fault-body.ts';
 import type { ColumnRule } from './fault-body.ts';
 import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from './head.ts';
 import { LayoutCache, lineFeedFrom } from './layout-cache.ts';
@@ -136,7 +149,17 @@ class PerfTextReader {
     if (kind !== BODY_COLUMN || !this.#body.hasSource) this.#layouts.learn(head, bytes, from, kind);
   }
 
-  #use(kind: number, timeNs: number, tid: number, cpu: number, bytes: Uint8Array, body: number, to: number, line: number, nameless: boolean): void {
+  #use(
+    kind: number,
+    timeNs: number,
+    tid: number,
+    cpu: number,
+    bytes: Uint8Array,
+    body: number,
+    to: number,
+    line: number,
+    nameless: boolean,
+  ): void {
     if (kind >= DAMON_BASE) {
       this.#damon.line(kind - DAMON_BASE, timeNs, bytes, body, to, line);
       return;
@@ -183,13 +206,21 @@ class PerfTextReader {
     this.#virtual.flush();
     this.#guest.flush();
     if (this.#blindColumns > 0) {
-      this.#ctx.reject('access-type-unknown', 'page-fault samples do not say read or write: taken as reads', { count: this.#blindColumns, severity: 'info' });
+      this.#ctx.reject('access-type-unknown', 'page-fault samples do not say read or write: taken as reads', {
+        count: this.#blindColumns,
+        severity: 'info',
+      });
     }
   }
 
   #refuse(): never {
     const place = { file: this.#path };
-    if (this.#unusable > 0 && this.#withoutAddress === 0) throw new UnreadableInputError('none of the events in this text carries an access', place, 'record page-faults, exceptions:page_fault_user, kvm:kvm_page_fault or DAMON events');
+    if (this.#unusable > 0 && this.#withoutAddress === 0)
+      throw new UnreadableInputError(
+        'none of the events in this text carries an access',
+        place,
+        'record page-faults, exceptions:page_fault_user, kvm:kvm_page_fault or DAMON events',
+      );
     if (this.#withoutAddress + this.#tooLow > 0) throw new UnreadableInputError('no data address in this text', place, RERUN_HINT);
     const said = this.#noise.firstMessage;
     if (said !== undefined) throw new UnreadableInputError(`no samples in this text; perf said: ${said}`, place, RERUN_HINT);

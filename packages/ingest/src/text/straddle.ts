@@ -13,7 +13,16 @@ const MAX_SIZE = 65536;
  * @returns how many touches; 0 when refused and counted
  */
 export function addSized(
-  batches: AccessBatches, ctx: IngestContext, timeNs: number, page: number, low: number, size: number, cls: number, pid: number, cpu: number, line: number,
+  batches: AccessBatches,
+  ctx: IngestContext,
+  timeNs: number,
+  page: number,
+  low: number,
+  size: number,
+  cls: number,
+  pid: number,
+  cpu: number,
+  line: number,
 ): number {
   if (size < 1 || size > MAX_SIZE) {
     ctx.reject('bad-size', `an access of 0 or more than ${MAX_SIZE} bytes`, { line, severity: 'warning' });
@@ -23,7 +32,10 @@ export function addSized(
   const more = (low + size - 1) >>> 12;
   for (let i = 1; i <= more; i++) {
     if (page + i >= ALL_PAGES) {
-      ctx.reject('address-wrap', 'an access runs over the end of the address space: its first pages are kept', { line, severity: 'warning' });
+      ctx.reject('address-wrap', 'an access runs over the end of the address space: its first pages are kept', {
+        line,
+        severity: 'warning',
+      });
       return i;
     }
     batches.add(timeNs, page + i, cls, pid, cpu, line);

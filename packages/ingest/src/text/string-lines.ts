@@ -22,5 +22,7 @@ export function readStringLines(source: ByteSource, ctx: IngestContext, reader: 
 
 /** The head as text, for sniffing. */
 export function headText(head: Uint8Array): string {
-  return Buffer.from(head.subarray(0, 16384)).toString('latin1').replace(/^\xef\xbb\xbf/, '');
+  return Buffer.from(head.subarray(0, 16384))
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '');
 }

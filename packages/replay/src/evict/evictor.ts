@@ -241,7 +241,15 @@ export class Evictor {
     const marks = this.#marks[id]!;
     this.#timing.chargeRefault();
     this.#tally.blocked((cls & KERNEL) !== 0, waitNs);
-    this.#tally.refault({ tNs, page: this.#pageOf(id), cls, awayNs, waitNs, windowRead: (marks & WINDOW_READ) !== 0, stale: (marks & STALE) !== 0 });
+    this.#tally.refault({
+      tNs,
+      page: this.#pageOf(id),
+      cls,
+      awayNs,
+      waitNs,
+      windowRead: (marks & WINDOW_READ) !== 0,
+      stale: (marks & STALE) !== 0,
+    });
   }
 
   /** An access that waited for a message to be answered at once. */
@@ -338,7 +346,13 @@ export class Evictor {
 
   #takeOff(id: number, startNs: number): InFlight {
     const entry: PageStart['entry'] = this.#armed && !this.#coldness.isFresh(id) ? 'armed' : 'present';
-    const model = new PageModel({ backing: this.#plan.backing, entry, minor: Boolean(this.#plan.params['minor']), pinned: false, sharedMapping: false });
+    const model = new PageModel({
+      backing: this.#plan.backing,
+      entry,
+      minor: Boolean(this.#plan.params['minor']),
+      pinned: false,
+      sharedMapping: false,
+    });
     const page: InFlight = { id, model, startNs, reads: 0, writes: 0, blockedNs: 0, waiters: [], settled: false };
     this.#state[id] = IN_FLIGHT;
     this.#flying.set(id, page);
@@ -360,7 +374,8 @@ export class Evictor {
   /** Pages to evict now, by the policy. */
   #choose(): Int32Array {
     const { cold } = this.#plan;
-    if (this.#limit === Infinity) return Int32Array.from(this.#coldness.cold(cold).ids()).filter((id) => this.#state[id] === RESIDENT || this.#state[id] === WATCHED);
+    if (this.#limit === Infinity)
+      return Int32Array.from(this.#coldness.cold(cold).ids()).filter((id) => this.#state[id] === RESIDENT || this.#state[id] === WATCHED);
     const surplus = this.#resident - this.#flying.size - this.#low;
     return surplus > 0 ? Int32Array.from(this.#victims(surplus, cold)) : new Int32Array(0);
   }
@@ -374,14 +389,17 @@ export class Evictor {
   }
 
   #inSyncPhase({ phase, steps }: Episode): boolean {
-    return phase !== 'close' && [...this.#primitive.open(this.#setup(false))].includes('set-sync') && (phase === 'batch' || steps.length > 0);
+    return (
+      phase !== 'close' && [...this.#primitive.open(this.#setup(false))].includes('set-sync') && (phase === 'batch' || steps.length > 0)
+    );
   }
 
   /** In a sync phase every armed page sends a message: the queue, and all that the tracker left armed. */
   #watch(queue: Int32Array): void {
     for (const id of queue) if (this.#state[id] === RESIDENT) this.#state[id] = WATCHED;
     if (!this.#armed) return;
-    for (let id = this.#range.from; id < this.#range.to; id++) if (this.#state[id] === RESIDENT && !this.#coldness.isFresh(id)) this.#state[id] = WATCHED;
+    for (let id = this.#range.from; id < this.#range.to; id++)
+      if (this.#state[id] === RESIDENT && !this.#coldness.isFresh(id)) this.#state[id] = WATCHED;
   }
   #unwatch(): void {
     for (let id = this.#range.from; id < this.#range.to; id++) if (this.#state[id] === WATCHED) this.#state[id] = RESIDENT;
@@ -488,7 +506,17 @@ export class Evictor {
   #endEviction(page: InFlight, outcome: string, direct: boolean, latencyNs: number): void {
     const { id, startNs, reads, writes, model, waiters } = page;
     const blockedNs = waiters.reduce((sum, { sinceNs }) => sum + startNs + latencyNs - sinceNs, page.blockedNs);
-    this.#tally.eviction({ tNs: startNs, page: this.#pageOf(id), outcome, direct, latencyNs, reads, writes, lostWrites: model.lostWrites, blockedNs });
+    this.#tally.eviction({
+      tNs: startNs,
+      page: this.#pageOf(id),
+      outcome,
+      direct,
+      latencyNs,
+      reads,
+      writes,
+      lostWrites: model.lostWrites,
+      blockedNs,
+    });
   }
 
   /** Brings back a page that accesses waited for: one refault, however many waited. */

@@ -5,16 +5,56 @@ import { primitives } from '../primitives/index.ts';
 
 /** Parameters of every primitive; its own come on top. */
 export const EVICT_CONFIG = {
-  limit: { kind: 'text', default: '', help: 'memory limit: a size, or a share of the pages the run touches (60%)', source: 'user space decides' },
-  low: { kind: 'text', default: '', help: 'with a limit: once memory is half-way between low and limit, evict in the background down to low', source: 'watermarks as in mm/vmscan.c; umap uses 90 % and 70 %' },
-  cold: { kind: 'count', default: 0, min: 0, unit: 'reports', help: 'only pages unseen for so many reports; without a limit every such page is evicted', source: 'user space decides' },
-  order: { kind: 'choice', default: 'coldest', choices: ['coldest', 'oldest-fault-in'], help: 'which page goes first under a limit; oldest-fault-in needs no tracker', source: 'oldest-fault-in: umap (thread C14)' },
-  handler: { kind: 'choice', default: 'rescue', choices: ['rescue', 'finish'], help: 'an access that faults on a page under eviction: give the page back, or let the eviction end first', source: 'kernel-semantics 2.4 gap 6, 11 E1' },
-  backing: { kind: 'choice', default: 'auto', choices: ['auto', ...BACKINGS], help: 'memory that is evicted; auto = shmem where the primitive can, else anon', source: 'user space decides' },
+  limit: {
+    kind: 'text',
+    default: '',
+    help: 'memory limit: a size, or a share of the pages the run touches (60%)',
+    source: 'user space decides',
+  },
+  low: {
+    kind: 'text',
+    default: '',
+    help: 'with a limit: once memory is half-way between low and limit, evict in the background down to low',
+    source: 'watermarks as in mm/vmscan.c; umap uses 90 % and 70 %',
+  },
+  cold: {
+    kind: 'count',
+    default: 0,
+    min: 0,
+    unit: 'reports',
+    help: 'only pages unseen for so many reports; without a limit every such page is evicted',
+    source: 'user space decides',
+  },
+  order: {
+    kind: 'choice',
+    default: 'coldest',
+    choices: ['coldest', 'oldest-fault-in'],
+    help: 'which page goes first under a limit; oldest-fault-in needs no tracker',
+    source: 'oldest-fault-in: umap (thread C14)',
+  },
+  handler: {
+    kind: 'choice',
+    default: 'rescue',
+    choices: ['rescue', 'finish'],
+    help: 'an access that faults on a page under eviction: give the page back, or let the eviction end first',
+    source: 'kernel-semantics 2.4 gap 6, 11 E1',
+  },
+  backing: {
+    kind: 'choice',
+    default: 'auto',
+    choices: ['auto', ...BACKINGS],
+    help: 'memory that is evicted; auto = shmem where the primitive can, else anon',
+    source: 'user space decides',
+  },
   batch: { kind: 'count', default: 64, min: 1, max: 65536, unit: 'pages', help: 'pages per call', source: 'estimate' },
-  latency: { kind: 'duration', default: 100_000, unit: 'ns', help: "of one request to the store", source: 'estimate: NVMe' },
+  latency: { kind: 'duration', default: 100_000, unit: 'ns', help: 'of one request to the store', source: 'estimate: NVMe' },
   bandwidth: { kind: 'size', default: 2 * 1024 ** 3, unit: 'bytes', help: 'of the store, per second', source: 'estimate: NVMe' },
-  references: { kind: 'flag', default: true, help: "replay exact LRU and Belady's OPT at the same memory (8 bytes per touch)", source: '-' },
+  references: {
+    kind: 'flag',
+    default: true,
+    help: "replay exact LRU and Belady's OPT at the same memory (8 bytes per touch)",
+    source: '-',
+  },
 } as const satisfies ParamSpec;
 
 export type EvictPolicy = 'cold' | 'limit' | 'hysteresis' | 'oldest-fault-in';
@@ -51,7 +91,8 @@ export function parseEvict(text: string, backing?: Backing): EvictPlan {
   for (const item of rest.join(':').split(',')) {
     if (item.trim() === '') continue;
     const [name, ...value] = item.split('=');
-    if (value.length === 0) throw new UsageError(`--evict ${id}: ${JSON.stringify(item)} has no value`, 'write name=value: limit=60%,cold=3');
+    if (value.length === 0)
+      throw new UsageError(`--evict ${id}: ${JSON.stringify(item)} has no value`, 'write name=value: limit=60%,cold=3');
     given[name!.trim()] = value.join('=').trim();
   }
   return planEvict(primitive, given);
@@ -64,7 +105,8 @@ export function planEvict(primitive: EvictionPrimitive, given: Readonly<Record<s
   const all = parseParams(id, spec, given);
   const common = all as ParamValues<typeof EVICT_CONFIG> & ParamValues;
   const order = common.order as EvictPlan['order'];
-  const backing = common.backing === 'auto' ? (primitive.descriptor.backing.shmem === true ? 'shmem' : 'anon') : (common.backing as Backing);
+  const backing =
+    common.backing === 'auto' ? (primitive.descriptor.backing.shmem === true ? 'shmem' : 'anon') : (common.backing as Backing);
   checkBacking(primitive, backing);
   checkPolicy(id, common.limit, common.low, common.cold, order);
   return {
@@ -86,8 +128,13 @@ export function planEvict(primitive: EvictionPrimitive, given: Readonly<Record<s
 }
 
 function checkPolicy(id: string, limit: string, low: string, cold: number, order: string): void {
-  if (limit === '' && cold === 0) throw new UsageError(`--evict ${id} says neither when a page is cold nor how much memory may stay`, `write ${id}:cold=3 or ${id}:limit=60%`);
-  if (limit === '' && (low !== '' || order === 'oldest-fault-in')) throw new UsageError(`--evict ${id}: ${low === '' ? 'order=oldest-fault-in' : 'low'} needs a limit`, `write ${id}:limit=60%,…`);
+  if (limit === '' && cold === 0)
+    throw new UsageError(
+      `--evict ${id} says neither when a page is cold nor how much memory may stay`,
+      `write ${id}:cold=3 or ${id}:limit=60%`,
+    );
+  if (limit === '' && (low !== '' || order === 'oldest-fault-in'))
+    throw new UsageError(`--evict ${id}: ${low === '' ? 'order=oldest-fault-in' : 'low'} needs a limit`, `write ${id}:limit=60%,…`);
   // Any footprint will do to check the text.
   for (const size of [limit, low]) if (size !== '') parseSize(size, 1 << 30);
 }

@@ -107,7 +107,19 @@ export class Tally {
   }
 
   /** The row of `eviction_runs`. */
-  summary(memory: { limit: number | null; used: number; peak: number; mean: number | null; touches: number; firstTouches: number; flushes: number; pteWrites: number }, references: References | null): Row {
+  summary(
+    memory: {
+      limit: number | null;
+      used: number;
+      peak: number;
+      mean: number | null;
+      touches: number;
+      firstTouches: number;
+      flushes: number;
+      pteWrites: number;
+    },
+    references: References | null,
+  ): Row {
     const { policy, primitive, backing, text } = this.#plan;
     const latencies = this.#latencies.sort((a, b) => a - b);
     return {

@@ -47,7 +47,8 @@ const USER_EARLY = 16;
 /** Runs the experiment for one window length. Throws UsageError unless the eviction is shorter than the window. */
 export function windowExperiment(options: WindowExperimentOptions): WindowExperiment {
   const { spans, windowNs, evictNs } = options;
-  if (!(evictNs >= 0 && evictNs < windowNs)) throw new UsageError('the eviction must be shorter than the window', 'for example windowNs 30e9, evictNs 5e6');
+  if (!(evictNs >= 0 && evictNs < windowNs))
+    throw new UsageError('the eviction must be shorter than the window', 'for example windowNs 30e9, evictNs 5e6');
   const total = { windows: 0, cold: 0, readInEviction: 0, writtenInEviction: 0, kernelReadInEviction: 0, refaultsWp: 0, refaultsRwp: 0 };
   const run = new Run(options);
   for (const span of spans) {
@@ -118,7 +119,14 @@ class Run {
     });
   }
 
-  addTo(total: { cold: number; readInEviction: number; writtenInEviction: number; kernelReadInEviction: number; refaultsWp: number; refaultsRwp: number }): void {
+  addTo(total: {
+    cold: number;
+    readInEviction: number;
+    writtenInEviction: number;
+    kernelReadInEviction: number;
+    refaultsWp: number;
+    refaultsRwp: number;
+  }): void {
     for (let id = this.#range.from; id < this.#range.to; id++) {
       const fate = this.#fate[id]!;
       if ((fate & COLD) === 0) continue;

@@ -112,7 +112,10 @@ export class SimKernel implements TrackingKernel {
     out.or(found);
     this.#charge('syscall', 1);
     this.#charge('scan-accessed', this.#entries(range));
-    this.#charge('rwp-fault', marked === found.count() ? this.#entriesOf(found.andNot(world.flag('unmapped'))) : this.#entriesOf(this.#resolved(found)));
+    this.#charge(
+      'rwp-fault',
+      marked === found.count() ? this.#entriesOf(found.andNot(world.flag('unmapped'))) : this.#entriesOf(this.#resolved(found)),
+    );
     this.#chargeViolations(range);
   }
 
@@ -461,7 +464,7 @@ export class SimKernel implements TrackingKernel {
 
 function contiguousRuns(blocks: Float64Array, range: PageRange): { startPage: number; nPages: number }[] {
   const runs: { startPage: number; nPages: number }[] = [];
-  for (let id = range.from; id < range.to; ) {
+  for (let id = range.from; id < range.to;) {
     const end = Math.min(range.to, ((id >>> BLOCK_SHIFT) + 1) << BLOCK_SHIFT);
     const startPage = blocks[id >>> BLOCK_SHIFT]! * 512 + (id & 511);
     const previous = runs.at(-1);

@@ -6,7 +6,7 @@ import type { PageRange } from '../scheme.ts';
 /** Adds the ids inside `range` of the page numbers [startPage, startPage + nPages) to `set`; pages the space does not hold are left out. */
 export function addPageRange(set: PageBitmap, space: SpaceReader, range: PageRange, startPage: number, nPages: number): void {
   const end = startPage + nPages;
-  for (let page = startPage; page < end; ) {
+  for (let page = startPage; page < end;) {
     const stop = Math.min(end, (Math.floor(page / BLOCK_PAGES) + 1) * BLOCK_PAGES);
     const id = space.idOf(page);
     if (id >= 0) set.addRange(Math.max(range.from, id), Math.min(range.to, id + stop - page));

@@ -124,7 +124,9 @@ export class World {
   /** True when the entry is mapped by a PMD now. */
   isHuge(id: number): boolean {
     const { hugeBlocks } = this.config;
-    return hugeBlocks !== undefined && hugeBlocks.has(id >>> BLOCK_SHIFT) && !(this.#flags.get('pmd-split')?.has(id >>> BLOCK_SHIFT) ?? false);
+    return (
+      hugeBlocks !== undefined && hugeBlocks.has(id >>> BLOCK_SHIFT) && !(this.#flags.get('pmd-split')?.has(id >>> BLOCK_SHIFT) ?? false)
+    );
   }
 
   /** Adds the other pages of large folios that a set holds a page of: folio flags belong to all of them, mapped by a PMD or not. */
@@ -338,19 +340,21 @@ export class World {
 
   /** Remembers which entries no TLB holds while their A bits are cleared: their next touch will walk. */
   #noteUncached(name: 'primary-a' | 'secondary-a', range: PageRange): void {
-    if (this.walks === this.memory || (this.#flushes.length === 0 && !this.#flags.has(`${name} uncached`) && !this.#marks.has('zap'))) return;
+    if (this.walks === this.memory || (this.#flushes.length === 0 && !this.#flags.has(`${name} uncached`) && !this.#marks.has('zap')))
+      return;
     const uncached = this.flag(`${name} uncached`).andNot(rangeSet(this.nPages, range));
     const flushed = this.#flushes.at(-1) ?? -1;
     const touched = this.touched();
     const zapped = this.#marks.get('zap');
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) if (touched[p]! <= flushed || touched[p]! <= (zapped?.[p] ?? -1)) uncached.add(p);
+    for (let p = range.from; p < range.to; p = (p + 1) | 0)
+      if (touched[p]! <= flushed || touched[p]! <= (zapped?.[p] ?? -1)) uncached.add(p);
   }
 
   /** Frames applied at the first flush not before `frames`. */
   #firstFlushFrom(frames: number): number {
     const flushes = this.#flushes;
     let low = 0;
-    for (let high = flushes.length; low < high; ) {
+    for (let high = flushes.length; low < high;) {
       const middle = (low + high) >>> 1;
       if (flushes[middle]! >= frames) high = middle;
       else low = middle + 1;

@@ -12,7 +12,10 @@ export const maccess = definePrimitive({
     status: 'idea',
     backing: { anon: true, shmem: FILE, hugetlb: FILE },
     needsSecondMapping: false,
-    limits: ['does not exist; a read building block without a drop step of its own', 'without RW-protection a write after the read is lost'],
+    limits: [
+      'does not exist; a read building block without a drop step of its own',
+      'without RW-protection a write after the read is lost',
+    ],
   },
   config: { protect },
   ...maybeProtected(['copy-remote', 'store', 'dontneed', 'flush']),

@@ -14,7 +14,11 @@ export const readvDontneed = definePrimitive({
       hugetlb: 'MADV_DONTNEED only unmaps file memory, the page cache keeps the page (rwp-sync and punch-hole drop it)',
     },
     needsSecondMapping: false,
-    limits: ['does not exist: flags must be 0 and remote MADV_DONTNEED is refused', 'without RW-protection a write between the two calls is lost', 'process_vm_readv marks pages accessed'],
+    limits: [
+      'does not exist: flags must be 0 and remote MADV_DONTNEED is refused',
+      'without RW-protection a write between the two calls is lost',
+      'process_vm_readv marks pages accessed',
+    ],
   },
   config: { protect },
   ...maybeProtected(['copy-remote', 'store', 'dontneed', 'flush']),

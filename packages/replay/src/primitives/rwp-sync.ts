@@ -9,15 +9,24 @@ export const rwpSyncEviction = definePrimitive({
     source: 'Linux 7.3 Documentation/admin-guide/mm/userfaultfd.rst; kernel-semantics 11 E2',
     status: 'merged in 7.3',
     backing: {
-      anon: "the swapper cannot read an armed anonymous page: its own load, process_vm_readv and any GUP fault too, and in sync mode the reader waits for itself (uffd-move gets the page out)",
+      anon: 'the swapper cannot read an armed anonymous page: its own load, process_vm_readv and any GUP fault too, and in sync mode the reader waits for itself (uffd-move gets the page out)',
       shmem: true,
       hugetlb: true,
     },
     needsSecondMapping: true,
-    limits: ['without MINOR a cached page that is not mapped is not trapped', 'existing pins and other mappings are neither seen nor blocked', 'mmap_write_lock twice per cycle'],
+    limits: [
+      'without MINOR a cached page that is not mapped is not trapped',
+      'existing pins and other mappings are neither seen nor blocked',
+      'mmap_write_lock twice per cycle',
+    ],
   },
   config: {
-    minor: { kind: 'flag', default: true, help: 'register MINOR too, so that mapping a cached page waits for UFFDIO_CONTINUE', source: 'kernel-semantics 2.4 gap 3' },
+    minor: {
+      kind: 'flag',
+      default: true,
+      help: 'register MINOR too, so that mapping a cached page waits for UFFDIO_CONTINUE',
+      source: 'kernel-semantics 2.4 gap 3',
+    },
   },
   open: openSyncPhase,
   *evict() {

@@ -14,7 +14,10 @@ export const swapAccess = definePrimitive({
       hugetlb: 'hugetlb pages are not reclaimed to swap',
     },
     needsSecondMapping: false,
-    limits: ['does not exist; EBUSY when the page is swapped in meanwhile', 'a read building block: the drop is MADV_DONTNEED, which loses a write after the read unless the entry is RW-protected'],
+    limits: [
+      'does not exist; EBUSY when the page is swapped in meanwhile',
+      'a read building block: the drop is MADV_DONTNEED, which loses a write after the read unless the entry is RW-protected',
+    ],
   },
   config: { protect },
   ...maybeProtected(['unmap', 'flush', 'writeback', 'reclaim', 'copy-swap', 'store', 'dontneed', 'flush']),

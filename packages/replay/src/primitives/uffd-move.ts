@@ -11,7 +11,11 @@ export const uffdMove = definePrimitive({
     status: 'mainline',
     backing: { anon: true, shmem: NOT_ANON, hugetlb: NOT_ANON },
     needsSecondMapping: false,
-    limits: ['EBUSY for pinned, shared or non-exclusive pages', 'a second address range, extra page-table writes and a second flush', 'the staging area must not be registered for RWP: pages would arrive armed'],
+    limits: [
+      'EBUSY for pinned, shared or non-exclusive pages',
+      'a second address range, extra page-table writes and a second flush',
+      'the staging area must not be registered for RWP: pages would arrive armed',
+    ],
   },
   config: {},
   *evict() {

@@ -9,7 +9,10 @@ export const uffdWpEviction = definePrimitive({
     status: 'mainline',
     backing: { anon: true, shmem: true, hugetlb: true },
     needsSecondMapping: false,
-    limits: ['reads between protect and drop pass unseen: a page may be evicted just after becoming hot', 'existing write pins and writes through another mapping are not stopped'],
+    limits: [
+      'reads between protect and drop pass unseen: a page may be evicted just after becoming hot',
+      'existing write pins and writes through another mapping are not stopped',
+    ],
   },
   config: {},
   *evict({ backing }) {

@@ -56,10 +56,27 @@ interface State {
 type Result = { -readonly [K in keyof Exploration]: Exploration[K] };
 
 export function explore(scenario: Scenario): Exploration {
-  const start: State = { page: new PageModel(scenario.page), pc: 0, threads: scenario.accesses.map(() => 'ready'), parent: undefined, move: undefined };
+  const start: State = {
+    page: new PageModel(scenario.page),
+    pc: 0,
+    threads: scenario.accesses.map(() => 'ready'),
+    parent: undefined,
+    move: undefined,
+  };
   const seen = new Set([keyOf(start)]);
-  const found: Result = { states: 1, ends: 0, lostWrites: false, staleReads: false, blocksReads: false, blocksWrites: false, aborts: false, evicts: false, deadlock: undefined, shortestLoss: undefined };
-  for (let layer = [start]; layer.length > 0; ) {
+  const found: Result = {
+    states: 1,
+    ends: 0,
+    lostWrites: false,
+    staleReads: false,
+    blocksReads: false,
+    blocksWrites: false,
+    aborts: false,
+    evicts: false,
+    deadlock: undefined,
+    shortestLoss: undefined,
+  };
+  for (let layer = [start]; layer.length > 0;) {
     const next: State[] = [];
     for (const state of layer) {
       const successors = successorsOf(scenario, state);
@@ -122,7 +139,8 @@ function swapperStep({ steps }: Scenario, state: State): State {
   const result = page.step(step);
   const pc = state.pc + 1;
   if (pc === steps.length) page.finish();
-  const wakes = step === 'wake' || step === 'set-async' ? isMessage : step === 'writeback' ? (thread: string) => thread === 'lock' : undefined;
+  const wakes =
+    step === 'wake' || step === 'set-async' ? isMessage : step === 'writeback' ? (thread: string) => thread === 'lock' : undefined;
   const threads = wakes === undefined ? state.threads : state.threads.map((thread) => (wakes(thread) ? 'ready' : thread));
   return { page, pc, threads, parent: state, move: { actor: SWAPPER, text: result === 'ok' ? step : `${step}: ${result}` } };
 }

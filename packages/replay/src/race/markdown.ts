@@ -14,7 +14,16 @@ export function raceMarkdown(rows: readonly RaceRow[]): string {
     const verdict = (path: Path): string => (path === 'second' && backing === 'anon' ? '-' : lossOf(group, path));
     const waits = (key: 'blocksReads' | 'blocksWrites'): string => (group.some((row) => row[key]) ? 'yes' : 'no');
     const states = group.reduce((sum, row) => sum + row.states, 0);
-    return [nameOf(primitive, params), backing, verdict('mapping'), verdict('pin'), verdict('second'), waits('blocksReads'), waits('blocksWrites'), String(states)];
+    return [
+      nameOf(primitive, params),
+      backing,
+      verdict('mapping'),
+      verdict('pin'),
+      verdict('second'),
+      waits('blocksReads'),
+      waits('blocksWrites'),
+      String(states),
+    ];
   });
   return [HEAD, HEAD.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -66,7 +66,13 @@ export class PageModel {
   }
 
   clone(): PageModel {
-    const copy = new PageModel({ backing: this.backing, entry: 'present', minor: this.minor, pinned: false, sharedMapping: this.sharedMapping });
+    const copy = new PageModel({
+      backing: this.backing,
+      entry: 'present',
+      minor: this.minor,
+      pinned: false,
+      sharedMapping: this.sharedMapping,
+    });
     copy.phase = this.phase;
     copy.reason = this.reason;
     copy.lostWrites = this.lostWrites;
@@ -311,14 +317,36 @@ export class PageModel {
 
   #save(): readonly unknown[] {
     return [
-      [this.#pte, this.#cache, this.#tlb, this.#staging, this.#detached, this.#swapCache, this.#pin, this.#swapSlot, this.#copied, this.#stored],
+      [
+        this.#pte,
+        this.#cache,
+        this.#tlb,
+        this.#staging,
+        this.#detached,
+        this.#swapCache,
+        this.#pin,
+        this.#swapSlot,
+        this.#copied,
+        this.#stored,
+      ],
       [this.#sync, this.#tlbWritable, this.#wp, this.#armed, this.#locked],
       [...this.#frames],
     ];
   }
   #restore(saved: readonly unknown[]): void {
     const [places, flags, frames] = saved as [number[], boolean[], number[]];
-    [this.#pte, this.#cache, this.#tlb, this.#staging, this.#detached, this.#swapCache, this.#pin, this.#swapSlot, this.#copied, this.#stored] = places as [number, number, number, number, number, number, number, number, number, number];
+    [
+      this.#pte,
+      this.#cache,
+      this.#tlb,
+      this.#staging,
+      this.#detached,
+      this.#swapCache,
+      this.#pin,
+      this.#swapSlot,
+      this.#copied,
+      this.#stored,
+    ] = places as [number, number, number, number, number, number, number, number, number, number];
     [this.#sync, this.#tlbWritable, this.#wp, this.#armed, this.#locked] = flags as [boolean, boolean, boolean, boolean, boolean];
     this.#frames = frames;
   }

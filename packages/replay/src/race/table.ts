@@ -48,7 +48,15 @@ export function raceRow(race: RaceCase, options: RaceOptions = {}): RaceRow {
   const primitive = primitives.get(race.primitive);
   const params = parseParams(race.primitive, primitive.config, race.params);
   const steps = stepsOf(primitive, { backing: race.backing, armed: race.entry !== 'present', params });
-  const row = { ...race, safe: true, blocksReads: false, blocksWrites: false, states: 0, evicts: false, deadlock: undefined as Loss | undefined };
+  const row = {
+    ...race,
+    safe: true,
+    blocksReads: false,
+    blocksWrites: false,
+    states: 0,
+    evicts: false,
+    deadlock: undefined as Loss | undefined,
+  };
   const losses: Partial<Record<Path, Loss>> = {};
   for (const accesses of multisets(options.accesses ?? ACCESSES, options.maxAccesses ?? 3)) {
     if (accesses.includes('second-write') && race.backing === 'anon') continue;
@@ -74,7 +82,13 @@ export function raceCases(handlers: readonly Handler[] = ['rescue', 'finish']): 
     BACKINGS.filter((backing) => primitive.descriptor.backing[backing] === true).flatMap((backing) =>
       variantsOf(primitive).flatMap((params) =>
         entriesOf(primitive, backing, params).flatMap((entry) =>
-          (trapsFaults(primitive, backing, params, entry) ? handlers : handlers.slice(0, 1)).map((handler) => ({ primitive: primitive.descriptor.id, params, backing, entry, handler })),
+          (trapsFaults(primitive, backing, params, entry) ? handlers : handlers.slice(0, 1)).map((handler) => ({
+            primitive: primitive.descriptor.id,
+            params,
+            backing,
+            entry,
+            handler,
+          })),
         ),
       ),
     ),
@@ -127,12 +141,21 @@ function variantsOf({ config }: EvictionPrimitive): Record<string, string | bool
 
 function entriesOf(primitive: EvictionPrimitive, backing: Backing, params: Record<string, string | boolean>): PageStart['entry'][] {
   const steps = stepsOf(primitive, { backing, armed: true, params: parseParams(primitive.descriptor.id, primitive.config, params) });
-  const mapped: PageStart['entry'][] = steps.includes('set-sync') ? ['present', 'armed'] : steps.includes('move') ? ['present', 'armed'] : ['present'];
+  const mapped: PageStart['entry'][] = steps.includes('set-sync')
+    ? ['present', 'armed']
+    : steps.includes('move')
+      ? ['present', 'armed']
+      : ['present'];
   return backing === 'anon' ? mapped : [...mapped, 'unmapped'];
 }
 
 /** True when an access can wait inside the window at all, so that the handler matters. */
-function trapsFaults(primitive: EvictionPrimitive, backing: Backing, params: Record<string, string | boolean>, entry: PageStart['entry']): boolean {
+function trapsFaults(
+  primitive: EvictionPrimitive,
+  backing: Backing,
+  params: Record<string, string | boolean>,
+  entry: PageStart['entry'],
+): boolean {
   const row = raceRow({ primitive: primitive.descriptor.id, params, backing, entry, handler: 'finish' }, { maxAccesses: 1 });
   return row.blocksReads || row.blocksWrites;
 }

@@ -45,7 +45,15 @@ export function stringOf(pages: Int32Array, nPages: number): PageString {
   return { pages, nPages, nDistinct: countDistinct(pages, nPages) };
 }
 
-function append(touches: Int32Array, from: number, to: number, classBits: number, range: PageRange, pages: Int32Array, length: number): number {
+function append(
+  touches: Int32Array,
+  from: number,
+  to: number,
+  classBits: number,
+  range: PageRange,
+  pages: Int32Array,
+  length: number,
+): number {
   const low = range.from | 0;
   const high = range.to | 0;
   let n = length | 0;

@@ -8,7 +8,8 @@ export const clearRefs = defineScheme({
     id: 'clear-refs',
     title: 'clear_refs 1 and smaps Referenced (wss.pl)',
     source: 'Linux fs/proc/task_mmu.c; kernel-semantics 5',
-    mechanism: 'clears primary A bits, PG_young and PG_referenced of a process, without a flush or a notifier; smaps counts what was set again',
+    mechanism:
+      'clears primary A bits, PG_young and PG_referenced of a process, without a flush or a notifier; smaps counts what was set again',
     sees: { reads: true, writes: true },
     granularity: 'a size per mapping; no page list (the page set shown here is what smaps counted)',
     domain: 'virtual',

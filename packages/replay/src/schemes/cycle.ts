@@ -24,8 +24,17 @@ export function cycleTracker(kernel: TrackingKernel, intervalNs: Nanos, steps: C
   const start = kernel.now;
   if (kernel.recorded === null) return periodic(kernel, intervalNs, steps);
   // A cycle whose marks were being set before the log began cannot be repeated.
-  if (steps.parts !== undefined) return spread(kernel, kernel.recorded.filter(({ setBeginNs }) => setBeginNs >= start), steps.parts);
-  return following(kernel, kernel.recorded.filter(({ setEndNs }) => setEndNs >= start), steps);
+  if (steps.parts !== undefined)
+    return spread(
+      kernel,
+      kernel.recorded.filter(({ setBeginNs }) => setBeginNs >= start),
+      steps.parts,
+    );
+  return following(
+    kernel,
+    kernel.recorded.filter(({ setEndNs }) => setEndNs >= start),
+    steps,
+  );
 }
 
 function periodic(kernel: TrackingKernel, intervalNs: Nanos, steps: CycleSteps): Tracker {
@@ -144,6 +153,12 @@ function windowOf(cycle: RecordedCycle): Claim {
   return { outerT0Ns: cycle.setBeginNs, claimT0Ns: cycle.setEndNs, claimT1Ns: cycle.readBeginNs, outerT1Ns: cycle.readEndNs };
 }
 
-function report(kernel: TrackingKernel, claim: Claim, reported: PageBitmap, eligible: PageBitmap | undefined, cold?: PageBitmap | void): void {
+function report(
+  kernel: TrackingKernel,
+  claim: Claim,
+  reported: PageBitmap,
+  eligible: PageBitmap | undefined,
+  cold?: PageBitmap | void,
+): void {
   kernel.report({ ...claim, reported, ...(eligible === undefined ? {} : { eligible }), ...(cold instanceof PageBitmap ? { cold } : {}) });
 }

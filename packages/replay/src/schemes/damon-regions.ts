@@ -112,7 +112,9 @@ class RecordedClock implements DamonClock {
     const cycle = this.#cycles[this.#next];
     if (cycle === undefined) return Infinity;
     this.#taken++;
-    return this.#taken >= this.#samples ? cycle.readBeginNs : this.#since + (this.#taken * (cycle.readBeginNs - this.#since)) / this.#samples;
+    return this.#taken >= this.#samples
+      ? cycle.readBeginNs
+      : this.#since + (this.#taken * (cycle.readBeginNs - this.#since)) / this.#samples;
   }
   ends(now: Nanos): boolean {
     return now >= this.#cycles[this.#next]!.readBeginNs;
@@ -181,7 +183,7 @@ class Damon {
     this.#merge(threshold, limit, true);
     if (this.#modern) {
       const most = Math.max(1, Math.floor(aggr / sample));
-      for (let t = threshold; this.#regions.length > max && t < most; ) {
+      for (let t = threshold; this.#regions.length > max && t < most;) {
         t = t >= Math.floor(most / 2) ? most : Math.max(1, t * 2);
         this.#merge(t, limit, false);
       }
@@ -232,7 +234,8 @@ class Damon {
     for (const region of this.#regions) {
       if (updateAge) region.age = this.#changed(region, threshold) ? 0 : region.age + 1;
       const left = merged.at(-1);
-      if (left !== undefined && left.end === region.start && Math.abs(left.nr - region.nr) <= threshold && region.end - left.start <= limit) join(left, region);
+      if (left !== undefined && left.end === region.start && Math.abs(left.nr - region.nr) <= threshold && region.end - left.start <= limit)
+        join(left, region);
       else merged.push(region);
     }
     this.#regions = merged;
@@ -245,7 +248,8 @@ class Damon {
   #splitAbove(limit: number): void {
     this.#regions = this.#regions.flatMap((region) => {
       const pieces: Region[] = [];
-      for (let start = region.start; start < region.end; start += limit) pieces.push({ ...region, start, end: Math.min(region.end, start + limit) });
+      for (let start = region.start; start < region.end; start += limit)
+        pieces.push({ ...region, start, end: Math.min(region.end, start + limit) });
       return pieces;
     });
   }
@@ -300,7 +304,12 @@ class Damon {
       ...this.#clock.take(now),
       reported,
       eligible: (this.#monitored ??= this.#monitoredPages()),
-      regions: this.#regions.map(({ start, end, nr, age }) => ({ startPage: start, nPages: end - start, score: nr, ageNs: age * this.#config.aggr })),
+      regions: this.#regions.map(({ start, end, nr, age }) => ({
+        startPage: start,
+        nPages: end - start,
+        score: nr,
+        ageNs: age * this.#config.aggr,
+      })),
     });
   }
 }

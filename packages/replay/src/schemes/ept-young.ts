@@ -13,7 +13,11 @@ export const eptYoung = defineScheme({
     granularity: 'SPTE: 4 KiB, or 2 MiB where the host maps one',
     domain: 'physical',
     mmu: 'host',
-    blindSpots: ['accesses by the VMM or vhost through host page tables', 'accesses that hit a nested TLB entry cached before the clearing: neither kind of aging flushes', 'a zap of the SPTE drops its A bit (since 6.13)'],
+    blindSpots: [
+      'accesses by the VMM or vhost through host page tables',
+      'accesses that hit a nested TLB entry cached before the clearing: neither kind of aging flushes',
+      'a zap of the SPTE drops its A bit (since 6.13)',
+    ],
     target: 'touched',
   },
   config: {

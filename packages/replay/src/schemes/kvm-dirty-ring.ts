@@ -8,7 +8,8 @@ export const kvmDirtyRing = defineScheme({
     id: 'kvm-dirty-ring',
     title: 'KVM dirty ring',
     source: 'Linux Documentation/virt/kvm/api.rst (KVM_CAP_DIRTY_LOG_RING); kernel-semantics 10.2',
-    mechanism: 'the first write to a protected page pushes its frame onto the vCPU ring; RESET_DIRTY_RINGS protects harvested frames again; a full ring makes the vCPU exit',
+    mechanism:
+      'the first write to a protected page pushes its frame onto the vCPU ring; RESET_DIRTY_RINGS protects harvested frames again; a full ring makes the vCPU exit',
     sees: WRITE_ONLY,
     granularity: '4 KiB',
     domain: 'physical',
@@ -18,7 +19,14 @@ export const kvmDirtyRing = defineScheme({
   },
   config: {
     interval,
-    entries: { kind: 'count', default: 4096, min: 64, unit: 'entries', help: 'entries per vCPU ring', source: 'kernel-semantics 10.2: at least 4096 recommended' },
+    entries: {
+      kind: 'count',
+      default: 4096,
+      min: 64,
+      unit: 'entries',
+      help: 'entries per vCPU ring',
+      source: 'kernel-semantics 10.2: at least 4096 recommended',
+    },
   },
   attach(kernel, config) {
     return dirtyLogTracker(kernel, config.interval, (pushed) => {

@@ -12,7 +12,12 @@ export const mglru = defineScheme({
     sees: { reads: true, writes: true },
     granularity: 'folio; debugfs exports pages per generation only (the page set shown here is the youngest generation)',
     domain: 'virtual',
-    blindSpots: ['a page seen once since it was last promoted or faulted in', 'page tables that the Bloom filter skips (without force)', 'accesses that hit a TLB entry cached before the walk', 'DMA'],
+    blindSpots: [
+      'a page seen once since it was last promoted or faulted in',
+      'page tables that the Bloom filter skips (without force)',
+      'accesses that hit a TLB entry cached before the walk',
+      'DMA',
+    ],
     target: 'touched',
   },
   config: {

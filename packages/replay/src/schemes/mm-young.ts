@@ -12,12 +12,21 @@ export const mmYoung = defineScheme({
     sees: { reads: true, writes: true },
     granularity: 'page-table entry: 4 KiB, or 2 MiB where a huge page is mapped',
     domain: 'virtual',
-    blindSpots: ['without a flush: accesses that hit a TLB entry cached before the clearing', 'accesses through any other mapping, DMA', 'MGLRU aging and other consumers of the same A bits'],
+    blindSpots: [
+      'without a flush: accesses that hit a TLB entry cached before the clearing',
+      'accesses through any other mapping, DMA',
+      'MGLRU aging and other consumers of the same A bits',
+    ],
     target: 'touched',
   },
   config: {
     interval,
-    flush: { kind: 'flag', default: false, help: 'flush the TLB after clearing', source: 'x86 clears A without a flush (kernel-semantics 1.3)' },
+    flush: {
+      kind: 'flag',
+      default: false,
+      help: 'flush the TLB after clearing',
+      source: 'x86 clears A without a flush (kernel-semantics 1.3)',
+    },
   },
   attach(kernel, config) {
     const walk = (out = kernel.emptySet()): void => kernel.testAndClearYoung(kernel.range, out, { flush: config.flush });

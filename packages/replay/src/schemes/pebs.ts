@@ -12,12 +12,23 @@ export const pebs = defineScheme({
     sees: { reads: true, writes: true },
     granularity: '4 KiB (a byte address, sampled)',
     domain: 'virtual',
-    blindSpots: ['a page seen in N events is seen with probability 1 - (1 - 1/N)^events', 'here an event is a touch of the trace; real events are cache misses, so cache-resident hot pages give fewer', 'DMA, and guests unless the host may sample them'],
+    blindSpots: [
+      'a page seen in N events is seen with probability 1 - (1 - 1/N)^events',
+      'here an event is a touch of the trace; real events are cache misses, so cache-resident hot pages give fewer',
+      'DMA, and guests unless the host may sample them',
+    ],
     target: 'touched',
   },
   config: {
     interval,
-    period: { kind: 'count', default: 1000, min: 1, unit: 'touches', help: 'events per sample', source: 'estimate: 1e2 to 1e5 are typical (10.1)' },
+    period: {
+      kind: 'count',
+      default: 1000,
+      min: 1,
+      unit: 'touches',
+      help: 'events per sample',
+      source: 'estimate: 1e2 to 1e5 are typical (10.1)',
+    },
   },
   attach(kernel, config) {
     const seen = kernel.emptySet();

@@ -20,5 +20,6 @@ export const pml = defineScheme({
     target: 'written',
   },
   config: { interval },
-  attach: (kernel, config) => dirtyLogTracker(kernel, config.interval, (logged) => kernel.charge('ring-exit', Math.floor(logged / PML_ENTRIES))),
+  attach: (kernel, config) =>
+    dirtyLogTracker(kernel, config.interval, (logged) => kernel.charge('ring-exit', Math.floor(logged / PML_ENTRIES))),
 });

@@ -9,7 +9,8 @@ export const uffdRwp = defineScheme({
     id: 'uffd-rwp',
     title: 'userfaultfd RW-protection, async, hot scan',
     source: 'Linux 7.3 Documentation/admin-guide/mm/userfaultfd.rst; kernel-semantics 2',
-    mechanism: 'UFFDIO_RWPROTECT makes present entries PROT_NONE with the uffd bit; the first access resolves one entry; PAGEMAP_SCAN(PAGE_IS_ACCESSED) lists entries without the bit',
+    mechanism:
+      'UFFDIO_RWPROTECT makes present entries PROT_NONE with the uffd bit; the first access resolves one entry; PAGEMAP_SCAN(PAGE_IS_ACCESSED) lists entries without the bit',
     sees: { reads: true, writes: true },
     granularity: 'page-table entry: 4 KiB, or 2 MiB where a huge page is mapped',
     domain: 'virtual',
@@ -30,11 +31,23 @@ export const uffdRwp = defineScheme({
       help: 'hot: list accessed pages and take the rest for cold; cold: list entries still armed and take the rest for hot, pages that nothing maps included (series before v7)',
       source: 'userfaultfd.rst forbids the cold scan (kernel-semantics 2.2)',
     },
-    chunk: { kind: 'size', default: 0, unit: 'bytes', help: 'memory armed per UFFDIO_RWPROTECT call; 0 = all at once. Under KVM a vCPU that needs a page of the call waits for its end', source: 'user space decides (kernel-semantics 1.5)' },
-    minor: { kind: 'flag', default: false, help: 'registered for MINOR too: every first touch of a cached page is a message, and huge file pages come back page by page; shmem only', source: 'kernel-semantics 2.4 (3)' },
+    chunk: {
+      kind: 'size',
+      default: 0,
+      unit: 'bytes',
+      help: 'memory armed per UFFDIO_RWPROTECT call; 0 = all at once. Under KVM a vCPU that needs a page of the call waits for its end',
+      source: 'user space decides (kernel-semantics 1.5)',
+    },
+    minor: {
+      kind: 'flag',
+      default: false,
+      help: 'registered for MINOR too: every first touch of a cached page is a message, and huge file pages come back page by page; shmem only',
+      source: 'kernel-semantics 2.4 (3)',
+    },
   },
   attach(kernel, config) {
-    if (config.minor && kernel.backing === 'anon') throw new UsageError('uffd-rwp: MINOR cannot be registered on anonymous memory', 'leave minor out, or say --backing shmem');
+    if (config.minor && kernel.backing === 'anon')
+      throw new UsageError('uffd-rwp: MINOR cannot be registered on anonymous memory', 'leave minor out, or say --backing shmem');
     return cycleTracker(kernel, config.interval, {
       set() {
         armInChunks(kernel, config);

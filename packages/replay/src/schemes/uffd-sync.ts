@@ -12,12 +12,21 @@ export const uffdRwpSync = defineScheme({
     sees: { reads: true, writes: true },
     granularity: 'page-table entry: 4 KiB, or 2 MiB where a huge page is mapped',
     domain: 'virtual',
-    blindSpots: ['accesses through any other mapping, and pinned DMA', 'without MISSING: a page populated after arming sends no message', 'PMD-mapped shmem huge pages are never armed'],
+    blindSpots: [
+      'accesses through any other mapping, and pinned DMA',
+      'without MISSING: a page populated after arming sends no message',
+      'PMD-mapped shmem huge pages are never armed',
+    ],
     target: 'touched',
   },
   config: {
     interval,
-    missing: { kind: 'flag', default: true, help: 'registered for MISSING too, so that first touches of unpopulated pages are messages', source: 'userfaultfd.rst registers RWP|MISSING (kernel-semantics 2.4)' },
+    missing: {
+      kind: 'flag',
+      default: true,
+      help: 'registered for MISSING too, so that first touches of unpopulated pages are messages',
+      source: 'userfaultfd.rst registers RWP|MISSING (kernel-semantics 2.4)',
+    },
   },
   attach(kernel, config) {
     let watched = kernel.emptySet();

@@ -8,7 +8,8 @@ export const uffdWp = defineScheme({
     id: 'uffd-wp',
     title: 'userfaultfd write-protection, async, PAGEMAP_SCAN with WP_MATCHING',
     source: 'Linux 7.3 Documentation/admin-guide/mm/pagemap.rst; kernel-semantics 3',
-    mechanism: 'UFFDIO_WRITEPROTECT clears W and sets the uffd bit, markers where nothing is mapped; the first write clears it; PAGEMAP_SCAN(PAGE_IS_WRITTEN) reports and re-protects atomically',
+    mechanism:
+      'UFFDIO_WRITEPROTECT clears W and sets the uffd bit, markers where nothing is mapped; the first write clears it; PAGEMAP_SCAN(PAGE_IS_WRITTEN) reports and re-protects atomically',
     sees: { reads: false, writes: true },
     granularity: '4 KiB (a huge page is split by its first write)',
     domain: 'virtual',

@@ -47,7 +47,9 @@ export function* damonLoop(
   const isModern = config.kernel !== '6.1';
   const total = initial.reduce((sum, { nPages }) => sum + nPages, 0);
   const limit = Math.max(1, Math.floor(total / config.min));
-  const regions: Region[] = initial.filter(({ nPages }) => nPages > 0).map(({ startPage, nPages }) => newRegion(startPage, startPage + nPages));
+  const regions: Region[] = initial
+    .filter(({ nPages }) => nPages > 0)
+    .map(({ startPage, nPages }) => newRegion(startPage, startPage + nPages));
   if (regions.length === 0) return;
   if (isModern) cutToSize(regions, limit);
   const split = isModern ? splitter73(config, draw) : splitter61(config, draw);
@@ -198,7 +200,13 @@ function splitter73(config: OracleDamonConfig, draw: DrawRandom): (regions: Regi
   };
 }
 
-function report(world: OracleDesk & { readonly tracked: readonly number[] }, config: OracleDamonConfig, regions: readonly Region[], since: number, now: number): void {
+function report(
+  world: OracleDesk & { readonly tracked: readonly number[] },
+  config: OracleDamonConfig,
+  regions: readonly Region[],
+  since: number,
+  now: number,
+): void {
   const inside = (chosen: readonly Region[]): Set<number> =>
     new Set(world.tracked.filter((page) => chosen.some(({ start, end }) => page >= start && page < end)));
   world.report({

@@ -394,7 +394,14 @@ export class Machine {
     this.#mapHugeAgain();
     for (const entry of this.entriesOf(this.pages)) {
       Object.assign(entry.folio, new Folio());
-      Object.assign(entry, { rwp: false, numa: false, unmapped: false, spteZapped: false, present: entry.everMapped, accessed: entry.everMapped });
+      Object.assign(entry, {
+        rwp: false,
+        numa: false,
+        unmapped: false,
+        spteZapped: false,
+        present: entry.everMapped,
+        accessed: entry.everMapped,
+      });
       entry.softDirty = entry.pages.some((page) => this.#everWritten.has(page));
       entry.spte = this.config.mmu === 'host' && entry.everMapped ? { accessed: true } : undefined;
     }

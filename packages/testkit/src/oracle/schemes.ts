@@ -138,7 +138,12 @@ export function* recorded(world: OracleDesk, steps: MarkAndLook, cycles: readonl
 }
 
 /** Pages of a pass in address order, grouped by when the pass came by; a page outside `worked` costs a fiftieth of one inside. */
-function partsOf(tracked: readonly number[], worked: ReadonlySet<number>, beginNs: number, endNs: number): { atNs: number; pages: number[] }[] {
+function partsOf(
+  tracked: readonly number[],
+  worked: ReadonlySet<number>,
+  beginNs: number,
+  endNs: number,
+): { atNs: number; pages: number[] }[] {
   const n = Math.max(1, Math.round((endNs - beginNs) / 1e6));
   const parts = Array.from({ length: n }, (_, k) => ({ atNs: beginNs + ((k + 0.5) / n) * (endNs - beginNs), pages: [] as number[] }));
   const total = 0.02 * tracked.length + (1 - 0.02) * tracked.filter((page) => worked.has(page)).length;
@@ -176,6 +181,13 @@ export function* recordedIdle({ memory, tracked, startNs, report }: OracleWorld,
       }
     }
     yield cycle.readEndNs;
-    report({ outerT0Ns: cycle.setBeginNs, claimT0Ns: cycle.setEndNs, claimT1Ns: cycle.readBeginNs, outerT1Ns: cycle.readEndNs, reported, eligible: marked });
+    report({
+      outerT0Ns: cycle.setBeginNs,
+      claimT0Ns: cycle.setEndNs,
+      claimT1Ns: cycle.readBeginNs,
+      outerT1Ns: cycle.readEndNs,
+      reported,
+      eligible: marked,
+    });
   }
 }

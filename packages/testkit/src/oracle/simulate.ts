@@ -8,7 +8,18 @@
 import { pagesOf, type PlainTrace } from '../trace.ts';
 import { damonPaddr, type DrawRandom, type OracleDamonConfig } from './damon.ts';
 import { OracleMemory, type OracleCounts } from './memory.ts';
-import { idle, periodic, recorded, recordedIdle, rwp, wp, type Coroutine, type OracleCycle, type OracleReport, type OracleWorld } from './schemes.ts';
+import {
+  idle,
+  periodic,
+  recorded,
+  recordedIdle,
+  rwp,
+  wp,
+  type Coroutine,
+  type OracleCycle,
+  type OracleReport,
+  type OracleWorld,
+} from './schemes.ts';
 import { truthOf, type OracleTruth, type OracleWindowTimes } from './truth.ts';
 
 const MARK_AND_LOOK = { 'uffd-rwp': rwp, 'uffd-wp': wp, 'idle-page': idle } as const;
@@ -85,7 +96,12 @@ export function snapToEdge({ frames, quantumNs }: PlainTrace, ns: number): numbe
 }
 
 /** A report with its span and its truths. */
-export function score<Counts>(trace: PlainTrace, tracked: readonly number[], report: OracleReport, counts: Counts): Omit<OracleWindow, 'counts'> & { counts: Counts } {
+export function score<Counts>(
+  trace: PlainTrace,
+  tracked: readonly number[],
+  report: OracleReport,
+  counts: Counts,
+): Omit<OracleWindow, 'counts'> & { counts: Counts } {
   const span = spanOf(trace, report);
   return { ...report, counts, span, truths: span < 0 ? [] : truthOf(trace, new Set(tracked), report) };
 }

@@ -39,7 +39,8 @@ export class OracleTlb {
    * same memory by a translation of its own.
    */
   access(number: number, size: 'small' | 'huge', by: 'user' | 'kernel', isWrite: boolean): boolean {
-    const nSets = 2 ** Math.floor(Math.log2(Math.max(1, (size === 'small' ? this.#config.entries : this.#config.hugeEntries) / this.#config.ways)));
+    const nSets =
+      2 ** Math.floor(Math.log2(Math.max(1, (size === 'small' ? this.#config.entries : this.#config.hugeEntries) / this.#config.ways)));
     const name = `${size} ${number % nSets}`;
     const set = this.#sets.get(name) ?? [];
     const key = `${by} ${number}`;
@@ -52,6 +53,10 @@ export class OracleTlb {
 
   /** Drops one page's translations (an unmapping). */
   forget(number: number): void {
-    for (const [name, set] of this.#sets) this.#sets.set(name, set.filter(({ key }) => key !== `user ${number}` && key !== `kernel ${number}`));
+    for (const [name, set] of this.#sets)
+      this.#sets.set(
+        name,
+        set.filter(({ key }) => key !== `user ${number}` && key !== `kernel ${number}`),
+      );
   }
 }

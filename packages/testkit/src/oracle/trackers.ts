@@ -7,7 +7,13 @@ export type WorldTracker =
   | { readonly scheme: MarkAndLookId; readonly interval: number; readonly flags?: Readonly<Record<string, boolean | number>> }
   | { readonly scheme: MarkAndLookId; readonly cycles: readonly OracleCycle[]; readonly flags?: Readonly<Record<string, boolean | number>> }
   | { readonly scheme: 'mglru'; readonly interval: number; readonly force: boolean }
-  | { readonly scheme: 'numa-hint'; readonly interval: number; readonly size: number; readonly periodMin: number; readonly periodMax: number }
+  | {
+      readonly scheme: 'numa-hint';
+      readonly interval: number;
+      readonly size: number;
+      readonly periodMin: number;
+      readonly periodMax: number;
+    }
   | {
       readonly scheme: 'damon-paddr' | 'damon-vaddr';
       readonly config: OracleDamonConfig;
@@ -213,7 +219,8 @@ function* mglru({ machine, tracked, startNs, report }: TrackerDesk, intervalNs: 
       for (const entry of entries) {
         if (!machine.makeOld(entry)) continue;
         young++;
-        if (entry.folio.referenced || entry.folio.workingset) Object.assign(entry.folio, { generation: maxSeq, workingset: true, referenced: false });
+        if (entry.folio.referenced || entry.folio.workingset)
+          Object.assign(entry.folio, { generation: maxSeq, workingset: true, referenced: false });
         else entry.folio.referenced = true;
       }
       if (!isLeaf && young * 8 >= pages.length) stillBusy.add(table);
@@ -231,7 +238,10 @@ function* mglru({ machine, tracked, startNs, report }: TrackerDesk, intervalNs: 
 }
 
 /** 9: a window of the address space every scan period; windows without a page to protect are passed over, eight at most. */
-function* numaHint({ machine, tracked, startNs, report }: TrackerDesk, config: { interval: number; size: number; periodMin: number; periodMax: number }): Coroutine {
+function* numaHint(
+  { machine, tracked, startNs, report }: TrackerDesk,
+  config: { interval: number; size: number; periodMin: number; periodMax: number },
+): Coroutine {
   const pagesPerScan = Math.floor(config.size / 4096);
   const nWindows = Math.max(1, Math.ceil((tracked.length * 4096) / config.size));
   const shortest = Math.max(100e6, config.periodMin / nWindows);

@@ -34,7 +34,8 @@ export function simulateWorld(trace: PlainTrace, trackers: readonly WorldTracker
     clock.runUntil(startNs);
     clock.machine.restart();
     const sleepers = trackers.map((tracker, i) => {
-      const report: Parameters<typeof startTracker>[1]['report'] = (made) => windows[i]!.push(score(trace, tracked, made, clock.machine.takeCounts()));
+      const report: Parameters<typeof startTracker>[1]['report'] = (made) =>
+        windows[i]!.push(score(trace, tracked, made, clock.machine.takeCounts()));
       const coroutine = startTracker(tracker, { machine: clock.machine, tracked, startNs, report }, s);
       const snap = 'cycles' in tracker ? (ns: number): number => ns : (ns: number): number => snapToEdge(trace, ns);
       return new Sleeper(coroutine, startNs, snap);

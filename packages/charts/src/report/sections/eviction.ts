@@ -6,7 +6,6 @@ import type { Markup } from '../html.ts';
 import { perTrace, perTraceAndSpace } from '../section.ts';
 import type { BuildSection } from '../section.ts';
 
-
 export const eviction: BuildSection = async (report) => {
   const drawn: Markup[] = [];
   const add = async (id: string, params: ChartParams): Promise<Markup | null> => {

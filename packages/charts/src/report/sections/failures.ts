@@ -18,13 +18,15 @@ export const failures: BuildSection = async (report) => {
     title: report.all.allRuns.every((run) => run.truth === 'observed') ? 'Where in memory' : 'Where they fail',
     body: html`${await perTrace(report, (trace) => chartFigure(report, 'confusion', { trace }, true))}
 ${await perTraceAndSpace(report, (trace, space) => chartFigure(report, 'heatmap', { trace, space }, true))}
-${await queryFigure(report, worstWindowsSql(report), (result) => result.rows.length === 0
-      ? html`<p>No scored window has a missed or an extra page in scope ${report.all.scope}, or no window could be scored.</p>`
-      : table(
-          html`The two worst windows of each run (most missed plus extra pages), and the 2 MiB of addresses where most of it happened. Scope ${report.all.scope}, pages ${report.all.target}; truth grade in each row.`,
-          columns(report),
-          result.rows,
-        ))}`,
+${await queryFigure(report, worstWindowsSql(report), (result) =>
+  result.rows.length === 0
+    ? html`<p>No scored window has a missed or an extra page in scope ${report.all.scope}, or no window could be scored.</p>`
+    : table(
+        html`The two worst windows of each run (most missed plus extra pages), and the 2 MiB of addresses where most of it happened. Scope ${report.all.scope}, pages ${report.all.target}; truth grade in each row.`,
+        columns(report),
+        result.rows,
+      ),
+)}`,
   };
 };
 

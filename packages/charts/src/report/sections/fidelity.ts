@@ -52,14 +52,24 @@ function pairTable(report: ReportState, result: QueryResult): Child {
     countColumn('model_pages', 'Model', 'pages per window'),
     signedPercentColumn('size_error', 'Size, model − kernel', 'over the kernel’s'),
   ];
-  return table('Simulated reports against the kernel’s own. Neither is the truth here: this says how far the model may be trusted, not who is right.', columns, result.rows);
+  return table(
+    'Simulated reports against the kernel’s own. Neither is the truth here: this says how far the model may be trusted, not who is right.',
+    columns,
+    result.rows,
+  );
 }
 
 /** Only where no accesses were recorded: elsewhere truth is the better judge. */
 async function agreement(report: ReportState): Promise<Markup | null> {
   const observedOnly = report.all.allRuns.length > 0 && report.all.allRuns.every((run) => run.truth === 'observed');
   if (!observedOnly || !report.tables.has('agreement')) return null;
-  return queryFigure(report, 'SELECT * FROM agreement LIMIT 200', (result) => result.rows.length > 0 && table('Agreement between trackers: how alike their reports are. This is not accuracy', columnsOf(result), result.rows));
+  return queryFigure(
+    report,
+    'SELECT * FROM agreement LIMIT 200',
+    (result) =>
+      result.rows.length > 0 &&
+      table('Agreement between trackers: how alike their reports are. This is not accuracy', columnsOf(result), result.rows),
+  );
 }
 
 /** Columns for whatever a view has. */

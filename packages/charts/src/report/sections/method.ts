@@ -3,17 +3,41 @@ import { html } from '../html.ts';
 import type { BuildSection } from '../section.ts';
 
 const TERMS: readonly (readonly [string, string])[] = [
-  ['working set', 'W(t, τ): the pages touched in the half-open window (t − τ, t] (Denning 1968). Sizes are multiples of the 4 KiB base page, whatever maps it.'],
-  ['claim window', 'A tracker that sets marks during [s0, s1] and reads them during [r0, r1] claims (s1, r0]. Its report is scored over that window.'],
-  ['edge', 'Pages touched only while marks were set or read, or in a time quantum that a window edge cuts. They count as neither right nor wrong.'],
-  ['eligible', 'Pages that the tracker could hold when it set its marks. Recall is given over all touched pages, and over the eligible ones.'],
-  ['scope', 'any: every touch of the page frame by anyone. mapped: touches through a user page-table entry, the only ones that an access bit or a protection on that entry can see.'],
-  ['recall, precision, F1', 'hits / touched; hits / (hits + extra); their harmonic mean. Empty reports have no precision, empty truth has no recall: n/a, never 0 or 1.'],
+  [
+    'working set',
+    'W(t, τ): the pages touched in the half-open window (t − τ, t] (Denning 1968). Sizes are multiples of the 4 KiB base page, whatever maps it.',
+  ],
+  [
+    'claim window',
+    'A tracker that sets marks during [s0, s1] and reads them during [r0, r1] claims (s1, r0]. Its report is scored over that window.',
+  ],
+  [
+    'edge',
+    'Pages touched only while marks were set or read, or in a time quantum that a window edge cuts. They count as neither right nor wrong.',
+  ],
+  [
+    'eligible',
+    'Pages that the tracker could hold when it set its marks. Recall is given over all touched pages, and over the eligible ones.',
+  ],
+  [
+    'scope',
+    'any: every touch of the page frame by anyone. mapped: touches through a user page-table entry, the only ones that an access bit or a protection on that entry can see.',
+  ],
+  [
+    'recall, precision, F1',
+    'hits / touched; hits / (hits + extra); their harmonic mean. Empty reports have no precision, empty truth has no recall: n/a, never 0 or 1.',
+  ],
   ['micro', 'The sums of hits, missed and extra pages over windows; large working sets weigh more. A mean over windows is called macro.'],
-  ['overhead', 'Stall inflicted on the vCPUs over (run time × vCPUs). Operations are counted by the model and priced by a named cost profile; the tracker’s own CPU time is kept apart.'],
+  [
+    'overhead',
+    'Stall inflicted on the vCPUs over (run time × vCPUs). Operations are counted by the model and priced by a named cost profile; the tracker’s own CPU time is kept apart.',
+  ],
   ['simulated', 'A model of the tracking scheme ran on the recorded accesses. It sees only what the kernel would have shown it.'],
   ['observed', 'A report that a real kernel gave while the trace was recorded.'],
-  ['warm-up', 'Windows that carry no information by construction (the first cycle, regions still settling). They are left out of every summary.'],
+  [
+    'warm-up',
+    'Windows that carry no information by construction (the first cycle, regions still settling). They are left out of every summary.',
+  ],
 ];
 
 export const method: BuildSection = async () => ({

@@ -25,7 +25,8 @@ ${await perTrace(report, (trace) => chartFigure(report, 'wss-distribution', { tr
 
 async function scoreTables(report: ReportState): Promise<Child> {
   const tables: Markup[] = [];
-  for (const trace of report.all.traces) tables.push(await queryFigure(report, scoresSql(report, trace), (result) => scoreTable(report, trace, result)));
+  for (const trace of report.all.traces)
+    tables.push(await queryFigure(report, scoresSql(report, trace), (result) => scoreTable(report, trace, result)));
   return tables;
 }
 
@@ -55,13 +56,23 @@ function scoreTable(report: ReportState, trace: string, result: QueryResult): Ch
     signedPercentColumn('wss_bias', 'WSS error', 'reported size minus true size, over true size'),
     countColumn('edge', 'Edge', 'pages', 'reported and touched only while marks were set or read: neither right nor wrong'),
   ];
-  const rows = modelBesideKernel(report, result.rows.map((row) => ({ ...row, recall_eligible: num(row, 'tp_eligible') / num(row, 'truth_eligible') })));
+  const rows = modelBesideKernel(
+    report,
+    result.rows.map((row) => ({ ...row, recall_eligible: num(row, 'tp_eligible') / num(row, 'truth_eligible') })),
+  );
   const grades = [...new Set(result.rows.map((row) => text(row, 'grade')))].join(', ');
-  return table(html`<b>${trace}</b>: reported pages against pages ${report.all.target}; truth ${grades}; sums over windows (micro), Jaccard is a mean over windows. Scope <i>any</i> counts every touch, <i>mapped</i> only those through a user page-table entry. ● simulated, ○ observed: the kernel’s own report.`, columns, rows);
+  return table(
+    html`<b>${trace}</b>: reported pages against pages ${report.all.target}; truth ${grades}; sums over windows (micro), Jaccard is a mean over windows. Scope <i>any</i> counts every touch, <i>mapped</i> only those through a user page-table entry. ● simulated, ○ observed: the kernel’s own report.`,
+    columns,
+    rows,
+  );
 }
 
 /** Schemes in order of their best F1; the real report follows its model. */
-function modelBesideKernel<T extends Readonly<Record<string, unknown>>>(report: ReportState, rows: readonly (T & QueryResult['rows'][number])[]): T[] {
+function modelBesideKernel<T extends Readonly<Record<string, unknown>>>(
+  report: ReportState,
+  rows: readonly (T & QueryResult['rows'][number])[],
+): T[] {
   const groups = groupBy(rows, (row) => `${text(row, 'scope')}\0${runOf(report, row)?.family ?? ''}`);
   const place = (row: QueryResult['rows'][number]): number => report.all.allRuns.findIndex((run) => run.runId === text(row, 'run_id'));
   const best = (group: readonly (T & QueryResult['rows'][number])[]): number => Math.max(...group.map((row) => num(row, 'f1') || 0));
