@@ -50,7 +50,9 @@ async function main(scale: Scale): Promise<void> {
 function inChild(bench: Bench, scale: Scale): Promise<BenchResult> {
   return new Promise((resolve, reject) => {
     // Without the flags of this process: the packages as built, which is what users run.
-    const child = fork(join(HERE, 'lib/child.ts'), [bench.id, scale, values.inputs], { execArgv: ['--disable-warning=ExperimentalWarning'] });
+    const child = fork(join(HERE, 'lib/child.ts'), [bench.id, scale, values.inputs], {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
     let result: BenchResult | undefined;
     child.on('message', (message) => (result = message as BenchResult));
     child.on('error', reject);

@@ -86,14 +86,12 @@ describe('a trace', () => {
     await convertTrace(at('gt.trace'), { out: at('a.parquet'), space: 'gpa' });
     const connection = await (await DuckDBInstance.create(':memory:')).connect();
     const reader = await connection.runAndReadAll(`SELECT time_ns, end_ns, page, write, kernel FROM '${at('a.parquet')}'`);
-    const got = reader
-      .getRows()
-      .map(([t, end, page, write, kernel]) => ({
-        t: Number(t),
-        end: Number(end),
-        page: Number(page),
-        cls: Number(write) + 2 * Number(kernel),
-      }));
+    const got = reader.getRows().map(([t, end, page, write, kernel]) => ({
+      t: Number(t),
+      end: Number(end),
+      page: Number(page),
+      cls: Number(write) + 2 * Number(kernel),
+    }));
     assert.deepEqual(got, touchesOf(trace, 'gpa'));
     const meta = await connection.runAndReadAll(`SELECT key::VARCHAR, value::VARCHAR FROM parquet_kv_metadata('${at('a.parquet')}')`);
     const pairs = Object.fromEntries(meta.getRows() as [string, string][]);
@@ -105,14 +103,12 @@ describe('a trace', () => {
   test('as Arrow', async () => {
     await convertTrace(at('gt.trace'), { out: at('a.arrow'), space: 'gpa' });
     const table = tableFromIPC(readFileSync(at('a.arrow')));
-    const got = table
-      .toArray()
-      .map((row) => ({
-        t: Number(row.time_ns),
-        end: Number(row.end_ns),
-        page: Number(row.page),
-        cls: Number(row.write) + 2 * Number(row.kernel),
-      }));
+    const got = table.toArray().map((row) => ({
+      t: Number(row.time_ns),
+      end: Number(row.end_ns),
+      page: Number(row.page),
+      cls: Number(row.write) + 2 * Number(row.kernel),
+    }));
     assert.deepEqual(got, touchesOf(trace, 'gpa'));
     assert.equal(table.schema.metadata.get('workset.clock'), trace.manifest.clock);
   });
