@@ -2,12 +2,13 @@
 import { COMMANDS } from './commands.ts';
 import { GLOBAL_OPTIONS } from './command.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
+import { wrap } from './output.ts';
 import { TOPICS } from './topics.ts';
 import { version } from './version.ts';
 
 export function mainHelp(): string {
   const width = Math.max(...COMMANDS.map(({ name, usage }) => name.length + usage.length)) + 1;
-  const commands = COMMANDS.map(({ name, usage, summary }) => `  ${`${name} ${usage}`.padEnd(width)}  ${summary}`);
+  const commands = COMMANDS.map(({ name, usage, summary }) => hang(`  ${`${name} ${usage}`.padEnd(width)}  `, summary));
   return lines(
     `workset ${version()}: replays captured VM memory traces under every Linux access-tracking scheme and scores them in SQL`,
     '',
@@ -29,7 +30,7 @@ export function commandHelp(command: CommandSpec): string {
     `workset ${command.name}: ${command.summary}`,
     '',
     `usage: workset ${command.name} ${entry?.usage ?? command.positionals.usage}`,
-    ...(command.about === undefined ? [] : ['', ...command.about]),
+    ...(command.about === undefined ? [] : ['', ...paragraph(command.about)]),
     ...(command.options.length === 0 ? [] : ['', 'options:', ...optionLines(command.options)]),
     '',
     'on every command:',
@@ -46,8 +47,24 @@ function optionLines(options: readonly OptionSpec[]): string[] {
   return options.map((option, i) => {
     const choices = option.choices === undefined ? '' : ` (${option.choices.join(', ')})`;
     const many = option.many === true ? ' (may be repeated)' : '';
-    return `  ${heads[i]!.padEnd(width)}  ${option.help}${choices}${many}`;
+    return hang(`  ${heads[i]!.padEnd(width)}  `, `${option.help}${choices}${many}`);
   });
+}
+
+/** Text beside its head; on a terminal it continues below itself. */
+function hang(head: string, text: string): string {
+  const columns = terminalColumns();
+  return head + wrap(text, Math.max(24, columns - head.length)).join(`\n${' '.repeat(head.length)}`);
+}
+
+/** As written on a pipe; refilled on a terminal that is narrower. */
+function paragraph(about: readonly string[]): readonly string[] {
+  const columns = terminalColumns();
+  return about.every((line) => line.length <= columns) ? about : wrap(about.join(' '), columns);
+}
+
+function terminalColumns(): number {
+  return process.stdout.isTTY === true ? process.stdout.columns || 80 : Infinity;
 }
 
 function lines(...parts: readonly string[]): string {
