@@ -145,7 +145,7 @@ function observedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
         kind: 'observed',
         params: {},
         target: stream.target,
-        world,
+        world: worldOfStream(stream, world),
       });
       const model = modelOf(stream, trace, options);
       if (model === undefined) return [observed];
