@@ -22,6 +22,7 @@ import {
   Utf8,
 } from 'apache-arrow';
 import type { Data, DataType } from 'apache-arrow';
+import { fromInt64, placesOf, type ArrowColumns, type ColumnPlace } from './columns.ts';
 import { writeFully } from './files.ts';
 
 const TYPES = { int32: Int32, int64: Int64, float64: Float64, utf8: Utf8, binary: Binary, bool: Bool } as const;
@@ -31,6 +32,14 @@ export type ColumnType = keyof typeof TYPES;
 export type ColumnTypes = Readonly<Record<string, ColumnType>>;
 /** int64 values are integers in a Float64Array. */
 export type ColumnValues = Int32Array | Float64Array | readonly string[] | readonly Uint8Array[] | readonly boolean[];
+
+/** What `write` reports about a batch in the file. */
+export interface WrittenBatch {
+  /** File offset of the batch's body. */
+  readonly offset: number;
+  /** Where the values of its fixed-width columns are; columns behind one of another type are left out. */
+  readonly columns: readonly ColumnPlace[];
+}
 
 /** What `close` reports about the finished file. */
 export interface WrittenFile {
@@ -87,12 +96,13 @@ export class ArrowFileWriter {
     this.#sink.reset(undefined, this.#schema);
   }
 
-  /** Appends one batch; returns the file offset of its body (of the first column's values when that is fixed-width). */
-  write(rows: number, columns: Readonly<Record<string, ColumnValues>>): number {
+  /** Appends one batch. */
+  write(rows: number, columns: Readonly<Record<string, ColumnValues>>): WrittenBatch {
     const children = Object.entries(this.#types).map(([name, type]) => dataOf(type, columns[name]!, rows));
     const struct = makeData({ type: new Struct(this.#schema.fields), length: rows, nullCount: 0, children });
     this.#sink.write(new RecordBatch(this.#schema, struct));
-    return this.#sink.lastBodyOffset();
+    const offset = this.#sink.lastBodyOffset();
+    return { offset, columns: placesOf(this.#types, rows, offset) };
   }
 
   /** Writes the footer and forces the file to disk. */
@@ -136,13 +146,6 @@ function toInt64(values: Float64Array): BigInt64Array<ArrayBuffer> {
   return new BigInt64Array(words.buffer);
 }
 
-function fromInt64(values: BigInt64Array): Float64Array<ArrayBuffer> {
-  const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
-  const numbers = new Float64Array(values.length);
-  for (let i = 0; i < numbers.length; i++) numbers[i] = words[2 * i + 1]! * 0x1_0000_0000 + (words[2 * i]! >>> 0);
-  return numbers;
-}
-
 function toBits(flags: readonly boolean[]): Uint8Array<ArrayBuffer> {
   const bits = new Uint8Array((flags.length + 7) >>> 3);
   flags.forEach((flag, i) => {
@@ -157,18 +160,6 @@ function concatenate(parts: readonly Uint8Array[]): { valueOffsets: Int32Array<A
   const data = new Uint8Array(valueOffsets[parts.length]!);
   parts.forEach((part, i) => data.set(part, valueOffsets[i]!));
   return { valueOffsets, data };
-}
-
-/** Typed access to the columns of one Arrow file in memory. */
-export interface ArrowColumns {
-  readonly rows: number;
-  int32(name: string): Int32Array<ArrayBuffer>;
-  /** int64 or float64 as doubles. */
-  numbers(name: string): Float64Array<ArrayBuffer>;
-  texts(name: string): string[];
-  flags(name: string): boolean[];
-  /** Views into the file's bytes. */
-  binaries(name: string): Uint8Array[];
 }
 
 /** Decodes a whole Arrow IPC file. Throws what apache-arrow throws on damage. */

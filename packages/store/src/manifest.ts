@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SPACES, TRACE_FORMAT, TRACE_VERSION, TraceFormatError, UnreadableInputError } from '@workset/model';
+import type { ColumnPlace } from './columns.ts';
 import { sha256 } from './files.ts';
 import type { TraceManifest } from './types.ts';
 
@@ -23,6 +24,8 @@ export interface FileEntry {
   readonly sha256: string;
   /** Only for touch files, which are read batch by batch. */
   readonly batches?: readonly BatchEntry[];
+  /** Only for frames and blocks; absent in traces written before replay read them from here. */
+  readonly columns?: readonly ColumnPlace[];
 }
 
 /** The whole of `trace.json`. */

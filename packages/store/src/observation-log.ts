@@ -1,6 +1,7 @@
 /** Real reports: three Arrow files while writing, `Observation` objects again while reading. `report` numbers the reports of a trace from 0. */
 import type { Observation, PageRangeBits, RegionColumns } from '@workset/model';
-import type { ArrowColumns, ArrowFileWriter } from './arrow.ts';
+import type { ArrowFileWriter } from './arrow.ts';
+import type { ArrowColumns } from './columns.ts';
 import type { FileEntry } from './manifest.ts';
 import type { CreateFile } from './space-writer.ts';
 

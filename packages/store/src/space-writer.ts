@@ -77,15 +77,15 @@ export class SpaceWriter {
     const name = `frames.${this.id}.arrow`;
     const file = this.#create(name, FRAME_TYPES, this.#metadata());
     const { t0Ns, t1Ns, rowStart, nAccesses, span } = frames;
-    file.write(frames.n, { t0_ns: t0Ns, t1_ns: t1Ns, row_start: rowStart, n_accesses: nAccesses, span });
-    return { name, ...file.close() };
+    const { columns } = file.write(frames.n, { t0_ns: t0Ns, t1_ns: t1Ns, row_start: rowStart, n_accesses: nAccesses, span });
+    return { name, ...file.close(), columns };
   }
 
   #writeBlocks(block: Float64Array): FileEntry {
     const name = `blocks.${this.id}.arrow`;
     const file = this.#create(name, { block: 'int64' }, this.#metadata());
-    file.write(block.length, { block });
-    return { name, ...file.close() };
+    const { columns } = file.write(block.length, { block });
+    return { name, ...file.close(), columns };
   }
 
   #metadata(): Record<string, string> {

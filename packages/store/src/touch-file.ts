@@ -56,7 +56,7 @@ export class TouchStream {
 
   #flush(): void {
     const touch = this.#batch.subarray(0, this.#fill);
-    this.batches.push({ offset: this.#file.write(this.#fill, { touch }), rows: this.#fill });
+    this.batches.push({ offset: this.#file.write(this.#fill, { touch }).offset, rows: this.#fill });
     this.#fill = 0;
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BLOCK_SHIFT, TraceFormatError, UsageError } from '@workset/model';
 import type { Observation, SpaceId, SpaceInfo } from '@workset/model';
-import type { ArrowColumns } from './arrow.ts';
+import { columnsAt, type ArrowColumns, type NumberColumns } from './columns.ts';
 import { readFully, readWhole, sha256, sha256File } from './files.ts';
 import { INGEST_AGAIN, readManifest } from './manifest.ts';
 import type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
@@ -20,8 +20,12 @@ import type { FrameColumns, SpaceReader, TraceManifest, TraceReader } from './ty
 export async function openTrace(path: string): Promise<TraceReader> {
   const trace = readManifest(path);
   for (const entry of trace.files) checkSize(path, entry);
-  const { readArrow } = await import('./arrow.ts');
-  return new DirectoryTraceReader(path, trace, readArrow);
+  return new DirectoryTraceReader(path, trace, needsArrow(trace) ? (await import('./arrow.ts')).readArrow : undefined);
+}
+
+/** Reports of trackers have columns of every type; frames and blocks say in trace.json where their numbers are. */
+function needsArrow({ streams, files }: TraceFile): boolean {
+  return streams.length > 0 || files.some(({ batches, columns }) => batches === undefined && columns === undefined);
 }
 
 /** Recomputes every checksum; returns the manifest. Throws TraceFormatError naming the first file that differs. */
@@ -53,11 +57,11 @@ type Decode = (bytes: Uint8Array) => ArrowColumns;
 class DirectoryTraceReader implements TraceReader {
   readonly path: string;
   readonly manifest: TraceFile;
-  readonly #decode: Decode;
+  readonly #decode: Decode | undefined;
   readonly #spaces = new Map<SpaceId, ColumnSpaceReader>();
   #observations: Map<string, Observation[]> | undefined;
 
-  constructor(path: string, manifest: TraceFile, decode: Decode) {
+  constructor(path: string, manifest: TraceFile, decode: Decode | undefined) {
     this.path = path;
     this.manifest = manifest;
     this.#decode = decode;
@@ -74,8 +78,8 @@ class DirectoryTraceReader implements TraceReader {
     const touches = this.#entry(touchFileName(id));
     const space = new ColumnSpaceReader(
       info,
-      this.#columns(`blocks.${id}.arrow`),
-      this.#columns(`frames.${id}.arrow`),
+      this.#numbers(`blocks.${id}.arrow`),
+      this.#numbers(`frames.${id}.arrow`),
       join(this.path, touches.name),
       touches.batches ?? [],
     );
@@ -109,12 +113,27 @@ class DirectoryTraceReader implements TraceReader {
   }
 
   #columns(name: string): ArrowColumns {
+    return this.#decode!(this.#bytes(this.#entry(name)));
+  }
+
+  #numbers(name: string): NumberColumns {
     const entry = this.#entry(name);
-    const file = join(this.path, name);
+    const bytes = this.#bytes(entry);
+    if (entry.columns === undefined) return this.#decode!(bytes);
+    return columnsAt(
+      bytes,
+      entry.columns,
+      () =>
+        new TraceFormatError(`${this.path}/trace.json gives wrong places for the columns of ${name}`, { file: this.path }, INGEST_AGAIN),
+    );
+  }
+
+  #bytes(entry: FileEntry): Uint8Array<ArrayBuffer> {
+    const file = join(this.path, entry.name);
     const bytes = readWhole(file);
     if (sha256(bytes) !== entry.sha256)
       throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
-    return this.#decode(bytes);
+    return bytes;
   }
 }
 
@@ -127,7 +146,7 @@ class ColumnSpaceReader implements SpaceReader {
   readonly #batches: readonly BatchEntry[];
   #fd: number | undefined;
 
-  constructor(info: SpaceInfo, blocks: ArrowColumns, frames: ArrowColumns, file: string, batches: readonly BatchEntry[]) {
+  constructor(info: SpaceInfo, blocks: NumberColumns, frames: NumberColumns, file: string, batches: readonly BatchEntry[]) {
     this.info = info;
     this.blocks = blocks.numbers('block');
     this.frames = {

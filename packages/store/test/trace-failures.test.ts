@@ -228,7 +228,7 @@ function heavy(code: string): string[] {
   return JSON.parse(stdout) as string[];
 }
 
-test('reading trace.json loads neither Arrow nor DuckDB, reading touches no DuckDB', async (t) => {
+test('reading a trace of touches loads neither Arrow nor DuckDB, reading reports no DuckDB', async (t) => {
   const out = join(scratch(t), 'a.trace');
   await writeTrace(out);
   const path = JSON.stringify(out);
@@ -236,7 +236,21 @@ test('reading trace.json loads neither Arrow nor DuckDB, reading touches no Duck
     heavy(`store.readManifest(${path}); store.isTrace(${path}); store.isResults(${path}); await store.finishedRuns(${path});`),
     [],
   );
-  assert.deepEqual(heavy(`(await store.openTrace(${path})).space('gpa');`), ['apache-arrow']);
+  assert.deepEqual(heavy(`(await store.openTrace(${path})).space('gpa');`), []);
+  const reported = join(scratch(t), 'b.trace');
+  const writer = await createTraceWriter({ out: reported });
+  writer.stream({
+    stream: 'A.idle',
+    tracker: 'idle-page',
+    space: 'gpa',
+    inputId: 'a',
+    range: null,
+    target: 'touched',
+    granuleBytes: 4096,
+    notes: {},
+  });
+  await writer.close(finalOf());
+  assert.deepEqual(heavy(`(await store.openTrace(${JSON.stringify(reported)})).observations('A.idle');`), ['apache-arrow']);
   assert.deepEqual(heavy(`await store.writeTablePart(${path}, 'scores', 'a', []);`), []);
   assert.deepEqual(heavy(`await import('@duckdb/node-api');`), ['@duckdb/node-api']);
 });
