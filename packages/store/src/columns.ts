@@ -1,5 +1,5 @@
 /** Number columns of an Arrow file at places that trace.json names, so that reading them needs neither the footer nor apache-arrow. */
-import { TraceFormatError } from '@workset/model';
+import type { TraceFormatError } from '@workset/model';
 
 const WIDTHS = { int32: 4, int64: 8, float64: 8 } as const;
 type FixedType = keyof typeof WIDTHS;
