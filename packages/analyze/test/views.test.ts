@@ -187,22 +187,6 @@ test('wss_over_time and wss_percentiles, with and without truth', async (t) => {
   );
 });
 
-test('damo_wss skips 20 snapshots and takes nearest ranks', async (t) => {
-  const regions = range(0, 24).flatMap((w) => [
-    { run_id: 'r', w, start_page: 0, n_pages: w, score: 1 },
-    { run_id: 'r', w, start_page: 1000, n_pages: 500, score: 0 },
-  ]);
-  const results = await openWith(t, [{ id: 'r', windows: range(0, 24).map(() => ({})), sets: [] }], { regions });
-  // snapshots 20..23 of 20..23 pages: floor(4 * p / 100), at most the last
-  assert.deepEqual(await rowsOf(results, 'SELECT percentile AS p, wss_bytes / 4096 AS pages, snapshots AS n FROM damo_wss'), [
-    { p: 0, pages: 20, n: 4 },
-    { p: 25, pages: 21, n: 4 },
-    { p: 50, pages: 22, n: 4 },
-    { p: 75, pages: 23, n: 4 },
-    { p: 100, pages: 23, n: 4 },
-  ]);
-});
-
 test('cold_tail: pages unseen for the last k windows', async (t) => {
   const results = await openWith(t, [
     {

@@ -78,6 +78,15 @@ test('range and time are those of damo report record_info and heatmap', async ()
   assert.equal(steps.at(-1)![0], 2 * Math.floor((926981192000 - 916685670000) / 3));
 });
 
+test('what damo report access --raw_number says of the recording, it says here: no intervals', async () => {
+  // all that the report of the sample holds
+  assert.equal(Buffer.from(bytes('report.access.raw_number.txt')).toString(), 'some records lack the intervals information\n');
+  const { others } = await run(bytes('damon_aggr.json_compressed'));
+  const streams = others.flatMap((batch) => (batch.kind === 'stream' ? [batch.stream] : []));
+  assert.equal(streams.length, 1);
+  assert.ok(!('sample_us' in streams[0]!.notes) && !('aggr_us' in streams[0]!.notes));
+});
+
 for (const name of ['damon.small.json.gz', 'damon.small.json_compressed']) {
   test(`${name}: as JSON.parse reads it, intervals in the notes`, async () => {
     const result = await run(bytes(name));

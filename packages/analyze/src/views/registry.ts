@@ -2,6 +2,7 @@
 import { defineRegistry } from '@workset/model';
 import { agreement, agreementWindows, fidelity } from './agreement.ts';
 import { coldTail } from './cold-tail.ts';
+import { damoWss } from './damo-wss.ts';
 import { diag } from './diag.ts';
 import { idleCauses } from './idle-causes.ts';
 import { idleSnapshots, uffdCycles } from './observed.ts';
@@ -9,7 +10,7 @@ import { regionTruth } from './region-truth.ts';
 import { damonSnapshots, regionHeat } from './regions.ts';
 import { pareto, scoreAll, scoreBest, scoreSummary } from './score-all.ts';
 import { setSizes } from './set-sizes.ts';
-import { damoWss, wssOverTime, wssPercentiles } from './wss.ts';
+import { wssOverTime, wssPercentiles } from './wss.ts';
 
 export const VIEWS = defineRegistry('view', [
   scoreAll,

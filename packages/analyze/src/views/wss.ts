@@ -1,4 +1,4 @@
-/** Working-set size: over time, as percentiles, and as damo computes it. */
+/** Working-set size over time and as percentiles; as damo computes it: damo-wss.ts. */
 import { column } from './view.ts';
 import type { ViewSpec } from './view.ts';
 
@@ -62,31 +62,5 @@ WITH lists AS (
 SELECT trace, scheme, kind, "scope", [0, 25, 50, 75, 90, 95, 99, 100][i]::INTEGER AS percentile, reported[i] AS wss_mib, actual[i] AS wss_true_mib, run_id
 FROM lists, unnest([1, 2, 3, 4, 5, 6, 7, 8]) AS step(i)
 ORDER BY trace, scheme, run_id, "scope", percentile`,
-  },
-} as const satisfies ViewSpec;
-
-export const damoWss = {
-  descriptor: {
-    id: 'damo_wss',
-    title: 'Working-set size as `damo report wss` prints it',
-    source: 'damo src/damo_wss.py (v3.3.0)',
-    comment:
-      'per run of a region tracker: percentiles of the summed size of regions with nr_accesses >= 1 per snapshot, first 20 snapshots skipped; nearest rank as damo does',
-    columns: [
-      column('trace', '', 'name of the trace'),
-      column('scheme', '', 'tracking scheme'),
-      column('percentile', 'percent', '0, 25, 50, 75 or 100'),
-      column('wss_bytes', 'bytes', 'working-set size'),
-      column('snapshots', 'count', 'snapshots used'),
-      column('run_id', '', 'run'),
-    ],
-    sql: `
-WITH sums AS (
-  SELECT run_id, w, sum(CASE WHEN score >= 1 THEN n_pages ELSE 0 END)::BIGINT * 4096 AS wss FROM regions GROUP BY run_id, w
-  QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY w) > 20),
-sorted AS (SELECT run_id, list(wss ORDER BY wss) AS wss FROM sums GROUP BY run_id)
-SELECT r.trace, r.scheme, p.percentile, wss[least(len(wss), floor(len(wss) * p.percentile / 100)::BIGINT + 1)] AS wss_bytes, len(wss) AS snapshots, r.run_id
-FROM sorted s JOIN runs r ON r.run_id = s.run_id, (VALUES (0), (25), (50), (75), (100)) AS p(percentile)
-ORDER BY r.trace, r.scheme, r.run_id, p.percentile`,
   },
 } as const satisfies ViewSpec;
