@@ -98,7 +98,20 @@ export const replayBenches: readonly Bench[] = [
   scaling,
   replayBench({ id: '1', title: 'truth + uffd-rwp, zipf, 1 M pages', input: zipfInput, options: { schemes: ['uffd-rwp'] } }),
   replayBench({ id: '4', title: 'truth + four schemes, zipf, 1 M pages', input: zipfInput, options: { schemes: FOUR } }),
-  replayBench({ id: 'all', title: `all ${schemes.ids.length} schemes, zipf, 1 M pages`, input: zipfInput, options: {} }),
+  replayBench({
+    id: 'all',
+    title: `all ${schemes.ids.length} schemes, zipf, 1 M pages`,
+    input: zipfInput,
+    options: {},
+    bars: [{ step: 'replay', what: 'units/cpu-s', atLeast: 30e6 }],
+  }),
+  replayBench({
+    id: 'all-tlb',
+    title: `all ${schemes.ids.length} schemes behind a TLB, zipf, 1 M pages`,
+    input: zipfInput,
+    options: { tlb: DEFAULT_TLB },
+    bars: [{ step: 'replay', what: 'units/cpu-s', atLeast: 12e6 }],
+  }),
   replayBench({ id: '8-scan', title: '8 schemes, sequential passes over 1 M pages', input: small('scan'), options: { schemes: EIGHT } }),
   replayBench({
     id: '8-phases',

@@ -99,7 +99,7 @@ class Pass implements FrameClock {
     const { space } = options;
     assert.equal(space.frames.rowStart.length, space.frames.n + 1);
     this.memory = new StampMemory(space.info.nPages, space.info.classBits);
-    this.#buffer = new Int32Array(Math.min(space.batchRows, Math.max(1, space.info.nTouches)));
+    this.#buffer = this.memory.arena.int32(Math.min(space.batchRows, Math.max(1, space.info.nTouches)));
     this.#runs = options.runs.map((run) => new RunState(run, this));
     this.#evictors = options.runs.flatMap(({ evictor }) => evictor ?? []);
   }
@@ -183,7 +183,7 @@ class Pass implements FrameClock {
 
   #apply(touches: Int32Array, from: number, to: number, frame: number): void {
     this.memory.apply(touches, from, to, frame);
-    for (const { tlb, walks, hugeBlocks } of this.#walkers) tlb.apply(touches, from, to, frame, walks, hugeBlocks);
+    for (const { tlb } of this.#walkers) tlb.apply(touches, from, to, frame);
     for (const evictor of this.#evictors) evictor.apply(touches, from, to);
     if (this.#samplers.active) this.#samplers.apply(touches, from, to, this.memory.classBits);
   }
@@ -215,13 +215,13 @@ class Pass implements FrameClock {
   /** Page walks behind a TLB, shared by all worlds with the same one. */
   #walksOf(world: PassWorld | undefined): StampMemory | undefined {
     if (world?.tlb === undefined) return undefined;
-    const key = JSON.stringify(world.tlb);
-    const known = this.#walkers.find((walker) => walker.key === key && walker.hugeBlocks === world.config.hugeBlocks);
+    const key = `${JSON.stringify(world.tlb)} ${world.config.hugeBlocks?.words.join() ?? ''}`;
+    const known = this.#walkers.find((walker) => walker.key === key);
     if (known !== undefined) return known.walks;
     const walks = new StampMemory(this.memory.nPages, this.memory.classBits, this.memory);
     // What happened before anybody looked has walked.
     walks.stamps.set(this.memory.stamps);
-    this.#walkers.push({ key, tlb: new Tlb(world.tlb), walks, hugeBlocks: world.config.hugeBlocks });
+    this.#walkers.push({ key, tlb: new Tlb(world.tlb, walks, world.config.hugeBlocks), walks });
     return walks;
   }
 
@@ -297,7 +297,6 @@ interface Walker {
   readonly key: string;
   readonly tlb: Tlb;
   readonly walks: StampMemory;
-  readonly hugeBlocks: PageBitmap | undefined;
 }
 
 interface PendingWindow {

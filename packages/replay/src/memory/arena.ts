@@ -2,7 +2,9 @@
  * Int32 columns for per-page state. Large ones live in one WebAssembly memory, where the vector code can reach them; small ones
  * and those beyond its 4 GiB are plain arrays, and everything works on those too, slower.
  */
-import { simdModule } from './simd-code.ts';
+import { SIMD_FUNCTIONS } from './simd-code.ts';
+import { TLB_FUNCTIONS } from './tlb-code.ts';
+import { assemble } from './wasm-code.ts';
 
 /** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
 interface WasmMemory {
@@ -24,6 +26,9 @@ export interface VectorLoops {
   touchedAndWritten(pairs: number, after: number, words: number, touched: number, written: number): void;
   lastOfPairs(pairs: number, last: number, words: number): void;
 }
+
+/** Arguments as in tlb-code.ts. */
+type TlbLoop = (...args: readonly number[]) => void;
 
 /** Below this many values a loop in JavaScript is as good. */
 const VECTOR_MIN = 1 << 15;
@@ -64,6 +69,16 @@ export class Arena {
   get loops(): VectorLoops {
     return this.#loops!;
   }
+  /** The TLB loops for sets of up to 4 * `vectors` ways: for memory in 4 KiB pages, and with 2 MiB pages and devices. */
+  tlbLoop(vectors: number): TlbLoop {
+    return (this.#loops as unknown as Record<string, TlbLoop>)[`tlb${vectors}`]!;
+  }
+  mixedTlbLoop(vectors: number): TlbLoop {
+    return (this.#loops as unknown as Record<string, TlbLoop>)[`tlbMixed${vectors}`]!;
+  }
+  owns(column: Int32Array): boolean {
+    return owners.get(column) === this;
+  }
   /** Words for two sets of the id space, of which 2 * words are cleared. */
   scratch(words: number): Int32Array {
     return this.#scratch!.fill(0, 0, 2 * words);
@@ -94,6 +109,6 @@ const owners = new WeakMap<Int32Array, Arena>();
 let compiled: object | undefined;
 
 function instantiate(memory: WasmMemory): VectorLoops {
-  compiled ??= new Module(simdModule(MAX_WASM_PAGES));
+  compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...TLB_FUNCTIONS], MAX_WASM_PAGES));
   return new Instance(compiled, { env: { memory } }).exports as VectorLoops;
 }

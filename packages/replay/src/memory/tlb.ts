@@ -4,7 +4,9 @@
  * A store that hits an entry cached as clean walks once more, to set D.
  */
 import { BLOCK_SHIFT, KERNEL, PINNED, type PageBitmap } from '@workset/model';
+import { Arena } from './arena.ts';
 import type { StampMemory } from './stamps.ts';
+import { ceilPowerOfTwo, KERNEL_TAG_SHIFT, MAX_TLB_VECTORS, TLB_HEADER_WORDS } from './tlb-code.ts';
 
 export interface TlbConfig {
   /** Entries for 4 KiB pages. */
@@ -18,103 +20,141 @@ export interface TlbConfig {
 
 export const DEFAULT_TLB: TlbConfig = { entries: 1536, hugeEntries: 1024, ways: 4, flushFrames: 0 };
 
-/** Moves the kernel bit of a touch above every page number: the kernel's own mapping is another translation of the same page. */
-const KERNEL_TAG_SHIFT = 27;
+const WAYS_PER_VECTOR = 4;
 
-/** Tags hold `((kernel << 28) + entry + 1) << 1 | dirty`, most recent way first; 0 = empty. */
+/** The translations of one page size. Tags hold `((kernel << 28) + entry + 1) << 1 | dirty`, most recent way first; 0 = empty. */
+interface Sets {
+  /** A header for the vector code, then the sets. */
+  readonly tags: Int32Array;
+  readonly mask: number;
+}
+
 export class Tlb {
   readonly #config: TlbConfig;
-  readonly #ways: number;
-  readonly #small: Int32Array;
-  readonly #smallMask: number;
-  readonly #huge: Int32Array;
-  readonly #hugeMask: number;
+  readonly #walks: StampMemory;
+  readonly #hugeBlocks: Int32Array | undefined;
+  /** Tags from the start of one set to the start of the next. */
+  readonly #stride: number;
+  readonly #small: Sets;
+  readonly #huge: Sets;
   #lastFlush = 0;
 
-  constructor(config: TlbConfig) {
+  /** @param walks where touches that miss are stamped */
+  constructor(config: TlbConfig, walks: StampMemory, hugeBlocks?: PageBitmap) {
     this.#config = config;
-    this.#ways = config.ways;
-    this.#smallMask = setsOf(config.entries, config.ways) - 1;
-    this.#hugeMask = setsOf(config.hugeEntries, config.ways) - 1;
-    this.#small = new Int32Array((this.#smallMask + 1) * config.ways);
-    this.#huge = new Int32Array((this.#hugeMask + 1) * config.ways);
+    this.#walks = walks;
+    const vectors = vectorsOf(config.ways);
+    this.#stride = vectors <= MAX_TLB_VECTORS ? WAYS_PER_VECTOR * ceilPowerOfTwo(vectors) : config.ways;
+    const isMixed = hugeBlocks !== undefined || walks.classBits > 2;
+    this.#small = this.#sets(config.entries);
+    this.#huge = this.#sets(isMixed ? config.hugeEntries : 1);
+    if (!isMixed) return;
+    this.#hugeBlocks = walks.arena.int32((walks.nPages >>> (BLOCK_SHIFT + 5)) + 1);
+    if (hugeBlocks !== undefined) this.#hugeBlocks.set(hugeBlocks.words);
   }
 
-  /** Applies rows [from, to) of frame `frame`; touches that miss are stamped into `walks`. */
-  apply(touches: Int32Array, from: number, to: number, frame: number, walks: StampMemory, hugeBlocks: PageBitmap | undefined): void {
+  #sets(entries: number): Sets {
+    const { ways } = this.#config;
+    const nSets = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, entries / ways))));
+    const tags = this.#walks.arena.int32(TLB_HEADER_WORDS + nSets * this.#stride);
+    for (let way = 0; way < WAYS_PER_VECTOR; way++) tags[way] = way <= (ways - 1) % WAYS_PER_VECTOR ? -1 : 0;
+    return { tags, mask: nSets - 1 };
+  }
+
+  /** Applies rows [from, to) of frame `frame`; touches that miss are stamped into the walks. */
+  apply(touches: Int32Array, from: number, to: number, frame: number): void {
     const { flushFrames } = this.#config;
     if (flushFrames > 0 && frame - this.#lastFlush >= flushFrames) this.flush(frame);
-    if (hugeBlocks === undefined && walks.classBits < 3) this.#applySmall(touches, from, to, frame, walks);
-    else this.#applyMixed(touches, from, to, frame, walks, hugeBlocks);
+    if (from >= to) return;
+    const { stamps } = this.#walks;
+    const arena = Arena.loopsFor(touches, stamps);
+    const isReachable =
+      arena !== undefined && [this.#small.tags, this.#huge.tags, this.#hugeBlocks ?? stamps].every((column) => arena.owns(column));
+    if (isReachable && vectorsOf(this.#config.ways) <= MAX_TLB_VECTORS) this.#applyVectors(arena, touches, from, to, frame);
+    else if (this.#hugeBlocks === undefined) this.#applySmall(touches, from, to, frame);
+    else this.#applyMixed(touches, from, to, frame, this.#hugeBlocks);
   }
 
   flush(frame: number): void {
-    this.#small.fill(0);
-    this.#huge.fill(0);
+    this.#small.tags.fill(0, TLB_HEADER_WORDS);
+    this.#huge.tags.fill(0, TLB_HEADER_WORDS);
     this.#lastFlush = frame;
   }
 
-  #applySmall(touches: Int32Array, from: number, to: number, frame: number, walks: StampMemory): void {
-    const { stamps, classBits } = walks;
-    const stamp = (frame + 1) | 0;
-    const entries = this.#small;
-    const mask = this.#smallMask;
-    const ways = this.#ways;
-    const writeBit = classBits > 0 ? 1 : 0;
-    const kernelBit = classBits > 1 ? KERNEL : 0;
+  #applyVectors(arena: Arena, touches: Int32Array, from: number, to: number, frame: number): void {
+    const { stamps, classBits } = this.#walks;
+    const { small, huge } = { small: this.#small, huge: this.#huge };
+    const { writeBit, kernelBit, pinnedBit } = bitsOf(classBits);
+    const vectors = vectorsOf(this.#config.ways);
+    const common = [touches.byteOffset + from * 4, to - from, stamps.byteOffset, frame + 1, classBits, writeBit, kernelBit] as const;
+    const sets = [small.tags.byteOffset, small.mask] as const;
+    if (this.#hugeBlocks === undefined) arena.tlbLoop(vectors)(...common, ...sets);
+    else arena.mixedTlbLoop(vectors)(...common, ...sets, pinnedBit, this.#hugeBlocks.byteOffset, huge.tags.byteOffset, huge.mask);
+  }
+
+  #applySmall(touches: Int32Array, from: number, to: number, frame: number): void {
+    const { stamps, classBits } = this.#walks;
+    const { writeBit, kernelBit } = bitsOf(classBits);
+    const { tags, mask } = this.#small;
+    const { ways } = this.#config;
+    const stride = this.#stride;
     for (let i = from | 0; i < to; i = (i + 1) | 0) {
       const touch = touches[i]!;
       const id = touch >>> classBits;
       const dirty = touch & writeBit;
-      const tag = ((((touch & kernelBit) << KERNEL_TAG_SHIFT) + id + 1) << 1) | dirty;
-      const base = Math.imul(id & mask, ways);
-      const first = entries[base]!;
+      const tag = tagOf(touch & kernelBit, id, dirty);
+      const base = TLB_HEADER_WORDS + Math.imul(id & mask, stride);
+      const first = tags[base]!;
       // Same page as last time in this set, and no new D bit to set: the common hit.
       if ((first ^ tag) >>> 1 === 0 && (first & 1) >= dirty) continue;
-      if (lookup(entries, base, ways, tag) === 0) stamps[touch] = stamp;
+      if (lookup(tags, base, ways, tag) === 0) stamps[touch] = (frame + 1) | 0;
     }
   }
 
-  #applyMixed(touches: Int32Array, from: number, to: number, frame: number, walks: StampMemory, hugeBlocks: PageBitmap | undefined): void {
-    const { stamps, classBits } = walks;
-    const stamp = (frame + 1) | 0;
-    const writeBit = classBits > 0 ? 1 : 0;
-    const kernelBit = classBits > 1 ? KERNEL : 0;
-    const pinnedBit = classBits > 2 ? PINNED : 0;
+  #applyMixed(touches: Int32Array, from: number, to: number, frame: number, hugeBlocks: Int32Array): void {
+    const { stamps, classBits } = this.#walks;
+    const { writeBit, kernelBit, pinnedBit } = bitsOf(classBits);
+    const { ways } = this.#config;
     for (let i = from; i < to; i++) {
       const touch = touches[i]!;
       // A device has no part in the CPU's translations.
       if ((touch & pinnedBit) !== 0) continue;
       const id = touch >>> classBits;
-      const huge = hugeBlocks?.has(id >>> BLOCK_SHIFT) ?? false;
-      const entry = huge ? id >>> BLOCK_SHIFT : id;
-      const tag = ((((touch & kernelBit) << KERNEL_TAG_SHIFT) + entry + 1) << 1) | (touch & writeBit);
-      const hit = huge
-        ? lookup(this.#huge, Math.imul(entry & this.#hugeMask, this.#ways), this.#ways, tag)
-        : lookup(this.#small, Math.imul(entry & this.#smallMask, this.#ways), this.#ways, tag);
-      if (hit === 0) stamps[touch] = stamp;
+      const block = id >>> BLOCK_SHIFT;
+      const isHuge = ((hugeBlocks[block >>> 5]! >>> (block & 31)) & 1) === 1;
+      const entry = isHuge ? block : id;
+      const { tags, mask } = isHuge ? this.#huge : this.#small;
+      const tag = tagOf(touch & kernelBit, entry, touch & writeBit);
+      if (lookup(tags, TLB_HEADER_WORDS + Math.imul(entry & mask, this.#stride), ways, tag) === 0) stamps[touch] = frame + 1;
     }
   }
 }
 
+function vectorsOf(ways: number): number {
+  return Math.ceil(ways / WAYS_PER_VECTOR);
+}
+
+function bitsOf(classBits: number): { writeBit: number; kernelBit: number; pinnedBit: number } {
+  return { writeBit: classBits > 0 ? 1 : 0, kernelBit: classBits > 1 ? KERNEL : 0, pinnedBit: classBits > 2 ? PINNED : 0 };
+}
+
+function tagOf(kernel: number, entry: number, dirty: number): number {
+  return (((kernel << KERNEL_TAG_SHIFT) + entry + 1) << 1) | dirty;
+}
+
 /** 1 = hit that needs no walk. Moves or inserts the tag at the front of its set. */
-function lookup(entries: Int32Array, base: number, ways: number, tag: number): number {
+function lookup(tags: Int32Array, base: number, ways: number, tag: number): number {
   let way = 0;
   let found = 0;
   for (; way < ways; way = (way + 1) | 0) {
-    const known = entries[base + way]!;
+    const known = tags[base + way]!;
     if ((known ^ tag) >>> 1 === 0) {
       found = known;
       break;
     }
   }
   const dirty = (found | tag) & 1;
-  for (let j = way < ways ? way : ways - 1; j > 0; j = (j - 1) | 0) entries[base + j] = entries[base + j - 1]!;
-  entries[base] = (tag & ~1) | dirty;
+  for (let j = way < ways ? way : ways - 1; j > 0; j = (j - 1) | 0) tags[base + j] = tags[base + j - 1]!;
+  tags[base] = (tag & ~1) | dirty;
   return found !== 0 && (found & 1) === dirty ? 1 : 0;
-}
-
-/** Sets, rounded down to a power of two. */
-function setsOf(entries: number, ways: number): number {
-  return 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, entries / ways))));
 }

@@ -1,0 +1,109 @@
+/** A small assembler for WebAssembly with 128-bit vectors: as much of it as the loops over pages need. */
+
+export type Code = readonly number[];
+
+export const I32 = 0x7f;
+export const V128 = 0x7b;
+
+export interface Func {
+  readonly name: string;
+  /** Number of i32 parameters. */
+  readonly params: number;
+  /** True when it returns an i32. */
+  readonly result: boolean;
+  /** Types of further locals. */
+  readonly locals: readonly number[];
+  readonly body: Code;
+}
+
+export const seq = (...parts: readonly Code[]): Code => parts.flat();
+const leb = (value: number): Code => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]);
+const signedLeb = (value: number): Code => (value >= -64 && value < 64 ? [value & 127] : [(value & 127) | 128, ...signedLeb(value >> 7)]);
+export const constant = (value: number): Code => [0x41, ...signedLeb(value)];
+export const get = (local: number): Code => [0x20, local];
+export const set = (local: number): Code => [0x21, local];
+export const tee = (local: number): Code => [0x22, local];
+const simd = (op: number, ...rest: readonly number[]): Code => [0xfd, ...leb(op), ...rest];
+
+export const EQZ: Code = [0x45];
+export const ADD: Code = [0x6a];
+export const SUB: Code = [0x6b];
+export const AND: Code = [0x71];
+export const OR: Code = [0x72];
+export const XOR: Code = [0x73];
+export const SHL: Code = [0x74];
+export const SHR: Code = [0x76];
+export const POPCOUNT: Code = [0x69];
+/** a, b, condition: a when the condition is not 0. */
+export const CHOOSE: Code = [0x1b];
+/** Out of the innermost `block`, when the value on the stack is not 0. */
+export const LEAVE_IF: Code = [0x0d, 0];
+
+export const SPLAT = simd(0x11);
+export const EQUAL = simd(0x37);
+export const GREATER = simd(0x3b);
+export const MAX = simd(0xb8);
+export const V_AND = simd(0x4e);
+export const V_AND_NOT = simd(0x4f);
+export const V_OR = simd(0x50);
+/** a, b, mask: bits of a where the mask is set, else of b. */
+export const SELECT = simd(0x52);
+export const ANY = simd(0x53);
+export const NARROW_32 = simd(0x85);
+export const NARROW_16 = simd(0x65);
+export const BITMASK = simd(0x64);
+export const ZERO = simd(0x0c, ...Array.from({ length: 16 }, () => 0));
+export const replaceLane = (lane: number): Code => simd(0x1c, lane);
+/** Picks 32-bit lanes: 0 to 3 of the first vector, 4 to 7 of the second. */
+export const lanes = (...picks: readonly [number, number, number, number]): Code =>
+  simd(0x0d, ...picks.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3]));
+
+export const load32 = (address: Code): Code => seq(address, [0x28, 2, 0]);
+/** Stores the value on the stack at the address below it. */
+export const STORE_32: Code = [0x36, 2, 0];
+export const load = (base: number, offset: number): Code => seq(get(base), simd(0x00, 2, ...leb(offset)));
+/** Stores the vector on the stack at the address below it. */
+export const store = (offset: number): Code => simd(0x0b, 2, ...leb(offset));
+export const advance = (pointer: number, bytes: number): Code => seq(get(pointer), constant(bytes), ADD, set(pointer));
+export const block = (body: Code): Code => seq([0x02, 0x40], body, [0x0b]);
+/** Repeats `body` while --count > 0; count is at least 1. */
+export const loop = (count: number, body: Code): Code =>
+  seq([0x03, 0x40], body, get(count), constant(1), SUB, tee(count), [0x0d, 0], [0x0b]);
+
+const section = (id: number, items: readonly Code[]): Code => {
+  const body = seq(leb(items.length), ...items);
+  return seq([id], leb(body.length), body);
+};
+const name = (text: string): Code => seq(leb(text.length), [...Buffer.from(text)]);
+
+/** The module: imports the shared memory `env.memory`, exports the functions above. */
+export function assemble(functions: readonly Func[], maxWasmPages: number): Uint8Array<ArrayBuffer> {
+  const types = functions.map(({ params, result }) =>
+    seq(
+      [0x60],
+      leb(params),
+      Array.from({ length: params }, () => I32),
+      result ? [1, I32] : [0],
+    ),
+  );
+  const bodies = functions.map(({ locals, body }) => {
+    const code = seq(leb(locals.length), ...locals.map((type) => [1, type]), body, [0x0b]);
+    return seq(leb(code.length), code);
+  });
+  return Uint8Array.from(
+    seq(
+      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      section(1, types),
+      section(2, [seq(name('env'), name('memory'), [0x02, 0x03], leb(1), leb(maxWasmPages))]),
+      section(
+        3,
+        functions.map((_, i) => leb(i)),
+      ),
+      section(
+        7,
+        functions.map(({ name: text }, i) => seq(name(text), [0x00], leb(i))),
+      ),
+      section(10, bodies),
+    ),
+  );
+}
