@@ -83,6 +83,11 @@ class DamonTraceReader {
     const layouts = this.#layouts;
     const body = layouts.match(bytes, pos, lines.end);
     if (body < 0) return false;
+    const plain = this.#damon.fast(layouts.kind, layouts.timeNs, layouts.view, body, lines.end);
+    if (plain >= 0) {
+      lines.skipTo(plain);
+      return true;
+    }
     const feed = bytes.indexOf(LF, body);
     if (feed - pos > MAX_LINE_BYTES) return false;
     lines.skipTo(feed);

@@ -4,9 +4,11 @@
  *          toucher  3332 [001]   751.584279: exceptions:page_fault_user: address=0x7f12..
  *   [------- before -----------]  digits   [------- between -----------]^ body
  */
+import { digits, isComparable, keepBytes, nineDigits, sameBytes, shortNumber, sixDigits } from './digits.ts';
 import type { HeadReader } from './head.ts';
 
-const SLOTS = 4;
+/** Threads that take turns; a line that fits none costs a glance at each. */
+const SLOTS = 16;
 const MAX_BEFORE = 96;
 const MAX_BETWEEN = 96;
 
@@ -35,7 +37,10 @@ export class LayoutCache {
   #current = 0;
   #oldest = 0;
 
-  /** Names the bytes of the following matches. */
+  /** The bytes of the following matches. */
+  get view(): DataView {
+    return this.#view;
+  }
   bind(bytes: Uint8Array): void {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
@@ -55,40 +60,17 @@ export class LayoutCache {
     return -1;
   }
 
-  /** Compares four bytes at a time, from the end, where names and pids differ. */
-  #same(known: DataView, length: number, from: number): boolean {
-    const view = this.#view;
-    let i = length;
-    while (i >= 4) {
-      i -= 4;
-      if (view.getInt32(from + i, true) !== known.getInt32(i, true)) return false;
-    }
-    while (i > 0) {
-      i--;
-      if (view.getUint8(from + i) !== known.getUint8(i)) return false;
-    }
-    return true;
-  }
-
   #try(layout: Layout, bytes: Uint8Array, from: number, end: number): number {
     const { beforeLength, secondDigits, decimals, betweenLength } = layout;
+    const view = this.#view;
     const dot = from + beforeLength + secondDigits;
     const colon = dot + decimals + 1;
     if (colon + betweenLength >= end || bytes[dot] !== 46 || bytes[colon] !== 58) return -1;
-    if (!this.#same(layout.before, beforeLength, from)) return -1;
-    let seconds = 0;
-    for (let pos = dot - secondDigits; pos < dot; pos++) {
-      const digit = bytes[pos]! - 48;
-      if (digit < 0 || digit > 9) return -1;
-      seconds = (Math.imul(seconds, 10) + digit) | 0;
-    }
-    let fraction = 0;
-    for (let pos = dot + 1; pos < colon; pos++) {
-      const digit = bytes[pos]! - 48;
-      if (digit < 0 || digit > 9) return -1;
-      fraction = (Math.imul(fraction, 10) + digit) | 0;
-    }
-    if (!this.#same(layout.between, betweenLength, colon + 1)) return -1;
+    if (!sameBytes(layout.before, view, from, beforeLength)) return -1;
+    const seconds = shortNumber(view, dot - secondDigits, dot + 1);
+    const fraction = decimals === 6 ? sixDigits(view, dot + 1) : nineDigits(view, dot + 1);
+    if (seconds < 0 || digits.end !== dot || fraction < 0) return -1;
+    if (!sameBytes(layout.between, view, colon + 1, betweenLength)) return -1;
     this.timeNs = seconds * 1e9 + (decimals === 6 ? fraction * 1000 : fraction);
     this.kind = layout.kind;
     this.tid = layout.tid;
@@ -106,12 +88,13 @@ export class LayoutCache {
     const secondDigits = dot - timeFrom;
     // nine digits of seconds are the most a signed 32-bit number holds
     if (beforeLength > MAX_BEFORE || betweenLength > MAX_BETWEEN || betweenLength < 1 || secondDigits > 9) return;
+    if (!isComparable(bytes, from, timeFrom) || !isComparable(bytes, timeColon, body)) return;
     const slot = this.#freeSlot();
-    copyTo(slot.before, bytes, from, timeFrom);
+    keepBytes(slot.before, bytes, from, timeFrom);
     slot.beforeLength = beforeLength;
     slot.secondDigits = secondDigits;
     slot.decimals = timeColon - dot - 1;
-    copyTo(slot.between, bytes, timeColon + 1, body);
+    keepBytes(slot.between, bytes, timeColon + 1, body);
     slot.betweenLength = betweenLength;
     slot.kind = kind;
     slot.tid = head.tid;
@@ -137,10 +120,6 @@ export class LayoutCache {
     this.#oldest = (this.#oldest + 1) % SLOTS;
     return this.#slots[this.#oldest]!;
   }
-}
-
-function copyTo(target: DataView, bytes: Uint8Array, from: number, to: number): void {
-  for (let pos = from; pos < to; pos++) target.setUint8(pos - from, bytes[pos]!);
 }
 
 /** Offset of the next line feed, which is expected near. bytes[end - 1] must be one. */

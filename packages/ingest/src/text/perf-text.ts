@@ -19,6 +19,7 @@ import {
   COLUMN,
   LOWEST_PAGE,
 } from './fault-body.ts';
+import { fastFault, fault } from './fast-fault.ts';
 import type { ColumnRule } from './fault-body.ts';
 import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from './head.ts';
 import { LayoutCache, lineFeedFrom } from './layout-cache.ts';
@@ -103,6 +104,21 @@ class PerfTextReader {
     const body = layouts.match(bytes, pos, lines.end);
     if (body < 0) return false;
     const { kind } = layouts;
+    if (kind >= DAMON_BASE) {
+      const plain = this.#damon.fast(kind - DAMON_BASE, layouts.timeNs, layouts.view, body, lines.end);
+      if (plain >= 0) {
+        lines.skipTo(plain);
+        return true;
+      }
+    } else if (kind === BODY_EXCEPTION) {
+      const plain = fastFault(bytes, layouts.view, body, lines.end);
+      if (plain >= 0) {
+        lines.skipTo(plain);
+        this.#accepted++;
+        this.#virtual.add(layouts.timeNs, fault.page, fault.write, layouts.tid, layouts.cpu, lines.line);
+        return true;
+      }
+    }
     if (kind === BODY_COLUMN && !this.#trusted) return this.#fastColumn(lines, body);
     const feed = bytes.indexOf(LF, body);
     if (feed - pos > MAX_LINE_BYTES) return false;
