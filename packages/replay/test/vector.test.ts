@@ -4,7 +4,15 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { PageBitmap, Prng } from '@workset/model';
 import { Arena } from '../src/memory/arena.ts';
-import { addNewer, addNewerThanMarks, addStillMarked, addTouchedAndWritten, markNewer } from '../src/memory/bit-loops.ts';
+import {
+  addNewer,
+  addNewerThanMarks,
+  addStillMarked,
+  addTouchedAndWritten,
+  fillMarks,
+  markNewer,
+  setMarks,
+} from '../src/memory/bit-loops.ts';
 import { StampMemory } from '../src/memory/stamps.ts';
 
 const N_PAGES = 512;
@@ -62,13 +70,25 @@ describe('vector loops', () => {
   it('newer than marks', () => same(({ last, marks }, range) => setOf((out) => addNewerThanMarks(last, marks, range, out))));
   it('still marked', () => same(({ last, marks }, range) => setOf((out) => addStillMarked(last, marks, range, out))));
   it('marks what is newer', () => same(({ last, marks }, range, now) => [markNewer(last, marks, range, now), [...marks]]));
+  it('sets the marks of a set', () =>
+    same(({ last, marks }, range, now) => {
+      const set = new PageBitmap(N_PAGES);
+      addNewerThanMarks(last, marks, range, set);
+      setMarks(marks, set, now);
+      return [...marks];
+    }));
+  it('sets the marks of a range', () =>
+    same(({ marks }, range, now) => {
+      fillMarks(marks, range, now);
+      return [...marks];
+    }));
   it('touched and written', () =>
     same(({ pairs }, range, after) => {
       const written = new PageBitmap(N_PAGES);
       return [setOf((out) => addTouchedAndWritten(pairs, range, after, out, written)), [...written.ids()]];
     }));
 
-  it('last stamps over both classes', () => {
+  it('last stamps over both classes, and of each', () => {
     const nPages = 1 << 15;
     const memory = new StampMemory(nPages, 1);
     assert.notEqual(Arena.loopsFor(memory.stamps), undefined);
@@ -76,5 +96,8 @@ describe('vector loops', () => {
     for (let i = 0; i < memory.stamps.length; i++) memory.stamps[i] = random.below(0x7fffffff);
     const expected = Array.from({ length: nPages }, (_, p) => Math.max(memory.stamps[2 * p]!, memory.stamps[2 * p + 1]!));
     assert.deepEqual([...memory.last(3)], expected);
+    const slot = (s: number): number[] => Array.from({ length: nPages }, (_, p) => memory.stamps[2 * p + s]!);
+    assert.deepEqual([...memory.last(1)], slot(0));
+    assert.deepEqual([...memory.last(2)], slot(1));
   });
 });

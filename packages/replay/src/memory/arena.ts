@@ -25,6 +25,10 @@ export interface VectorLoops {
   markNewer(last: number, marks: number, words: number, now: number): number;
   touchedAndWritten(pairs: number, after: number, words: number, touched: number, written: number): void;
   lastOfPairs(pairs: number, last: number, words: number): void;
+  readsOfPairs(pairs: number, last: number, words: number): void;
+  writesOfPairs(pairs: number, last: number, words: number): void;
+  setMarks(marks: number, bits: number, words: number, now: number): void;
+  fill(column: number, words: number, value: number): void;
 }
 
 /** Arguments as in tlb-code.ts. */

@@ -162,10 +162,26 @@ function addTouchedAndWrittenScalar(stamps: Int32Array, range: PageRange, after:
 
 /** Sets the mark of every page in `set` to `now`. */
 export function setMarks(marks: Int32Array, set: PageBitmap, now: number): void {
-  const { words } = set;
+  const arena = Arena.loopsFor(marks);
+  if (arena === undefined || marks.length < set.words.length << 5) return setMarksScalar(marks, set, now);
+  const bits = arena.scratch(0);
+  bits.set(set.words);
+  arena.loops.setMarks(marks.byteOffset, bits.byteOffset, set.words.length, now);
+}
+
+function setMarksScalar(marks: Int32Array, { words }: PageBitmap, now: number): void {
   for (let i = 0; i < words.length; i = (i + 1) | 0) {
     let word = words[i]!;
     if (word === -1) marks.fill(now, i << 5, (i + 1) << 5);
     else for (; word !== 0; word &= word - 1) marks[(i << 5) + (31 - Math.clz32(word & -word))] = now;
   }
+}
+
+/** Sets the marks of a range to `now`. */
+export function fillMarks(marks: Int32Array, range: PageRange, now: number): void {
+  const arena = Arena.loopsFor(marks);
+  const words = arena && wholeWords(range);
+  if (arena === undefined || words === undefined) return void marks.fill(now, range.from, range.to);
+  arena.loops.fill(addressOf(marks, words), words.n, now);
+  for (const { from, to } of words.rest) marks.fill(now, from, to);
 }

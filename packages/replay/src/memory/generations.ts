@@ -1,6 +1,8 @@
 /** MGLRU's aging by page-table walk (kernel-semantics 7.2): two sightings to promote, generations as ages, Bloom filter of tables. */
 import { BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
+import { addNewer, setMarks } from './bit-loops.ts';
+import { countInRange, removeRange } from './page-sets.ts';
 import { BOTH, type World } from './world.ts';
 
 /** A table stays in the Bloom filter when young * 8 >= entries (suitable_to_scan on x86: 64-byte line / 8-byte entry). */
@@ -16,7 +18,7 @@ export class Generations {
 
   constructor(world: World) {
     this.#world = world;
-    this.#generation = new Int32Array(world.nPages);
+    this.#generation = world.column();
     this.#bloom = new PageBitmap((world.nPages >>> BLOCK_SHIFT) + 1);
     this.#bloom.addRange(0, (world.nPages >>> BLOCK_SHIFT) + 1);
   }
@@ -29,41 +31,48 @@ export class Generations {
     let scanned = 0;
     const next = new PageBitmap(this.#bloom.nPages);
     this.#maxSeq++;
+    const walked = new Runs();
     for (let from = range.from; from < range.to; from = ((from >>> BLOCK_SHIFT) + 1) << BLOCK_SHIFT) {
       const block = from >>> BLOCK_SHIFT;
       const to = Math.min(range.to, (block + 1) << BLOCK_SHIFT);
       const isLeaf = world.isHuge(from);
       // The filter is of page tables: memory mapped by a PMD has none, and is always looked at.
-      if (!force && !isLeaf && !this.#bloom.has(block)) continue;
+      if (!force && !isLeaf && !this.#bloom.has(block)) {
+        removeRange(young, { from, to });
+        continue;
+      }
       scanned += isLeaf ? 1 : to - from;
-      const seen = this.#ageTable(from, to, young);
-      if (!isLeaf && seen * KEEP_SHARE >= to - from) next.add(block);
-      world.clearYoung({ from, to }, BOTH);
+      if (!isLeaf && countInRange(young, { from, to }) * KEEP_SHARE >= to - from) next.add(block);
+      walked.add(from, to);
     }
+    this.#promote(young);
+    for (const run of walked.runs) world.clearYoung(run, BOTH);
     this.#bloom = next;
     return scanned;
   }
 
-  #ageTable(from: number, to: number, young: PageBitmap): number {
+  /** First sighting: PG_referenced; second: PG_workingset and the youngest generation. */
+  #promote(young: PageBitmap): void {
     const referenced = this.#world.flag('referenced');
     const workingset = this.#world.flag('workingset');
-    let seen = 0;
-    for (let id = from; id < to; id++) {
-      if (!young.has(id)) continue;
-      seen++;
-      if (!referenced.has(id) && !workingset.has(id)) {
-        referenced.add(id);
-        continue;
-      }
-      this.#generation[id] = this.#maxSeq;
-      workingset.add(id);
-      referenced.delete(id);
-    }
-    return seen;
+    const promoted = referenced.clone().or(workingset).and(young);
+    setMarks(this.#generation, promoted, this.#maxSeq);
+    workingset.or(promoted);
+    referenced.or(young).andNot(promoted);
   }
 
   /** Adds the pages promoted by the last pass. */
   addYoungest(range: PageRange, out: PageBitmap): void {
-    for (let id = range.from; id < range.to; id++) if (this.#maxSeq > 0 && this.#generation[id] === this.#maxSeq) out.add(id);
+    if (this.#maxSeq > 0) addNewer(this.#generation, range, this.#maxSeq - 1, out);
+  }
+}
+
+/** Ascending ranges, those that touch made one. */
+class Runs {
+  readonly runs: { from: number; to: number }[] = [];
+  add(from: number, to: number): void {
+    const last = this.runs.at(-1);
+    if (last?.to === from) last.to = to;
+    else this.runs.push({ from, to });
   }
 }

@@ -2,7 +2,7 @@
 import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
-import { addNewer, addNewerThanMarks, addStillMarked, markNewer, setMarks } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, addStillMarked, fillMarks, markNewer, setMarks } from './bit-loops.ts';
 import { Generations } from './generations.ts';
 import { addPageRange } from './page-ranges.ts';
 import { addPresent, BOTH, PRIMARY, rangeSet, SECONDARY, type World } from './world.ts';
@@ -121,7 +121,7 @@ export class SimKernel implements TrackingKernel {
 
   uffdWriteProtect(range: PageRange): void {
     const world = this.#world;
-    world.mark('wp').fill(world.now, range.from, range.to);
+    fillMarks(world.mark('wp'), range, world.now);
     // File memory loses its PMDs to a page table of markers; anon keeps them until the first write.
     if (world.config.backing === 'shmem') this.#splitBlocks(range, undefined);
     this.#chargeZap(range);
@@ -160,7 +160,7 @@ export class SimKernel implements TrackingKernel {
 
   clearSoftDirty(range: PageRange): void {
     const world = this.#world;
-    world.mark('soft-dirty').fill(world.now, range.from, range.to);
+    fillMarks(world.mark('soft-dirty'), range, world.now);
     this.#chargeZap(range);
     this.#charge('syscall', 1);
     this.#charge('clear-refs', this.#entries(range));

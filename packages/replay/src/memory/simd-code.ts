@@ -7,11 +7,16 @@ import {
   ADD,
   advance,
   BITMASK,
+  block,
   constant,
+  EQUAL,
+  EQZ,
   get,
   GREATER,
   I32,
   lanes,
+  lanesOf,
+  LEAVE_IF,
   load,
   load32,
   loop,
@@ -164,4 +169,57 @@ function lastOfPairs(): Func {
   return { name: 'lastOfPairs', params: 3, result: false, locals: [], body };
 }
 
-export const SIMD_FUNCTIONS: readonly Func[] = [newer(), newerThanMarks(), stillMarked(), markNewer(), touchedAndWritten(), lastOfPairs()];
+/** ofPairs(pairs, last, words): the stamps of one class of two */
+function ofPairs(name: string, picks: Code): Func {
+  const [pairs, last, words] = [0, 1, 2];
+  const one = (v: number): Code => seq(get(last), load(pairs, v * 32), load(pairs, v * 32 + 16), picks, store(v * 16));
+  const body = loop(words, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(pairs, 256), advance(last, 128)));
+  return { name, params: 3, result: false, locals: [], body };
+}
+
+/** setMarks(marks, bits, words, now): the mark of every page whose bit is set */
+function setMarks(): Func {
+  const [marks, bits, words, now, all, stamp] = [0, 1, 2, 3, 4, 5];
+  const four = (v: number): Code => lanesOf([1, 2, 4, 8].map((bit) => (bit << (v * 4)) | 0));
+  const update = (v: number): Code =>
+    seq(get(marks), get(stamp), load(marks, v * 16), get(all), four(v), V_AND, four(v), EQUAL, SELECT, store(v * 16));
+  const body = seq(
+    get(now),
+    SPLAT,
+    set(stamp),
+    loop(
+      words,
+      seq(
+        block(seq(load32(get(bits)), EQZ, LEAVE_IF, load32(get(bits)), SPLAT, set(all), ...[0, 1, 2, 3, 4, 5, 6, 7].map(update))),
+        advance(marks, 128),
+        advance(bits, 4),
+      ),
+    ),
+  );
+  return { name: 'setMarks', params: 4, result: false, locals: [V128, V128], body };
+}
+
+/** fill(column, words, value) */
+function fill(): Func {
+  const [column, words, value, all] = [0, 1, 2, 3];
+  const body = seq(
+    get(value),
+    SPLAT,
+    set(all),
+    loop(words, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map((v) => seq(get(column), get(all), store(v * 16))), advance(column, 128))),
+  );
+  return { name: 'fill', params: 3, result: false, locals: [V128], body };
+}
+
+export const SIMD_FUNCTIONS: readonly Func[] = [
+  newer(),
+  newerThanMarks(),
+  stillMarked(),
+  markNewer(),
+  touchedAndWritten(),
+  lastOfPairs(),
+  ofPairs('readsOfPairs', READS),
+  ofPairs('writesOfPairs', WRITES),
+  setMarks(),
+  fill(),
+];

@@ -96,7 +96,10 @@ function fillLast(stamps: Int32Array, classBits: number, mask: number, last: Int
 }
 
 function copySlot(stamps: Int32Array, classBits: number, slot: number, last: Int32Array): void {
-  for (let p = 0, n = last.length | 0; p < n; p = (p + 1) | 0) last[p] = stamps[(p << classBits) + slot]!;
+  const arena = classBits === 1 ? Arena.loopsFor(stamps, last) : undefined;
+  const words = arena === undefined ? 0 : last.length >>> 5;
+  if (words > 0) arena!.loops[slot === 0 ? 'readsOfPairs' : 'writesOfPairs'](stamps.byteOffset, last.byteOffset, words);
+  for (let p = words << 5, n = last.length | 0; p < n; p = (p + 1) | 0) last[p] = stamps[(p << classBits) + slot]!;
 }
 
 function maxOfTwo(stamps: Int32Array, classBits: number, a: number, b: number, last: Int32Array): void {

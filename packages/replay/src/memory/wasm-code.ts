@@ -52,7 +52,10 @@ export const ANY = simd(0x53);
 export const NARROW_32 = simd(0x85);
 export const NARROW_16 = simd(0x65);
 export const BITMASK = simd(0x64);
-export const ZERO = simd(0x0c, ...Array.from({ length: 16 }, () => 0));
+/** A constant of four lanes. */
+export const lanesOf = (values: readonly number[]): Code =>
+  simd(0x0c, ...values.flatMap((value) => [value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24]));
+export const ZERO = lanesOf([0, 0, 0, 0]);
 export const replaceLane = (lane: number): Code => simd(0x1c, lane);
 /** Picks 32-bit lanes: 0 to 3 of the first vector, 4 to 7 of the second. */
 export const lanes = (...picks: readonly [number, number, number, number]): Code =>

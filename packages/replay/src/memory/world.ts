@@ -6,7 +6,7 @@
  */
 import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { addNewer, addNewerThanMarks, addStillMarked, markNewer, setMarks } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, addStillMarked, fillMarks, markNewer, setMarks } from './bit-loops.ts';
 import type { StampMemory } from './stamps.ts';
 
 /** How a world is built; stated defaults stand in for what a trace does not carry. */
@@ -48,6 +48,7 @@ export class World {
   readonly walks: StampMemory;
   readonly nPages: number;
   readonly #marks = new Map<MarkName, Int32Array>();
+  readonly #columns: Int32Array[] = [];
   readonly #flags = new Map<FlagName, PageBitmap>();
   readonly #folded = new Map<string, { frames: number; last: Int32Array }>();
   /** Frames applied at each TLB flush, ascending; a flush drops everything. */
@@ -80,6 +81,12 @@ export class World {
     if (flag === undefined) this.#flags.set(name, (flag = new PageBitmap(this.nPages)));
     return flag;
   }
+  /** A column of zeros that lives as long as the world. */
+  column(): Int32Array {
+    const column = this.memory.arena.int32(this.nPages);
+    this.#columns.push(column);
+    return column;
+  }
   hasMark(name: MarkName): boolean {
     return this.#marks.has(name);
   }
@@ -87,6 +94,7 @@ export class World {
   /** Gives its columns back; the world is of no use afterwards. */
   release(): void {
     for (const mark of this.#marks.values()) this.memory.arena.release(mark);
+    for (const column of this.#columns.splice(0)) this.memory.arena.release(column);
     for (const { last } of this.#folded.values()) this.memory.arena.release(last);
     this.#marks.clear();
     this.#folded.clear();
@@ -153,12 +161,12 @@ export class World {
     if (which.primary) {
       if (this.config.mmu === 'host') this.#noteAbsentSptes(range);
       this.#noteUncached('primary-a', range);
-      this.mark('primary-a').fill(this.now, range.from, range.to);
+      fillMarks(this.mark('primary-a'), range, this.now);
       this.#flags.get('banked-young')?.andNot(rangeSet(this.nPages, range));
     }
     if (which.secondary && this.config.mmu === 'host') {
       this.#noteUncached('secondary-a', range);
-      this.mark('secondary-a').fill(this.now, range.from, range.to);
+      fillMarks(this.mark('secondary-a'), range, this.now);
     }
   }
 
