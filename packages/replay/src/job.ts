@@ -1,6 +1,7 @@
-/** One worker's share of a replay: one pass over one space for a group of runs. */
+/** One thread's share of a replay: one pass over one space for a group of runs. */
 import { BLOCK_PAGES, formatParam, PageBitmap, RunError, type Row, type TraceSpan } from '@workset/model';
 import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
+import { Crew, type CrewSeat } from './crew.ts';
 import { runPass, type PassRun, type PassWorld } from './engine.ts';
 import { DEFAULT_WORLD } from './memory/world.ts';
 import { observedReports, recordedCycles } from './observed.ts';
@@ -19,9 +20,11 @@ export interface Job {
   readonly version: string;
   readonly runs: readonly RunPlan[];
   readonly time: PlanOptions['time'];
+  /** Its place among the threads that share the pass. */
+  readonly seat?: CrewSeat | undefined;
 }
 
-/** Results a worker may hold in memory before they go to disk. */
+/** Results the threads of a pass may hold in memory before they go to disk. */
 const BUFFERED_BYTES = 256 << 20;
 
 /** Runs the job and writes its parts. All parts of a failed job are removed. */
@@ -41,13 +44,14 @@ export async function runJob(
         dir: job.out,
         runId: plan.runId,
         blocks: space.blocks,
-        flushBytes: BUFFERED_BYTES / job.runs.length,
+        flushBytes: BUFFERED_BYTES / job.runs.length / (job.seat?.size ?? 1),
       });
       parts.push(part);
       runs.push({ ...passRun(trace, plan, part), evictor: evictorOf(plan, part) });
     }
     const spans = spansOf(trace, job);
-    const summary = await runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, signal, onProgress });
+    const crew = job.seat && new Crew(job.seat, space.info.nPages, space.info.classBits, signal);
+    const summary = await runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, crew, signal, onProgress });
     finishEvictions(runs, summary.windows, new ReferenceRuns(space, signal));
     for (let i = 0; i < parts.length; i++) await parts[i]!.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
     return { touches: summary.touches };
@@ -188,4 +192,13 @@ function printable(plan: RunPlan): Record<string, string> {
   const entries = Object.entries(plan.params).map(([name, value]) => [name, formatParam(config[name]!, value)] as const);
   if (plan.stream === null) return Object.fromEntries(entries);
   return Object.fromEntries([...entries.filter(([name]) => name !== 'interval'), ['schedule', `as ${plan.stream}`]]);
+}
+
+/** A signal that threads share: it has fired when the flag is 1. */
+export function flagSignal(stop: Int32Array): AbortSignal {
+  return {
+    get aborted() {
+      return Atomics.load(stop, 0) === 1;
+    },
+  } as AbortSignal;
 }

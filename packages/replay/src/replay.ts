@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
-import { InterruptedError, UsageError, WorksetError, type Row } from '@workset/model';
+import { InterruptedError, throwIfAborted, UsageError, WorksetError, type Row, type SpaceInfo } from '@workset/model';
 import {
   createResultsDir,
   finishedRuns,
@@ -12,14 +12,15 @@ import {
   type TraceManifest,
   type TraceReader,
 } from '@workset/store';
-import type { Job } from './job.ts';
+import { seatCrew } from './crew.ts';
+import { flagSignal, runJob, type Job } from './job.ts';
 import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
 import type { WorkerMessage, WorkerStart } from './worker.ts';
 
 export interface ReplayOptions extends PlanOptions {
   /** Results directory; created, or resumed when it holds results. */
   readonly out: string;
-  /** Worker threads. Default 1; results are the same for any number. */
+  /** Threads, this one among them. Default 1; results are the same for any number. */
   readonly jobs?: number | undefined;
   readonly version?: string | undefined;
   readonly argv?: readonly string[] | undefined;
@@ -44,15 +45,18 @@ export interface DryRun {
   readonly memoryBytes: number;
 }
 
+/** Below this a worker would take longer to start than to help. */
+const MIN_TOUCHES_PER_CREW = 1 << 21;
+
 /** What `replay` would do, without doing it. */
 export async function planReplay(tracePath: string, options: Omit<ReplayOptions, 'out'>): Promise<DryRun> {
   const trace = await openTrace(tracePath);
   try {
     const runs = planRuns(trace, options);
-    const jobs = shareOut(runs, options.jobs ?? 1);
-    const touches = jobs.reduce((sum, group) => sum + touchesUntil(trace.space(group[0]!.space), options.time?.[1]), 0);
+    const passes = planPasses(trace, runs, options.jobs);
+    const touches = passes.reduce((sum, { space }) => sum + touchesUntil(trace.space(space.id), options.time?.[1]), 0);
     const widest = Math.max(...trace.manifest.spaces.map(({ nPages, classBits }) => nPages * 4 * (2 ** classBits + 4)));
-    return { runs, passes: jobs.length, touches, memoryBytes: widest * Math.min(jobs.length, options.jobs ?? 1) };
+    return { runs, passes: passes.length, touches, memoryBytes: widest };
   } finally {
     trace.close();
   }
@@ -67,7 +71,7 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
   let plan: RunPlan[];
   let total: number;
   let manifest: TraceManifest;
-  let groups: RunPlan[][];
+  let passes: PassPlan[];
   let skipped: Set<string>;
   const version = options.version ?? '0.0.0';
   try {
@@ -75,59 +79,79 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
     manifest = trace.manifest;
     await createResultsDir(options.out, { version, argv: options.argv ?? [], traceId: manifest.traceId });
     skipped = await finishedRuns(options.out);
-    groups = shareOut(
+    passes = planPasses(
+      trace,
       plan.filter(({ runId }) => !skipped.has(runId)),
-      options.jobs ?? 1,
+      options.jobs,
     );
-    total = groups.reduce((sum, group) => sum + trace.space(group[0]!.space).info.nTouches, 0);
+    total = passes.reduce((sum, { space }) => sum + space.nTouches, 0);
     await writeInputs(options.out, trace);
   } finally {
     trace.close();
   }
-  const touches = await runGroups(groups, tracePath, options, version, total);
+  const touches = await runPasses(passes, total, { trace: tracePath, out: options.out, version, time: options.time }, options);
   return { out: options.out, runs: plan, skipped: plan.map(({ runId }) => runId).filter((id) => skipped.has(id)), touches };
 }
 
-async function runGroups(
-  groups: readonly (readonly RunPlan[])[],
-  tracePath: string,
-  options: ReplayOptions,
-  version: string,
-  total: number,
-): Promise<number> {
+/** One pass over one space: the runs of each thread. */
+interface PassPlan {
+  readonly space: SpaceInfo;
+  readonly shares: readonly (readonly RunPlan[])[];
+}
+
+/** Runs the passes one after the other; returns the touches applied. */
+async function runPasses(passes: readonly PassPlan[], total: number, job: Omit<Job, 'runs'>, options: ReplayOptions): Promise<number> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const onAbort = (): void => void Atomics.store(stop, 0, 1);
   if (options.signal?.aborted) onAbort();
   options.signal?.addEventListener('abort', onAbort);
-  const limit = pLimit(Math.max(1, options.jobs ?? 1));
-  const done = groups.map(() => 0);
+  // A pass keeps all threads busy.
+  const oneAtATime = pLimit(1);
+  const done: number[][] = [];
   try {
-    const outcomes = await Promise.allSettled(
-      groups.map((runs, i) =>
-        limit(() => {
-          if (Atomics.load(stop, 0) === 1) throw new InterruptedError();
-          const job: Job = { trace: tracePath, out: options.out, version, runs, time: options.time };
-          return runWorker({ job, stop }, (touches) => {
-            done[i] = touches;
-            options.onProgress?.(
-              done.reduce((sum, n) => sum + n, 0),
-              total,
-            );
-          });
-        }).catch((error: unknown) => {
-          // One failed group stops the others; finished runs stay.
-          onAbort();
-          throw error;
-        }),
+    const applied = (): number => done.reduce((sum, members) => sum + members.reduce((all, n) => all + n, 0), 0);
+    await Promise.all(
+      passes.map((pass, i) =>
+        oneAtATime(() =>
+          runPassPlan(pass, job, stop, (member, touches) => {
+            (done[i] ??= [])[member] = touches;
+            options.onProgress?.(applied(), total);
+          }),
+        ),
       ),
     );
-    const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown);
-    const cause = failures.find((error) => !(error instanceof InterruptedError)) ?? failures[0];
-    if (cause !== undefined) throw cause;
-    return done.reduce((sum, n) => sum + n, 0);
+    return applied();
   } finally {
     options.signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** This thread takes the first share, workers the others. One that fails stops the others; finished runs stay. */
+async function runPassPlan(
+  { space, shares }: PassPlan,
+  job: Omit<Job, 'runs'>,
+  stop: Int32Array,
+  onProgress: (member: number, touches: number) => void,
+): Promise<void> {
+  const seats = shares.length > 1 ? seatCrew(space.nPages, space.classBits, shares.length) : undefined;
+  const members = seats === undefined ? [shares.flat()] : shares;
+  const signal = flagSignal(stop);
+  throwIfAborted(signal);
+  const outcomes = await Promise.allSettled(
+    members.map(async (runs, i) => {
+      const own: Job = { ...job, runs, seat: seats?.[i] };
+      try {
+        if (i === members.length - 1) onProgress(i, (await runJob(own, signal, (touches) => onProgress(i, touches))).touches);
+        else await runWorker({ job: own, stop }, (touches) => onProgress(i, touches));
+      } catch (error) {
+        Atomics.store(stop, 0, 1);
+        throw error;
+      }
+    }),
+  );
+  const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown);
+  const cause = failures.find((error) => !(error instanceof InterruptedError)) ?? failures[0];
+  if (cause !== undefined) throw cause;
 }
 
 function runWorker(start: WorkerStart, onProgress: (touches: number) => void): Promise<void> {
@@ -169,19 +193,20 @@ function touchesUntil({ frames, info }: SpaceReader, endNs: number | undefined):
   return after < 0 ? info.nTouches : frames.rowStart[after]!;
 }
 
-/** Groups by space, each space in at most `jobs` groups of about equal size; the order of runs is kept. */
-export function shareOut(runs: readonly RunPlan[], jobs: number): RunPlan[][] {
+/** A pass per space, its runs in at most `jobs` shares of about equal size; the order of runs is kept. */
+export function planPasses(trace: TraceReader, runs: readonly RunPlan[], jobs = 1): PassPlan[] {
   const spaces = [...new Set(runs.map(({ space }) => space))];
-  return spaces.flatMap((space) => {
-    const own = runs.filter((run) => run.space === space);
-    const units = worldsOf(own);
-    const groups: RunPlan[][] = Array.from({ length: Math.min(jobs, units.length) }, () => []);
-    units.forEach((unit, i) => groups[i % groups.length]!.push(...unit));
-    return groups;
+  return spaces.map((id) => {
+    const { info } = trace.space(id);
+    const worlds = worldsOf(runs.filter((run) => run.space === id));
+    const threads = info.nTouches < MIN_TOUCHES_PER_CREW ? 1 : Math.max(1, Math.min(jobs, worlds.length));
+    const shares: RunPlan[][] = Array.from({ length: threads }, () => []);
+    worlds.forEach((world, i) => shares[i % threads]!.push(...world));
+    return { space: info, shares };
   });
 }
 
-/** Runs that must stay in one pass: those of one shared world. */
+/** Runs that must stay in one thread: those of one shared world. */
 function worldsOf(runs: readonly RunPlan[]): RunPlan[][] {
   return [
     ...new Map(

@@ -1,7 +1,7 @@
 /** Worker thread: runs one job, polls a shared flag for cancellation, posts progress. */
+import module from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import { WorksetError } from '@workset/model';
-import { runJob, type Job } from './job.ts';
+import type { Job } from './job.ts';
 
 export interface WorkerStart {
   readonly job: Job;
@@ -25,17 +25,18 @@ export type WorkerMessage =
 const { job, stop } = workerData as WorkerStart;
 const port = parentPort!;
 const send = (message: WorkerMessage): void => port.postMessage(message);
-// The engine never yields to the event loop, so the signal reads the flag itself.
-const signal = {
-  get aborted() {
-    return Atomics.load(stop, 0) === 1;
-  },
-} as AbortSignal;
+
+// Before anything large is loaded: compiled code is kept from one start to the next.
+module.enableCompileCache?.();
+const { WorksetError } = await import('@workset/model');
 
 try {
-  const { touches } = await runJob(job, signal, (done) => send({ kind: 'progress', touches: done }));
+  const { flagSignal, runJob } = await import('./job.ts');
+  const { touches } = await runJob(job, flagSignal(stop), (done) => send({ kind: 'progress', touches: done }));
   send({ kind: 'done', touches });
 } catch (error) {
+  // The others of its crew wait for it.
+  Atomics.store(stop, 0, 1);
   const known = error instanceof WorksetError ? error : undefined;
   const { name, message, stack } = error as Error;
   send({ kind: 'failed', name, message, stack, code: known?.code, exitCode: known?.exitCode, hint: known?.hint, place: known?.place });

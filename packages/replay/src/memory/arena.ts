@@ -7,7 +7,7 @@ import { TLB_FUNCTIONS } from './tlb-code.ts';
 import { assemble } from './wasm-code.ts';
 
 /** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
-interface WasmMemory {
+export interface WasmMemory {
   readonly buffer: SharedArrayBuffer;
   grow(pages: number): number;
 }
@@ -39,11 +39,25 @@ const VECTOR_MIN = 1 << 15;
 const WASM_PAGE = 65536;
 const MAX_WASM_PAGES = 65536;
 
+/** An arena as other threads can join it: each takes columns of its own from the same memory, and can see all. */
+export interface SharedArena {
+  readonly memory: WasmMemory;
+  /** One int32 on a SharedArrayBuffer: the units of COLUMN_ALIGN bytes given out so far. */
+  readonly used: Int32Array;
+}
+/** Where a column is in the memory, for threads that share it. */
+export interface ColumnAddress {
+  readonly byteOffset: number;
+  readonly length: number;
+}
+
+const COLUMN_ALIGN = 128;
+
 export class Arena {
   readonly #vector: boolean;
   #memory: WasmMemory | undefined;
   #loops: VectorLoops | undefined;
-  #used = 0;
+  #used: Int32Array = new Int32Array(new SharedArrayBuffer(4));
   #free: Int32Array[] = [];
   readonly #scratchWords: number;
   #scratch: Int32Array | undefined;
@@ -52,6 +66,28 @@ export class Arena {
   constructor(nPages: number, vector = nPages >= VECTOR_MIN) {
     this.#vector = vector;
     this.#scratchWords = 2 * Math.ceil(nPages / 32);
+  }
+
+  /** The arena of another thread. */
+  static join({ memory, used }: SharedArena, nPages: number): Arena {
+    const arena = new Arena(nPages, true);
+    arena.#used = used;
+    arena.#open(memory);
+    return arena;
+  }
+  /** For `join`; undefined when the columns are plain arrays. */
+  share(): SharedArena | undefined {
+    if (!this.#vector) return undefined;
+    if (this.#memory === undefined) this.#open();
+    return { memory: this.#memory!, used: this.#used };
+  }
+  /** Where a column of this arena is; undefined for a plain array. */
+  addressOf(column: Int32Array): ColumnAddress | undefined {
+    return this.owns(column) ? { byteOffset: column.byteOffset, length: column.length } : undefined;
+  }
+  /** A column that another thread took. */
+  at({ byteOffset, length }: ColumnAddress): Int32Array {
+    return this.#own(new Int32Array(this.#memory!.buffer, byteOffset, length));
   }
 
   /** A column of zeros. */
@@ -88,21 +124,29 @@ export class Arena {
     return this.#scratch!.fill(0, 0, 2 * words);
   }
 
+  #open(memory = new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true })): void {
+    this.#memory = memory;
+    this.#loops = instantiate(memory);
+    this.#scratch = this.#inMemory(this.#scratchWords);
+  }
+
   #inMemory(length: number): Int32Array | undefined {
-    if (this.#memory === undefined) {
-      this.#memory = new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
-      this.#loops = instantiate(this.#memory);
-      this.#scratch = this.#inMemory(this.#scratchWords);
-    }
-    const bytes = (length * 4 + 127) & ~127;
-    const missing = Math.ceil((this.#used + bytes) / WASM_PAGE) - this.#memory.buffer.byteLength / WASM_PAGE;
+    if (this.#memory === undefined) this.#open();
+    const memory = this.#memory!;
+    const units = Math.ceil((length * 4) / COLUMN_ALIGN);
+    const byteOffset = Atomics.add(this.#used, 0, units) * COLUMN_ALIGN;
     try {
-      if (missing > 0) this.#memory.grow(missing);
+      // Another thread may have grown the memory meanwhile: then some of it is spare.
+      const missing = Math.ceil((byteOffset + length * 4) / WASM_PAGE) - memory.buffer.byteLength / WASM_PAGE;
+      if (missing > 0) memory.grow(missing);
+      return this.#own(new Int32Array(memory.buffer, byteOffset, length));
     } catch {
+      Atomics.sub(this.#used, 0, units);
       return undefined;
     }
-    const column = new Int32Array(this.#memory.buffer, this.#used, length);
-    this.#used += bytes;
+  }
+
+  #own(column: Int32Array): Int32Array {
     owners.set(column, this);
     return column;
   }

@@ -17,13 +17,16 @@ export class StampMemory {
   #frames = 0;
   readonly #cache = new Map<number, { frames: number; last: Int32Array }>();
 
-  /** @param clock memory whose frame count this one follows (page walks follow touches) */
-  constructor(nPages: number, classBits: number, clock?: StampMemory) {
+  /**
+   * @param clock memory whose frame count this one follows (page walks follow touches)
+   * @param shared stamps that other threads write too, in their arena
+   */
+  constructor(nPages: number, classBits: number, clock?: StampMemory, shared?: { readonly arena: Arena; readonly stamps: Int32Array }) {
     this.#clock = clock;
     this.nPages = nPages;
     this.classBits = classBits;
-    this.arena = clock?.arena ?? new Arena(nPages);
-    this.stamps = this.arena.int32(nPages * 2 ** classBits);
+    this.arena = shared?.arena ?? clock?.arena ?? new Arena(nPages);
+    this.stamps = shared?.stamps ?? this.arena.int32(nPages * 2 ** classBits);
   }
 
   /** Frames applied so far; a touch stamped later has a larger stamp. */
@@ -34,22 +37,23 @@ export class StampMemory {
     this.#frames = frames;
   }
 
-  /** Applies rows [from, to) of `touches` as part of frame `frame` (0-based). The hot loop. */
-  apply(touches: Int32Array, from: number, to: number, frame: number): void {
-    const { stamps } = this;
-    const stamp = (frame + 1) | 0;
-    for (let i = from | 0, end = to | 0; i < end; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
-  }
-
   /**
-   * Applies frames of one batch: rows [from, rows) of `touches`, whose row 0 is row `base` of the trace. Frame f has the rows
-   * rowStart[f] .. rowStart[f+1]-1; `from` lies in frame `first`, and nothing from frame `end` on is applied. The hot loop.
+   * Applies frames of one batch: rows [from, to) of `touches`, whose row 0 is row `base` of the trace. Frame f has the rows
+   * rowStart[f] .. rowStart[f+1]-1; `from` lies in frame `first`. `into` are the stamps to write. The hot loop.
    */
-  applyFrames(touches: Int32Array, base: number, from: number, rows: number, rowStart: Float64Array, first: number, end: number): void {
-    const { stamps } = this;
+  applyRows(
+    touches: Int32Array,
+    base: number,
+    from: number,
+    to: number,
+    rowStart: Float64Array,
+    first: number,
+    into: Int32Array = this.stamps,
+  ): void {
+    const stamps = into;
     let i = from | 0;
-    for (let f = first | 0; f < end && i < rows; f = (f + 1) | 0) {
-      const stop = Math.min(rows, rowStart[f + 1]! - base) | 0;
+    for (let f = first | 0; i < to; f = (f + 1) | 0) {
+      const stop = Math.min(to, rowStart[f + 1]! - base) | 0;
       const stamp = (f + 1) | 0;
       for (; i < stop; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
     }

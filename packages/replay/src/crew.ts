@@ -1,0 +1,114 @@
+/**
+ * Several threads in one pass: they share the stamps, apply the frames together and wake their own runs side by side.
+ *
+ * Time moves in lockstep: all members agree on the soonest wake of any of them, apply what happened until then, each a part, and
+ * only then look. So every member sees the stamps that a single thread would have seen.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { throwIfAborted } from '@workset/model';
+import { Arena, type ColumnAddress, type SharedArena } from './memory/arena.ts';
+import { StampMemory } from './memory/stamps.ts';
+
+/** A member's place; it can be sent to a worker. */
+export interface CrewSeat {
+  readonly index: number;
+  readonly size: number;
+  /** On a SharedArrayBuffer: arrivals, generation, then (as float64 from byte 16 on) two rows of wake times. */
+  readonly control: SharedArrayBuffer;
+  readonly arena: SharedArena;
+  /** The stamps that everybody reads, and for each further member those it writes before they are merged. */
+  readonly stamps: readonly ColumnAddress[];
+}
+
+const ARRIVED = 0;
+const GENERATION = 1;
+const WAKES_AT = 16;
+/** Looks at the barrier before sleeping at it, and the longest sleep, ms. */
+const SPINS = 2000;
+const NAP_MS = 20;
+
+/** Seats for a crew; undefined when the space is too small to share. */
+export function seatCrew(nPages: number, classBits: number, size: number): CrewSeat[] | undefined {
+  const arena = new Arena(nPages);
+  const shared = arena.share();
+  if (shared === undefined) return undefined;
+  const stamps = Array.from({ length: size }, () => arena.addressOf(arena.int32(nPages * 2 ** classBits)));
+  if (!stamps.every((address) => address !== undefined)) return undefined;
+  const control = new SharedArrayBuffer(WAKES_AT + 2 * size * 8);
+  return Array.from({ length: size }, (_, index) => ({ index, size, control, arena: shared, stamps }));
+}
+
+export class Crew {
+  readonly index: number;
+  readonly size: number;
+  readonly memory: StampMemory;
+  readonly #signal: AbortSignal | undefined;
+  readonly #control: Int32Array;
+  readonly #wakes: Float64Array;
+  readonly #parts: readonly Int32Array[];
+  #row = 0;
+
+  constructor(
+    { index, size, control, arena: shared, stamps }: CrewSeat,
+    nPages: number,
+    classBits: number,
+    signal: AbortSignal | undefined,
+  ) {
+    this.index = index;
+    this.size = size;
+    this.#signal = signal;
+    this.#control = new Int32Array(control, 0, 2);
+    this.#wakes = new Float64Array(control, WAKES_AT);
+    const arena = Arena.join(shared, nPages);
+    this.#parts = stamps.map((address) => arena.at(address));
+    this.memory = new StampMemory(nPages, classBits, undefined, { arena, stamps: this.#parts[0]! });
+  }
+
+  /** The stamps this member writes. */
+  get part(): Int32Array {
+    return this.#parts[this.index]!;
+  }
+
+  /** The soonest of all members' wakes. Nobody gets it before everybody has asked. */
+  async soonest(own: number): Promise<number> {
+    // Two rows in turn: a member that is ahead does not overwrite what another one still reads.
+    const row = this.#wakes.subarray(this.#row * this.size, (this.#row + 1) * this.size);
+    this.#row = 1 - this.#row;
+    row[this.index] = own;
+    await this.meet();
+    return Math.min(...row);
+  }
+
+  /** Waits until all members are here. Throws InterruptedError. */
+  async meet(): Promise<void> {
+    const control = this.#control;
+    const generation = Atomics.load(control, GENERATION);
+    if (Atomics.add(control, ARRIVED, 1) === this.size - 1) {
+      Atomics.store(control, ARRIVED, 0);
+      Atomics.add(control, GENERATION, 1);
+      Atomics.notify(control, GENERATION);
+      return;
+    }
+    for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, GENERATION) !== generation) return;
+    while (Atomics.wait(control, GENERATION, generation, NAP_MS) === 'timed-out') {
+      throwIfAborted(this.#signal);
+      // A member that died is only heard of through the event loop.
+      await setImmediate();
+    }
+  }
+
+  /** Brings what the members wrote into the shared stamps: each member a share of the slots. Call it between two meetings. */
+  merge(): void {
+    const [shared, ...others] = this.#parts as [Int32Array, ...Int32Array[]];
+    const from = Math.floor((shared.length * this.index) / this.size);
+    const to = Math.floor((shared.length * (this.index + 1)) / this.size);
+    for (const part of others) maxInto(shared, part, from, to);
+  }
+}
+
+function maxInto(into: Int32Array, other: Int32Array, from: number, to: number): void {
+  for (let i = from | 0; i < to; i = (i + 1) | 0) {
+    const stamp = other[i]!;
+    if (stamp > into[i]!) into[i] = stamp;
+  }
+}

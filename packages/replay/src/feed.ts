@@ -1,0 +1,152 @@
+/** Reads the touches of a space batch by batch and applies them to the stamps; those who look at single touches see each of them once. */
+import { setImmediate } from 'node:timers/promises';
+import { throwIfAborted } from '@workset/model';
+import type { SpaceReader } from '@workset/store';
+import type { Crew } from './crew.ts';
+import { StampMemory } from './memory/stamps.ts';
+
+/** Someone who looks at single touches, frame by frame in order. */
+export interface Watcher {
+  /** Called once for every frame, before its touches. */
+  frame(frame: number): void;
+  touches(touches: Int32Array, from: number, to: number, frame: number): void;
+}
+
+export interface FeedOptions {
+  readonly space: SpaceReader;
+  readonly crew?: Crew | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the touches applied so far, every few million. */
+  readonly onProgress?: ((touches: number) => void) | undefined;
+}
+
+const PROGRESS_TOUCHES = 1 << 22;
+/** Longest time without a look at the event loop, ms: signals and messages of other threads arrive there. */
+const BREATH_MS = 50;
+/** Fewer touches than this are applied by one member: the others would only wait to merge. */
+const SHARED_TOUCHES = 1 << 19;
+
+export class TouchFeed {
+  readonly memory: StampMemory;
+  /** Touches applied by this thread. */
+  touches = 0;
+  readonly #options: FeedOptions;
+  readonly #buffer: Int32Array;
+  #batch = -1;
+  #batchRows = 0;
+  #reportAt = PROGRESS_TOUCHES;
+  #breathAt = performance.now() + BREATH_MS;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    const { info, batchRows } = options.space;
+    this.memory = options.crew?.memory ?? new StampMemory(info.nPages, info.classBits);
+    this.#buffer = this.memory.arena.int32(Math.min(batchRows, Math.max(1, info.nTouches)));
+  }
+
+  /** Applies all frames before `end`. */
+  async advanceTo(end: number, watcher: Watcher | undefined): Promise<void> {
+    const { memory } = this;
+    const { crew } = this.#options;
+    const first = memory.framesApplied;
+    if (end <= first) return;
+    if (crew === undefined) {
+      await this.#apply(first, end, memory.stamps, watcher);
+    } else {
+      await this.#applyTogether(crew, first, end);
+      if (watcher !== undefined) await this.#apply(first, end, null, watcher);
+    }
+    memory.framesApplied = end;
+  }
+
+  async #applyTogether(crew: Crew, first: number, end: number): Promise<void> {
+    const { rowStart } = this.#options.space.frames;
+    const rows = rowStart[end]! - rowStart[first]!;
+    if (rows < Math.max(SHARED_TOUCHES, this.memory.stamps.length / 4)) {
+      if (crew.index === 0) await this.#apply(first, end, this.memory.stamps, undefined);
+      return crew.meet();
+    }
+    // Later frames have larger stamps, so members may write theirs in any order and merge by maximum.
+    const share = (i: number): number => frameAt(rowStart, first, end, rowStart[first]! + (rows * i) / crew.size);
+    await this.#apply(share(crew.index), share(crew.index + 1), crew.part, undefined);
+    await crew.meet();
+    crew.merge();
+    await crew.meet();
+  }
+
+  /** Batch by batch: stamps go to `into` (null: they are in place), then the watcher looks. */
+  async #apply(first: number, end: number, into: Int32Array | null, watcher: Watcher | undefined): Promise<void> {
+    const { frames, batchRows } = this.#options.space;
+    const { rowStart } = frames;
+    const endRow = rowStart[end]!;
+    let f = first;
+    for (let row = rowStart[first]!; row < endRow;) {
+      const batch = Math.floor(row / batchRows);
+      this.#load(batch);
+      const base = batch * batchRows;
+      const stop = Math.min(endRow, base + this.#batchRows);
+      while (rowStart[f + 1]! <= row && watcher === undefined) f++;
+      if (into !== null) this.memory.applyRows(this.#buffer, base, row - base, stop - base, rowStart, f, into);
+      if (watcher !== undefined) this.#watch(watcher, f, end, row, stop, base);
+      while (f < end && rowStart[f + 1]! <= stop) f++;
+      if (into !== null) this.touches += stop - row;
+      row = stop;
+      await this.#breathe();
+    }
+    if (watcher !== undefined) for (; f < end; f++) watcher.frame(f);
+  }
+
+  /** Shows the watcher rows [row, stop), which begin in frame `f`. */
+  #watch(watcher: Watcher, f: number, end: number, row: number, stop: number, base: number): void {
+    const { rowStart } = this.#options.space.frames;
+    for (; f < end && (rowStart[f]! < stop || rowStart[f + 1]! <= stop); f++) {
+      if (rowStart[f]! >= row) watcher.frame(f);
+      const from = Math.max(row, rowStart[f]!);
+      const to = Math.min(stop, rowStart[f + 1]!);
+      if (to > from) watcher.touches(this.#buffer, from - base, to - base, f);
+    }
+  }
+
+  /** Visits the rows of a frame, applied or not. */
+  eachPiece(frame: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
+    const { space } = this.#options;
+    const end = space.frames.rowStart[frame + 1]!;
+    for (let row = space.frames.rowStart[frame]!; row < end;) {
+      const batch = Math.floor(row / space.batchRows);
+      this.#load(batch);
+      const base = batch * space.batchRows;
+      const stop = Math.min(end - base, this.#batchRows);
+      visit(this.#buffer, row - base, stop);
+      row = base + stop;
+    }
+  }
+
+  #load(batch: number): void {
+    if (batch === this.#batch) return;
+    this.#batchRows = this.#options.space.readBatch(batch, this.#buffer);
+    this.#batch = batch;
+  }
+
+  async #breathe(): Promise<void> {
+    throwIfAborted(this.#options.signal);
+    if (this.touches >= this.#reportAt) {
+      this.#reportAt = this.touches + PROGRESS_TOUCHES;
+      this.#options.onProgress?.(this.touches);
+    }
+    if (performance.now() < this.#breathAt) return;
+    await setImmediate();
+    this.#breathAt = performance.now() + BREATH_MS;
+  }
+}
+
+/** The first frame of [first, end] that starts at `row` or later. */
+function frameAt(rowStart: Float64Array, first: number, end: number, row: number): number {
+  let low = first;
+  let high = end;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rowStart[middle]! >= row) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

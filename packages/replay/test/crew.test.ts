@@ -1,0 +1,85 @@
+/** Threads that share a pass: the same bytes as one thread, whatever they watch; a failed or interrupted member takes the others along. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { InterruptedError, NS_PER_MS, TraceFormatError } from '@workset/model';
+import { synthesise } from '@workset/ingest';
+import { DEFAULT_TLB, planReplay, replay, type ReplayOptions } from '@workset/replay';
+
+/** Enough touches for a crew, and in a window enough to share out: see the thresholds in replay.ts and feed.ts. */
+const SYNTH = { pages: 40_960, seconds: 1.2, rate: 4e6, seed: 3 };
+const WINDOW_NS = 400 * NS_PER_MS;
+
+let dir: string;
+let trace: string;
+let results = 0;
+
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'workset-crew-'));
+  trace = join(dir, 'mixed.trace');
+  await synthesise('mixed', { ...SYNTH, out: trace });
+});
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+async function replayed(options: Partial<ReplayOptions>): Promise<Map<string, string>> {
+  const out = join(dir, `results-${results++}`);
+  await replay(trace, { out, windowNs: WINDOW_NS, ...options });
+  return hashesOf(out);
+}
+
+function hashesOf(out: string): Map<string, string> {
+  const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
+  return new Map(paths.map((path) => [path.slice(out.length), createHash('sha256').update(readFileSync(path)).digest('hex')]));
+}
+
+describe('a crew', () => {
+  const cases: Readonly<Record<string, Partial<ReplayOptions>>> = {
+    'schemes at their defaults': {},
+    'schemes that look at nothing but stamps': { schemes: ['uffd-rwp', 'uffd-wp', 'idle-page', 'soft-dirty', 'mm-young'] },
+    'a TLB and shared worlds': { schemes: ['idle-page', 'mglru', 'uffd-rwp'], worlds: [['idle-page', 'mglru']], tlb: DEFAULT_TLB },
+    'a part of the time': { schemes: ['uffd-rwp', 'damon-paddr'], time: [300 * NS_PER_MS, 900 * NS_PER_MS] },
+  };
+  for (const [name, options] of Object.entries(cases)) {
+    it(`writes what one thread writes: ${name}`, async () => {
+      const one = await replayed({ ...options, jobs: 1 });
+      assert.ok([...one.keys()].some((path) => path.startsWith('/page_sets/')));
+      assert.deepEqual(await replayed({ ...options, jobs: 2 }), one);
+      assert.deepEqual(await replayed({ ...options, jobs: 3 }), one);
+    });
+  }
+
+  it('applies every touch once', async () => {
+    const out = join(dir, `results-${results++}`);
+    const schemes = ['uffd-rwp', 'idle-page', 'soft-dirty'];
+    const { touches } = await replay(trace, { out, windowNs: WINDOW_NS, schemes, jobs: 3 });
+    const plan = await planReplay(trace, { windowNs: WINDOW_NS, schemes, jobs: 3 });
+    assert.deepEqual([plan.passes, plan.touches], [1, touches]);
+  });
+
+  it('stops together when interrupted, and leaves no run', async () => {
+    const out = join(dir, `results-${results++}`);
+    const controller = new AbortController();
+    // All schemes take far longer than this.
+    setTimeout(() => controller.abort(), 60);
+    await assert.rejects(replay(trace, { out, windowNs: WINDOW_NS, jobs: 2, signal: controller.signal }), InterruptedError);
+    assert.deepEqual(
+      [...hashesOf(out).keys()].filter((path) => !/inputs|diagnostics|workset\.json/.test(path)),
+      [],
+    );
+  });
+
+  it('fails together when one member cannot go on', async () => {
+    const broken = join(dir, 'broken.trace');
+    await synthesise('mixed', { ...SYNTH, out: broken });
+    // The last batch is read by the member that applies the later frames.
+    const fd = openSync(join(broken, 'touches.gpa.arrow'), 'r+');
+    writeSync(fd, Uint8Array.of(255, 255, 255), 0, 3, 9 << 20);
+    closeSync(fd);
+    const out = join(dir, `results-${results++}`);
+    await assert.rejects(replay(broken, { out, windowNs: 1200 * NS_PER_MS, jobs: 2, schemes: ['uffd-rwp', 'uffd-wp'] }), TraceFormatError);
+  });
+});
