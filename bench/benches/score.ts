@@ -1,12 +1,14 @@
 /** From a trace to scores: the bar of the whole pipeline, and the report made from it. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
-import { materialiseScores, Results } from '@workset/analyze';
+import { materialiseScores, Results, type ScoreSummary } from '@workset/analyze';
 import { buildReport, type QuerySource } from '@workset/charts';
 import { replay } from '@workset/replay';
-import type { Bench } from '../lib/bench.ts';
+import type { Bench, Scale } from '../lib/bench.ts';
 import { hashResults } from '../lib/hash.ts';
 import { prepareSynth, synthPath } from '../lib/inputs.ts';
+import { madePath, prepareResults, type MadeResults } from '../lib/made-results.ts';
 import { traceFacts, zipfInput } from './replay.ts';
 
 export const pipeline: Bench = {
@@ -42,6 +44,31 @@ export const pipeline: Bench = {
     );
     const text = createHash('sha256').update(JSON.stringify(scored)).digest('hex').slice(0, 8);
     return { hash: `${hashResults(out)}-${text}`, limits, facts: { accesses: nAccesses, touches: nTouches, reportBytes: html.length } };
+  },
+};
+
+/** Eight runs of one replay. */
+const SCORED: Readonly<Record<Scale, MadeResults>> = {
+  tiny: { runs: 8, windows: 4, pages: 1 << 16, together: 8 },
+  small: { runs: 8, windows: 60, pages: 1 << 20, together: 8 },
+  full: { runs: 8, windows: 600, pages: 1 << 20, together: 8 },
+};
+
+export const scoring: Bench = {
+  id: 'score',
+  title: 'page sets of 8 runs over 1 M pages and 600 windows to scores',
+  bars: [{ step: 'score', what: 'wall-s', atMost: 5 }],
+  prepare: ({ scale, inputs }) => prepareResults(inputs, SCORED[scale]),
+  async run({ scale, inputs, step }) {
+    const dir = madePath(inputs, SCORED[scale]);
+    rmSync(join(dir, 'scores'), { recursive: true, force: true });
+    const { rows } = await step(
+      'score',
+      'rows',
+      (summary: ScoreSummary) => summary.rows,
+      () => materialiseScores(dir),
+    );
+    return { hash: hashResults(join(dir, 'scores')), facts: { scores: rows } };
   },
 };
 

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { writeParquet } from './write-parquet.ts';
-import { CHUNK_BYTES, CHUNK_PAGES, TABLES } from '@workset/model';
-import type { Row, TableId } from '@workset/model';
+import { BLOCK_PAGES, CHUNK_BYTES, CHUNK_PAGES, PageBitmap, TABLES } from '@workset/model';
+import type { Row, Scope, TableId } from '@workset/model';
+import { createRunPart } from '@workset/store';
+import type { SetKind } from '@workset/store';
 
 export interface SetRow {
   readonly w: number;
@@ -113,4 +115,45 @@ function chunksOf(runId: string, { w, kind, scope = '', pages }: SetRow): Row[] 
     bits[i >> 3]! |= 1 << (i & 7);
   }
   return [...chunks].sort(([a], [b]) => a - b).map(([chunk, bits]) => ({ run_id: runId, w, kind, scope, chunk, bits }));
+}
+
+/**
+ * Writes runs as replay does, with the store's own writer and in step: sets that are the same list of pages for several runs, or for both
+ * scopes one after the other, share one encoding.
+ * @param sets of each run, in the order of its windows
+ */
+export async function replayRuns(
+  dir: string,
+  nPages: number,
+  runs: readonly { readonly run: Row; readonly windows: readonly Row[]; readonly sets: readonly SetRow[] }[],
+): Promise<void> {
+  const blocks = Float64Array.from({ length: Math.ceil(nPages / BLOCK_PAGES) }, (_, i) => i);
+  const bitmaps = new Map<Iterable<number>, PageBitmap>();
+  for (const { run, windows, sets } of runs) {
+    const part = await createRunPart({ dir, runId: String(run['run_id']), blocks, flushBytes: 1 << 16 });
+    for (const row of windows) part.window(windowOf({ ...DEFAULTS.windows, ...row }));
+    for (const { w, kind, scope = '', pages } of sets) {
+      let bitmap = bitmaps.get(pages);
+      if (bitmap === undefined) bitmaps.set(pages, (bitmap = PageBitmap.of(blocks.length * BLOCK_PAGES, pages)));
+      part.pageSet(w, kind as SetKind, scope as Scope | '', bitmap, true);
+      await part.drain();
+    }
+    await part.close({ ...DEFAULTS.runs, ...run, n_windows: windows.length });
+  }
+}
+
+function windowOf(row: Row) {
+  const ns = (name: string): number => Number(row[name]);
+  return {
+    w: ns('w'),
+    claimT0Ns: ns('claim_t0_ns'),
+    claimT1Ns: ns('claim_t1_ns'),
+    outerT0Ns: ns('outer_t0_ns'),
+    outerT1Ns: ns('outer_t1_ns'),
+    reportNs: ns('report_ns'),
+    span: ns('span'),
+    warmup: row['warmup'] === true,
+    scored: row['scored'] === true,
+    nPages: ns('n_pages'),
+  };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { materialiseScores, Results } from '@workset/analyze';
 import { countAnd, countAnd3, countBits } from '../src/scores/popcount.ts';
 import { oracleScores } from './oracle.ts';
 import type { World } from './oracle.ts';
-import { scratch, windowRow, writeRows, writeSets } from './results-dir.ts';
+import { replayRuns, scratch, windowRow, writeRows, writeSets } from './results-dir.ts';
 import type { SetRow } from './results-dir.ts';
 
 const CLOSE = 1e-12;
@@ -32,43 +32,41 @@ function randomPages(random: Prng, nPages: number): Set<number> {
 
 const without = (a: Set<number>, b: Set<number>): Set<number> => new Set([...a].filter((page) => !b.has(page)));
 
-test('scores equal the oracle on random sets, every scope and target', async (t) => {
-  const dir = scratch(t);
-  const random = new Prng('scores');
-  const nPages = 3 * 65536;
+/** Sets of 25 windows over three chunks, and what their scores must be; window 25 has none, window 7 is not scored. */
+function randomWorlds(random: Prng, nPages: number): { sets: SetRow[]; worlds: Map<string, World> } {
   const worlds = new Map<string, World>();
-  await writeRows(dir, 'runs', [{ run_id: 'r' }]);
   const sets: SetRow[] = [];
-  const nWindows = 25;
-  for (let w = 0; w < nWindows; w++) {
+  for (let w = 0; w < 25; w++) {
     const reported = w === 3 ? new Set<number>() : randomPages(random, nPages);
     const eligible = w % 2 === 0 ? null : new Set([...randomPages(random, nPages), ...reported]);
     sets.push({ w, kind: 'reported', pages: reported });
     if (eligible !== null) sets.push({ w, kind: 'eligible', pages: eligible });
-    for (const scope of ['any', 'mapped']) {
-      for (const [target, truthKind, edgeKind] of [
-        ['touched', 'truth', 'edge'],
-        ['written', 'truth_writes', 'edge_writes'],
-      ] as const) {
-        const hits = new Set([...reported].filter(() => random.below(3) > 0));
-        const truth = w === 5 ? new Set<number>() : new Set([...hits, ...randomPages(random, nPages)]);
-        const edge = without(new Set([...randomPages(random, nPages), ...[...reported].slice(0, 5)]), truth);
-        sets.push({ w, kind: truthKind, scope, pages: truth }, { w, kind: edgeKind, scope, pages: edge });
+    for (const [target, truthKind, edgeKind] of [
+      ['touched', 'truth', 'edge'],
+      ['written', 'truth_writes', 'edge_writes'],
+    ] as const) {
+      let [truth, edge] = [new Set<number>(), new Set<number>()];
+      const both: SetRow[][] = [[], []];
+      for (const scope of ['any', 'mapped']) {
+        if (scope === 'any' || w % 3 > 0) {
+          const hits = new Set([...reported].filter(() => random.below(3) > 0));
+          truth = w === 5 ? new Set<number>() : new Set([...hits, ...randomPages(random, nPages)]);
+          edge = without(new Set([...randomPages(random, nPages), ...[...reported].slice(0, 5)]), truth);
+        }
+        both[0]!.push({ w, kind: truthKind, scope, pages: truth });
+        both[1]!.push({ w, kind: edgeKind, scope, pages: edge });
         worlds.set(`${w} ${scope} ${target}`, { nPages, reported, truth, edge, eligible: eligible?.size === 0 ? null : eligible });
       }
+      sets.push(...both.flat());
     }
   }
-  await writeSets(dir, 'r', sets);
-  await writeRows(
-    dir,
-    'windows',
-    Array.from({ length: nWindows + 1 }, (_, w) => windowRow('r', w, { n_pages: nPages, scored: w !== 7 })),
-  );
-  const summary = await materialiseScores(dir);
-  assert.deepEqual(summary, { scored: 1, skipped: 0, rows: nWindows * 4 });
+  return { sets, worlds };
+}
+
+async function assertScores(dir: string, runId: string, nPages: number, worlds: ReadonlyMap<string, World>): Promise<void> {
   using results = await Results.open(dir);
-  const { rows } = await results.query('FROM scores ORDER BY ALL');
-  assert.equal(rows.length, nWindows * 4);
+  const { rows } = await results.query('FROM scores WHERE run_id = $run ORDER BY ALL', { bind: { run: runId } });
+  assert.equal(rows.length, 25 * 4);
   for (const row of rows) {
     assert.notEqual(row['w'], 7, 'unscored window');
     const none = new Set<number>();
@@ -79,8 +77,85 @@ test('scores equal the oracle on random sets, every scope and target', async (t)
       edge: none,
       eligible: null,
     };
-    for (const [name, value] of Object.entries(oracleScores(world))) close(row[name], value, `w ${row['w']} ${name}`);
+    for (const [name, value] of Object.entries(oracleScores(world))) close(row[name], value, `${runId} w ${row['w']} ${name}`);
   }
+}
+
+const windowsOf = (runId: string, nPages: number) =>
+  Array.from({ length: 26 }, (_, w) => windowRow(runId, w, { n_pages: nPages, scored: w !== 7 }));
+
+test('scores equal the oracle on random sets, every scope and target', async (t) => {
+  const dir = scratch(t);
+  const nPages = 3 * 65536;
+  const { sets, worlds } = randomWorlds(new Prng('scores'), nPages);
+  await writeRows(dir, 'runs', [{ run_id: 'r' }]);
+  await writeSets(dir, 'r', sets);
+  await writeRows(dir, 'windows', windowsOf('r', nPages));
+  const summary = await materialiseScores(dir);
+  assert.deepEqual(summary, { scored: 1, skipped: 0, rows: 25 * 4 });
+  await assertScores(dir, 'r', nPages, worlds);
+});
+
+test('scores of parts as replay writes them equal the oracle, for any number of runs side by side and workers', async (t) => {
+  const dir = scratch(t);
+  const nPages = 3 * 65536;
+  const random = new Prng('parts');
+  const made = Array.from({ length: 2 }, () => randomWorlds(random, nPages));
+  // two more runs that share every set, and every set but the report, with the first
+  const ids = ['a', 'b', 'twin', 'sister'];
+  const sister = made[0]!.sets.filter(({ kind }) => kind !== 'reported');
+  const lists = [...made.map(({ sets }) => sets), made[0]!.sets, sister];
+  await replayRuns(
+    dir,
+    nPages,
+    ids.map((id, i) => ({ run: { run_id: id }, windows: windowsOf(id, nPages), sets: lists[i]! })),
+  );
+  const worlds = [...made.map((one) => one.worlds), made[0]!.worlds];
+  worlds.push(new Map([...made[0]!.worlds].map(([key, world]) => [key, { ...world, reported: new Set<number>() }])));
+  for (const workers of [1, 3]) {
+    const seen: string[] = [];
+    const summary = await materialiseScores(dir, { workers, force: true, onRun: (id) => seen.push(id) });
+    assert.deepEqual(summary, { scored: 4, skipped: 0, rows: 4 * 25 * 4 });
+    assert.deepEqual(seen.toSorted(), ids.toSorted());
+    for (const [i, id] of ids.entries()) await assertScores(dir, id, nPages, worlds[i]!);
+  }
+});
+
+test('sets of more chunks than a page holds, and a part that is damaged', async (t) => {
+  const dir = scratch(t);
+  const nPages = 70 * 65536;
+  const every = (step: number): number[] => Array.from({ length: Math.ceil(nPages / step) }, (_, i) => i * step);
+  const pages = every(1000);
+  const sets: SetRow[] = [
+    { w: 0, kind: 'reported', pages: every(3000) },
+    { w: 0, kind: 'truth', scope: 'any', pages },
+    { w: 0, kind: 'truth', scope: 'mapped', pages },
+  ];
+  await replayRuns(dir, nPages, [{ run: { run_id: 'r' }, windows: [windowRow('r', 0, { n_pages: nPages })], sets }]);
+  await materialiseScores(dir);
+  using results = await Results.open(dir);
+  const { rows } = await results.query('SELECT "scope", truth, reported, tp, fp FROM scores ORDER BY 1');
+  const figures = { truth: 4588, reported: 1530, tp: 1530, fp: 0 };
+  assert.deepEqual(rows, [
+    { scope: 'any', ...figures },
+    { scope: 'mapped', ...figures },
+  ]);
+  const part = join(dir, 'page_sets', 'r-000.parquet');
+  const bytes = readFileSync(part);
+  writeFileSync(part, bytes.fill(0x55, bytes.length >> 2, bytes.length >> 1));
+  await assert.rejects(materialiseScores(dir, { force: true }), {
+    name: 'RunError',
+    message: /the stored page sets cannot be read: .*r-000/,
+  });
+});
+
+test('a run without a scored window has no scores, and is not asked again', async (t) => {
+  const dir = scratch(t);
+  await replayRuns(dir, 512, [
+    { run: { run_id: 'r' }, windows: [windowRow('r', 0, { scored: false })], sets: [{ w: 0, kind: 'reported', pages: [1] }] },
+  ]);
+  assert.deepEqual(await materialiseScores(dir), { scored: 1, skipped: 0, rows: 0 });
+  assert.deepEqual(await materialiseScores(dir), { scored: 0, skipped: 1, rows: 0 });
 });
 
 test('scores equal DuckDB bit operations on the same Parquet', async (t) => {
@@ -185,24 +260,13 @@ test('popcounts equal counting bit by bit', () => {
 test('worker threads write the same scores, pass on failures and stop when told', async (t) => {
   const dirs = [scratch(t), scratch(t)];
   const ids = ['a', 'b', 'c'];
-  for (const dir of dirs) {
-    await writeRows(
-      dir,
-      'runs',
-      ids.map((id) => ({ run_id: id })),
-    );
-    await writeRows(
-      dir,
-      'windows',
-      ids.flatMap((id) => [0, 1].map((w) => windowRow(id, w))),
-    );
-    for (const [i, id] of ids.entries()) {
-      await writeSets(dir, id, [
-        { w: 0, kind: 'truth', scope: 'mapped', pages: [1, 2, 3 + i] },
-        { w: 1, kind: 'reported', pages: [2, 9 + i] },
-      ]);
-    }
-  }
+  const setsOf = (i: number): SetRow[] => [
+    { w: 0, kind: 'truth', scope: 'mapped', pages: [1, 2, 3 + i] },
+    { w: 1, kind: 'reported', pages: [2, 9 + i] },
+  ];
+  const write = (dir: string, id: string, sets: readonly SetRow[]): Promise<void> =>
+    replayRuns(dir, 512, [{ run: { run_id: id }, windows: [0, 1].map((w) => windowRow(id, w)), sets }]);
+  for (const dir of dirs) for (const [i, id] of ids.entries()) await write(dir, id, setsOf(i));
   const seen: string[] = [];
   const alone = await materialiseScores(dirs[0]!);
   const pooled = await materialiseScores(dirs[1]!, { workers: 2, onRun: (id) => seen.push(id) });
@@ -214,7 +278,7 @@ test('worker threads write the same scores, pass on failures and stop when told'
   a.close();
   b.close();
   await assert.rejects(materialiseScores(dirs[1]!, { workers: 2, force: true, signal: AbortSignal.abort() }), { name: 'InterruptedError' });
-  await writeSets(dirs[1]!, 'c', [
+  await write(dirs[1]!, 'c', [
     { w: 0, kind: 'truth', scope: 'mapped', pages: [1] },
     { w: 0, kind: 'edge', scope: 'mapped', pages: [1] },
     { w: 0, kind: 'reported', pages: [1] },
@@ -223,4 +287,8 @@ test('worker threads write the same scores, pass on failures and stop when told'
     name: 'RunError',
     message: /run c, window 0: page sets contradict/,
   });
+  const part = join(dirs[1]!, 'page_sets', 'b-000.parquet');
+  const bytes = readFileSync(part);
+  writeFileSync(part, bytes.fill(0x55, 8, bytes.length >> 2));
+  await assert.rejects(materialiseScores(dirs[1]!, { workers: 2, force: true }), { name: 'RunError', message: /cannot be read: .*b-000/ });
 });

@@ -1,30 +1,37 @@
-/** Scores runs in worker threads, each with a DuckDB of its own; the parts are the same for any number of them. */
+/** Worker threads that count the overlaps of tasks; the answers are the same for any number of them. */
 import { Worker } from 'node:worker_threads';
 import { InterruptedError, RunError } from '@workset/model';
-import type { RunInfo, ScoreOptions } from './materialise.ts';
+import { groupOverlaps } from './score-group.ts';
+import type { GroupTask, RunOverlaps } from './score-group.ts';
 
-export interface PoolStart {
-  readonly root: string;
-  readonly runs: readonly RunInfo[];
-}
-export type PoolMessage =
-  | { readonly kind: 'run'; readonly runId: string; readonly rows: number }
-  | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly hint: string | undefined };
+export type PoolReply =
+  | { readonly kind: 'done'; readonly runs: readonly RunOverlaps[] }
+  | { readonly kind: 'failed'; readonly name: string; readonly message: string };
 
-/** Rows written. The first failure stops the other workers; whole parts stay. Throws RunError, InterruptedError. */
-export async function scoreInWorkers(
-  root: string,
-  runs: readonly RunInfo[],
-  jobs: number,
-  { signal, onRun }: Pick<ScoreOptions, 'signal' | 'onRun'>,
-): Promise<number> {
-  const n = Math.min(jobs, runs.length);
+/**
+ * Calls `onDone` with the answer to each task, as they come. The first failure stops the rest.
+ * Throws RunError when a part is damaged, InterruptedError, and what `onDone` throws.
+ */
+export async function countOverlaps(
+  tasks: readonly GroupTask[],
+  workers: number,
+  signal: AbortSignal | undefined,
+  onDone: (task: GroupTask, runs: readonly RunOverlaps[]) => Promise<void>,
+): Promise<void> {
   const stop = new AbortController();
   const any = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const shares = Array.from({ length: n }, (_, i) => runs.filter((_run, at) => at % n === i));
+  const queue = [...tasks];
+  const n = Math.min(workers, tasks.length);
+  const drain = async (answer: (task: GroupTask) => Promise<readonly RunOverlaps[]>): Promise<void> => {
+    for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+      if (any.aborted) throw new InterruptedError();
+      await onDone(task, await answer(task));
+    }
+  };
+  if (n <= 1) return drain((task) => groupOverlaps(task, any).catch(damaged));
   const outcomes = await Promise.allSettled(
-    shares.map((share) =>
-      scoreShare({ root, runs: share }, any, onRun).catch((error: unknown) => {
+    Array.from({ length: n }, () =>
+      withWorker(any, drain).catch((error: unknown) => {
         stop.abort();
         throw error;
       }),
@@ -33,37 +40,55 @@ export async function scoreInWorkers(
   const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
   const cause = failures.find((error) => !(error instanceof InterruptedError)) ?? failures[0];
   if (cause !== undefined) throw cause;
-  return outcomes.reduce((sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : 0), 0);
 }
 
-async function scoreShare(start: PoolStart, signal: AbortSignal, onRun: ScoreOptions['onRun']): Promise<number> {
+async function withWorker(
+  signal: AbortSignal,
+  drain: (answer: (task: GroupTask) => Promise<readonly RunOverlaps[]>) => Promise<void>,
+): Promise<void> {
   if (signal.aborted) throw new InterruptedError();
   const file = import.meta.url.endsWith('.ts') ? './score-worker.ts' : './score-worker.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: start });
+  const worker = new Worker(new URL(file, import.meta.url));
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
   const onAbort = (): void => worker.postMessage('stop');
   signal.addEventListener('abort', onAbort);
   try {
-    return await outcomeOf(worker, onRun);
+    await drain((task) => ask(worker, task));
   } finally {
     signal.removeEventListener('abort', onAbort);
+    await worker.terminate();
   }
 }
 
-function outcomeOf(worker: Worker, onRun: ScoreOptions['onRun']): Promise<number> {
+function ask(worker: Worker, task: GroupTask): Promise<readonly RunOverlaps[]> {
   return new Promise((resolve, reject) => {
-    let rows = 0;
-    worker.on('message', (message: PoolMessage) => {
-      if (message.kind === 'failed') return reject(revive(message));
-      rows += message.rows;
-      onRun?.(message.runId, message.rows);
-    });
-    worker.on('error', reject);
-    worker.on('exit', (code) => (code === 0 ? resolve(rows) : reject(new Error(`a scoring worker ended early with code ${code}`))));
+    const onMessage = (reply: PoolReply): void => {
+      worker.off('error', onError);
+      worker.off('exit', onExit);
+      if (reply.kind === 'done') resolve(reply.runs);
+      else
+        reject(
+          reply.name === 'InterruptedError'
+            ? new InterruptedError()
+            : reply.name === 'RangeError'
+              ? damage(reply.message)
+              : new Error(reply.message),
+        );
+    };
+    const onError = (error: Error): void => reject(error);
+    const onExit = (code: number): void => reject(new Error(`a scoring worker ended early with code ${code}`));
+    worker.once('message', onMessage);
+    worker.once('error', onError);
+    worker.once('exit', onExit);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
+    worker.postMessage(task);
   });
 }
 
-function revive({ name, message, hint }: PoolMessage & { kind: 'failed' }): Error {
-  if (name === 'InterruptedError') return new InterruptedError(message);
-  return name === 'RunError' ? new RunError(message, hint ?? '') : Object.assign(new Error(message), { name });
+function damaged(error: unknown): never {
+  throw error instanceof RangeError ? damage(error.message) : error;
+}
+
+function damage(message: string): RunError {
+  return new RunError(`the stored page sets cannot be read: ${message}`, 'remove the damaged run and replay it again');
 }

@@ -46,7 +46,7 @@ export class WindowSets {
   }
 
   /** Without an eligible set every page is eligible. */
-  overlaps(scope: Scope, target: Target, nPages: number): Overlaps {
+  overlaps({ scope, target }: { readonly scope: Scope; readonly target: Target }, nPages: number): Overlaps {
     const reported = this.chunks('reported', '');
     const eligible = this.chunks('eligible', '');
     const truth = this.chunks(KINDS_OF[target].truth, scope);

@@ -1,0 +1,67 @@
+/** Where the page sets of a run lie in the parts that a replay wrote: found without reading a single set. */
+import { bigints, texts } from '../parquet/parquet-reader.ts';
+import type { ColumnChunk, PageRef, ParquetReader, RowGroup } from '../parquet/parquet-reader.ts';
+
+/** Half-open range of window numbers. */
+export interface WindowRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One row group of page_sets. */
+export interface SetGroup {
+  readonly reader: ParquetReader;
+  readonly pages: readonly PageRef[];
+  /** First row of each page, and the number of rows. */
+  readonly firstRow: readonly number[];
+  /** Chunk number of each row. */
+  readonly chunk: Float64Array;
+}
+/** A set: rows [from, to) of a group, one chunk each. */
+export interface SetRows {
+  readonly kind: string;
+  readonly scope: string;
+  readonly group: SetGroup;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Sets by window. Keep the readers open while they are used. */
+export function indexSets(readers: readonly ParquetReader[], range: WindowRange): Map<number, SetRows[]> {
+  const index = new Map<number, SetRows[]>();
+  for (const reader of readers) for (const group of reader.groups) if (overlaps(group, range)) addGroup(reader, group, range, index);
+  return index;
+}
+
+function overlaps(group: RowGroup, { from, to }: WindowRange): boolean {
+  const { min, max } = column(group, 'w');
+  return min === undefined || max === undefined || (bigints(Buffer.from(min))[0]! < to && bigints(Buffer.from(max))[0]! >= from);
+}
+
+function addGroup(reader: ParquetReader, group: RowGroup, range: WindowRange, index: Map<number, SetRows[]>): void {
+  const ws = bigints(reader.plain(column(group, 'w')));
+  const kinds = texts(reader.plain(column(group, 'kind')));
+  const scopes = texts(reader.plain(column(group, 'scope')));
+  const pages = reader.pagesOf(column(group, 'bits'));
+  const firstRow = [0];
+  for (const page of pages) firstRow.push(firstRow.at(-1)! + page.nValues);
+  const sets = { reader, pages, firstRow, chunk: bigints(reader.plain(column(group, 'chunk'))) };
+  for (let from = 0; from < group.rows;) {
+    let to = from + 1;
+    while (to < group.rows && ws[to] === ws[from] && kinds[to] === kinds[from] && scopes[to] === scopes[from]) to++;
+    const w = ws[from]!;
+    if (w >= range.from && w < range.to) {
+      const at = index.get(w);
+      const rows = { kind: kinds[from]!, scope: scopes[from]!, group: sets, from, to };
+      if (at === undefined) index.set(w, [rows]);
+      else at.push(rows);
+    }
+    from = to;
+  }
+}
+
+function column(group: RowGroup, name: string): ColumnChunk {
+  const found = group.columns.get(name);
+  if (found === undefined) throw new RangeError(`a part without column ${name}`);
+  return found;
+}
