@@ -26,6 +26,8 @@ const WAKES_AT = 16;
 /** Looks at the barrier before sleeping at it, and the longest sleep, ms. */
 const SPINS = 2000;
 const NAP_MS = 20;
+/** Stamps that one round of the vector loop takes. */
+const SLOTS_PER_WORD = 32;
 
 /** Seats for a crew; undefined when the space is too small to share. */
 export function seatCrew(nPages: number, classBits: number, size: number): CrewSeat[] | undefined {
@@ -100,15 +102,12 @@ export class Crew {
   /** Brings what the members wrote into the shared stamps: each member a share of the slots. Call it between two meetings. */
   merge(): void {
     const [shared, ...others] = this.#parts as [Int32Array, ...Int32Array[]];
-    const from = Math.floor((shared.length * this.index) / this.size);
-    const to = Math.floor((shared.length * (this.index + 1)) / this.size);
-    for (const part of others) maxInto(shared, part, from, to);
-  }
-}
-
-function maxInto(into: Int32Array, other: Int32Array, from: number, to: number): void {
-  for (let i = from | 0; i < to; i = (i + 1) | 0) {
-    const stamp = other[i]!;
-    if (stamp > into[i]!) into[i] = stamp;
+    // Whole vectors of the loop: a crew's spaces are blocks of 512 pages.
+    const words = shared.length / SLOTS_PER_WORD;
+    const from = Math.floor((words * this.index) / this.size);
+    const to = Math.floor((words * (this.index + 1)) / this.size);
+    if (to === from) return;
+    const at = (column: Int32Array): number => column.byteOffset + from * SLOTS_PER_WORD * 4;
+    for (const part of others) this.memory.arena.loops.maxInto(at(shared), at(part), to - from);
   }
 }

@@ -1,8 +1,9 @@
 /** Reads the touches of a space batch by batch and applies them to the stamps; those who look at single touches see each of them once. */
 import { setImmediate } from 'node:timers/promises';
-import { throwIfAborted } from '@workset/model';
+import { throwIfAborted, TraceFormatError } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { Crew } from './crew.ts';
+import { largest } from './memory/bit-loops.ts';
 import { StampMemory } from './memory/stamps.ts';
 
 /** Someone who looks at single touches, frame by frame in order. */
@@ -123,7 +124,12 @@ export class TouchFeed {
 
   #load(batch: number): void {
     if (batch === this.#batch) return;
-    this.#batchRows = this.#options.space.readBatch(batch, this.#buffer);
+    const { space } = this.#options;
+    this.#batchRows = space.readBatch(batch, this.#buffer);
+    const slots = this.memory.stamps.length;
+    // The loops below do not look: a touch of a page that is not there would change another column.
+    if (largest(this.#buffer, this.#batchRows) >= slots)
+      throw new TraceFormatError(`batch ${batch} of space ${space.info.id} has a touch of a page outside its ${space.info.nPages} pages`);
     this.#batch = batch;
   }
 

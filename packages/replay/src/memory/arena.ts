@@ -29,6 +29,9 @@ export interface VectorLoops {
   writesOfPairs(pairs: number, last: number, words: number): void;
   setMarks(marks: number, bits: number, words: number, now: number): void;
   fill(column: number, words: number, value: number): void;
+  stampRows(touches: number, eights: number, stamps: number, stamp: number): void;
+  maxInto(into: number, other: number, words: number): void;
+  largest(column: number, words: number): number;
 }
 
 /** Arguments as in tlb-code.ts. */

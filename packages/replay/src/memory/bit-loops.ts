@@ -185,3 +185,11 @@ export function fillMarks(marks: Int32Array, range: PageRange, now: number): voi
   arena.loops.fill(addressOf(marks, words), words.n, now);
   for (const { from, to } of words.rest) marks.fill(now, from, to);
 }
+
+/** Largest of the first `length` values, taken as unsigned. */
+export function largest(column: Int32Array, length: number): number {
+  const words = Arena.loopsFor(column) === undefined ? 0 : length >>> 5;
+  let most = words === 0 ? 0 : Arena.loopsFor(column)!.loops.largest(column.byteOffset, words) >>> 0;
+  for (let i = words << 5; i < length; i++) most = Math.max(most, column[i]! >>> 0);
+  return most;
+}

@@ -8,19 +8,24 @@ import {
   advance,
   BITMASK,
   block,
+  CHOOSE,
   constant,
   EQUAL,
   EQZ,
   get,
   GREATER,
+  GREATER_U,
   I32,
+  laneOf,
   lanes,
   lanesOf,
   LEAVE_IF,
   load,
   load32,
+  load32At,
   loop,
   MAX,
+  MAX_U,
   NARROW_16,
   NARROW_32,
   OR,
@@ -211,6 +216,35 @@ function fill(): Func {
   return { name: 'fill', params: 3, result: false, locals: [V128], body };
 }
 
+/** stampRows(touches, eights, stamps, stamp): one frame; the slot of each of 8 * eights touches gets the stamp */
+function stampRows(): Func {
+  const [touches, eights, stamps, stamp] = [0, 1, 2, 3];
+  const one = (i: number): Code => seq(load32At(get(touches), i * 4), constant(2), SHL, get(stamps), ADD, get(stamp), STORE_32);
+  const body = loop(eights, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(touches, 32)));
+  return { name: 'stampRows', params: 4, result: false, locals: [], body };
+}
+
+/** maxInto(into, other, words) */
+function maxInto(): Func {
+  const [into, other, words] = [0, 1, 2];
+  const one = (v: number): Code => seq(get(into), load(into, v * 16), load(other, v * 16), MAX, store(v * 16));
+  const body = loop(words, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(into, 128), advance(other, 128)));
+  return { name: 'maxInto', params: 3, result: false, locals: [], body };
+}
+
+/** largest(column, words): the largest value, unsigned */
+function largest(): Func {
+  const [column, words, all] = [0, 1, 2];
+  const one = (v: number): Code => seq(get(all), load(column, v * 16), MAX_U, set(all));
+  const larger = (a: Code, b: Code): Code => seq(a, b, a, b, GREATER_U, CHOOSE);
+  const lane = (i: number): Code => seq(get(all), laneOf(i));
+  const body = seq(
+    loop(words, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(column, 128))),
+    larger(larger(lane(0), lane(1)), larger(lane(2), lane(3))),
+  );
+  return { name: 'largest', params: 2, result: true, locals: [V128], body };
+}
+
 export const SIMD_FUNCTIONS: readonly Func[] = [
   newer(),
   newerThanMarks(),
@@ -222,4 +256,7 @@ export const SIMD_FUNCTIONS: readonly Func[] = [
   ofPairs('writesOfPairs', WRITES),
   setMarks(),
   fill(),
+  stampRows(),
+  maxInto(),
+  largest(),
 ];

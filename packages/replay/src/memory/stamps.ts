@@ -50,17 +50,18 @@ export class StampMemory {
     first: number,
     into: Int32Array = this.stamps,
   ): void {
-    const stamps = into;
     let i = from | 0;
+    const arena = Arena.loopsFor(touches, into);
     for (let f = first | 0; i < to; f = (f + 1) | 0) {
       const stop = Math.min(to, rowStart[f + 1]! - base) | 0;
-      const stamp = (f + 1) | 0;
-      for (; i < stop; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
+      i = arena === undefined ? i : stampEights(arena, touches, i, stop, into, (f + 1) | 0);
+      stampRest(touches, i, stop, into, (f + 1) | 0);
+      i = stop;
     }
   }
 
   /** The classes that count for a scope and target, as a bit mask over class numbers. */
-  classes(scope: Scope | 'walked', target: Target): number {
+  classes(scope: Scope, target: Target): number {
     return classesOf(this.classBits, scope, target);
   }
 
@@ -91,10 +92,23 @@ export class StampMemory {
   }
 }
 
+/** Stamps touches [from, to) but for less than eight; returns where it stopped. */
+function stampEights(arena: Arena, touches: Int32Array, from: number, to: number, stamps: Int32Array, stamp: number): number {
+  const eights = (to - from) >> 3;
+  if (eights <= 0) return from;
+  arena.loops.stampRows(touches.byteOffset + 4 * from, eights, stamps.byteOffset, stamp);
+  return from + 8 * eights;
+}
+
+function stampRest(touches: Int32Array, from: number, to: number, stamps: Int32Array, stamp: number): void {
+  for (let i = from | 0; i < to; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
+}
+
 function fillLast(stamps: Int32Array, classBits: number, mask: number, last: Int32Array): void {
   const slots = Array.from({ length: 1 << classBits }, (_, c) => c).filter((c) => ((mask >>> c) & 1) === 1);
   const [first, second] = slots as [number, number];
-  if (slots.length === 1) copySlot(stamps, classBits, first, last);
+  if (slots.length === 0) last.fill(0);
+  else if (slots.length === 1) copySlot(stamps, classBits, first, last);
   else maxOfTwo(stamps, classBits, first, second, last);
   for (const slot of slots.slice(2)) maxWith(stamps, classBits, slot, last);
 }

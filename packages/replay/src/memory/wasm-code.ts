@@ -26,6 +26,7 @@ export const tee = (local: number): Code => [0x22, local];
 const simd = (op: number, ...rest: readonly number[]): Code => [0xfd, ...leb(op), ...rest];
 
 export const EQZ: Code = [0x45];
+export const GREATER_U: Code = [0x4b];
 export const ADD: Code = [0x6a];
 export const SUB: Code = [0x6b];
 export const AND: Code = [0x71];
@@ -43,6 +44,8 @@ export const SPLAT = simd(0x11);
 export const EQUAL = simd(0x37);
 export const GREATER = simd(0x3b);
 export const MAX = simd(0xb8);
+export const MAX_U = simd(0xb9);
+export const laneOf = (lane: number): Code => simd(0x1b, lane);
 export const V_AND = simd(0x4e);
 export const V_AND_NOT = simd(0x4f);
 export const V_OR = simd(0x50);
@@ -64,6 +67,8 @@ export const lanes = (...picks: readonly [number, number, number, number]): Code
 export const load32 = (address: Code): Code => seq(address, [0x28, 2, 0]);
 /** Stores the value on the stack at the address below it. */
 export const STORE_32: Code = [0x36, 2, 0];
+/** The value at `address + offset` bytes. */
+export const load32At = (address: Code, offset: number): Code => seq(address, [0x28, 2], leb(offset));
 export const load = (base: number, offset: number): Code => seq(get(base), simd(0x00, 2, ...leb(offset)));
 /** Stores the vector on the stack at the address below it. */
 export const store = (offset: number): Code => simd(0x0b, 2, ...leb(offset));

@@ -130,15 +130,19 @@ function rowOrder(table: TableSpec, columns: readonly (readonly Cell[])[], rows:
 }
 
 function extentOf(cells: readonly Cell[]): Extent | undefined {
-  const [first, ...rest] = cells.filter((cell) => cell !== null);
-  // No order is defined on NaN, and the order of -0 is not that of JavaScript.
-  if (first === undefined || [first, ...rest].some((cell) => Number.isNaN(cell) || Object.is(cell, -0))) return undefined;
-  let [min, max] = [first, first];
-  for (const cell of rest) {
-    if (isLess(cell, min)) min = cell;
-    if (isLess(max, cell)) max = cell;
+  let min: NonNullable<Cell> | undefined;
+  let max: NonNullable<Cell> | undefined;
+  let last: Cell = null;
+  for (const cell of cells) {
+    // Keys repeat from row to row.
+    if (cell === null || Object.is(cell, last)) continue;
+    // No order is defined on NaN, and the order of -0 is not that of JavaScript.
+    if (Number.isNaN(cell) || Object.is(cell, -0)) return undefined;
+    if (min === undefined || isLess(cell, min)) min = cell;
+    if (max === undefined || isLess(max, cell)) max = cell;
+    last = cell;
   }
-  return { min, max };
+  return min === undefined || max === undefined ? undefined : { min, max };
 }
 
 /** Text in the order of its UTF-8 bytes. */

@@ -1,0 +1,75 @@
+/** The feed alone: who looks at touches sees each once and in order, however they are cut into batches and calls. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { TraceFormatError } from '@workset/model';
+import type { SpaceReader } from '@workset/store';
+import { TouchFeed } from '../src/feed.ts';
+
+/** A space of given frames in memory, in batches of `batchRows`. */
+function spaceOf(frames: readonly (readonly number[])[], batchRows: number, nPages = 512): SpaceReader {
+  const rows = frames.flat();
+  const rowStart = new Float64Array(frames.length + 1);
+  frames.forEach((frame, f) => (rowStart[f + 1] = rowStart[f]! + frame.length));
+  const times = Float64Array.from(frames, (_, f) => f);
+  return {
+    info: { id: 'gpa', classBits: 1, nPages, nTouches: rows.length, nAccesses: rows.length, nFrames: frames.length, truth: 'exact' },
+    blocks: Float64Array.of(0),
+    frames: {
+      n: frames.length,
+      t0Ns: times,
+      t1Ns: times.map((t) => t + 1),
+      rowStart,
+      nAccesses: times,
+      span: new Int32Array(frames.length),
+    },
+    batchRows,
+    nBatches: Math.ceil(rows.length / batchRows),
+    readBatch(i, into) {
+      const batch = rows.slice(i * batchRows, (i + 1) * batchRows);
+      into.set(batch);
+      return batch.length;
+    },
+    pageOf: (id) => id,
+    idOf: (page) => page,
+  };
+}
+
+const touches = fc.array(fc.array(fc.nat(1023), { maxLength: 30 }), { maxLength: 20 });
+
+describe('the feed', () => {
+  it('stamps every touch with its frame, and shows every frame and touch once', async () => {
+    await fc.assert(
+      fc.asyncProperty(touches, fc.integer({ min: 1, max: 40 }), fc.array(fc.nat(20)), async (frames, batchRows, stops) => {
+        const feed = new TouchFeed({ space: spaceOf(frames, batchRows) });
+        const seen: { frame: number; touches: number[] }[] = [];
+        const watcher = {
+          frame: (frame: number) => void seen.push({ frame, touches: [] }),
+          touches: (batch: Int32Array, from: number, to: number, frame: number) => {
+            assert.equal(frame, seen.at(-1)!.frame);
+            seen.at(-1)!.touches.push(...batch.subarray(from, to));
+          },
+        };
+        for (const stop of [...stops.sort((a, b) => a - b), frames.length]) await feed.advanceTo(Math.min(stop, frames.length), watcher);
+        assert.deepEqual(
+          seen,
+          frames.map((batch, frame) => ({ frame, touches: [...batch] })),
+        );
+        const expected = new Int32Array(1024);
+        frames.forEach((batch, frame) => batch.forEach((touch) => (expected[touch] = frame + 1)));
+        assert.deepEqual([...feed.memory.stamps], [...expected]);
+        assert.equal(feed.touches, frames.flat().length);
+      }),
+    );
+  });
+
+  it('refuses a touch of a page that the space does not have', async () => {
+    for (const bad of [1024, -1, 0x7fff_ffff]) {
+      const feed = new TouchFeed({ space: spaceOf([[1, 2], Array.from({ length: 40 }, (_, i) => (i === 3 ? bad : i))], 64) });
+      await assert.rejects(feed.advanceTo(2, undefined), TraceFormatError, String(bad));
+    }
+    // And in the vector loops of larger spaces.
+    const feed = new TouchFeed({ space: spaceOf([Array.from({ length: 100 }, (_, i) => (i === 77 ? 1 << 17 : i))], 128, 1 << 16) });
+    await assert.rejects(feed.advanceTo(1, undefined), TraceFormatError);
+  });
+});
