@@ -1,8 +1,6 @@
 /** Opens a file, stdin or a perf directory as decompressed bytes; size and sha256 of the raw bytes on the way. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { TraceFormatError, UnreadableInputError, WorksetError, type ByteSource } from '@workset/model';
 import { CodecError, compressionOf, decompress, type Compression } from './codecs/index.ts';
 
@@ -36,8 +34,7 @@ export interface OpenSource extends ByteSource {
 export async function openSource(path: string): Promise<OpenSource> {
   if (path !== STDIN && (await isDirectory(path))) return openDirectory(path);
   const sizeBytes = path === STDIN ? null : await checkReadable(path);
-  const stream: Readable = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
-  const source = new Source(path, stream, sizeBytes);
+  const source = new Source(path, path === STDIN ? process.stdin : new FileChunks(path), sizeBytes);
   try {
     await source.start();
     return source;
@@ -61,20 +58,67 @@ export function sourceOfBytes(path: string, bytes: Uint8Array, chunkBytes: numbe
   };
 }
 
+/** Where raw bytes come from: stdin or a file. */
+interface RawStream extends AsyncIterable<Uint8Array> {
+  destroy(): void;
+}
+
+/** A file in chunks. */
+class FileChunks implements RawStream {
+  readonly #path: string;
+  #file: FileHandle | undefined;
+  #isDestroyed = false;
+  /** Chunks take turns in two buffers: one per chunk keeps the garbage collector busy. Only for readers that are done with the last chunk when they ask for the next. */
+  reusesBuffers = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const file = await open(this.#path, 'r');
+    this.#file = file;
+    try {
+      let spare = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+      let last = Buffer.alloc(0);
+      while (!this.#isDestroyed) {
+        const { bytesRead } = await file.read(spare, 0, CHUNK_BYTES, null);
+        if (bytesRead === 0) return;
+        const free = this.reusesBuffers && last.length > 0 ? last : Buffer.allocUnsafeSlow(CHUNK_BYTES);
+        [last, spare] = [spare, free];
+        yield last.subarray(0, bytesRead);
+      }
+    } finally {
+      this.#close();
+    }
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#close();
+  }
+
+  #close(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    file?.close().catch(() => {});
+  }
+}
+
 class Source implements OpenSource {
   readonly path: string;
   readonly rawBytesTotal: number | null;
   compression: Compression = 'none';
   head: Uint8Array = new Uint8Array(0);
   rawBytesRead = 0;
-  readonly #stream: Readable;
+  readonly #stream: RawStream;
   readonly #hash = createHash('sha256');
   #sha256: string | undefined;
   #rest: AsyncIterator<Uint8Array> | undefined;
   #pending: Uint8Array[] = [];
   #iterated = false;
 
-  constructor(path: string, stream: Readable, rawBytesTotal: number | null) {
+  constructor(path: string, stream: RawStream, rawBytesTotal: number | null) {
     this.path = path;
     this.#stream = stream;
     this.rawBytesTotal = rawBytesTotal;
@@ -91,6 +135,8 @@ class Source implements OpenSource {
       );
     }
     this.compression = compressionOf(magic);
+    // decompressors read ahead
+    if (this.compression === 'none' && this.#stream instanceof FileChunks) this.#stream.reusesBuffers = true;
     this.#rest = await decompress(replay(chunks, raw), this.compression);
     const head = await this.#typed(() => gather(this.#rest!, HEAD_BYTES));
     this.#pending = head.chunks;

@@ -17,6 +17,8 @@ export type IngestBatch =
       readonly n: number;
       readonly page: Float64Array | Uint32Array;
       readonly cls: Uint8Array;
+      /** The same touches as a trace stores them, from readers that number blocks themselves. */
+      readonly coded?: CodedTouches;
     }
   /** Single accesses in time order (or file order for ordinal logs). size: bytes from `addr offset`, for page straddles already split by the ingestor. */
   | {
@@ -60,6 +62,13 @@ export type IngestBatch =
    * `subject` says what was measured (VMA, memcg, pid, age bucket); `values` are bytes, or ns and counts where the key ends in Ns or Count.
    */
   | { readonly kind: 'sizes'; readonly tNs: number | null; readonly subject: string; readonly values: Readonly<Record<string, number>> };
+
+/** Touches (index of block * 512 + page in block) << 2 | class. */
+export interface CodedTouches {
+  readonly touch: Int32Array;
+  /** Block numbers (page >> 9) by index: one array per reader and space, which grows from batch to batch. */
+  readonly blocks: readonly number[];
+}
 
 export interface IngestorDescriptor<Id extends string = string> extends Descriptor<Id> {
   /** What it yields, for `workset list` and `info`. */

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { BLOCK_PAGES } from '@workset/model';
-import type { SpaceId, SpaceInfo, TraceSpan, TruthGrade } from '@workset/model';
+import type { CodedTouches, SpaceId, SpaceInfo, TraceSpan, TruthGrade } from '@workset/model';
 import type { ArrowFileWriter, ColumnTypes } from './arrow.ts';
+import { BlockCodes } from './block-codes.ts';
 import { BlockIndex } from './block-index.ts';
 import { FRAME_TYPES, FrameLog } from './frame-log.ts';
 import type { FileEntry } from './manifest.ts';
-import { finishTouches, touchFileName, TouchStream } from './touch-file.ts';
+import { touchFileName, TouchStream } from './touch-file.ts';
 import type { FrameColumns } from './types.ts';
 
 /** Creates a column file inside the directory being written; `hashed` false leaves its checksum to a later pass. */
@@ -26,6 +27,7 @@ export class SpaceWriter {
   readonly #blocks: BlockIndex;
   readonly #touches: TouchStream;
   readonly #frames = new FrameLog();
+  readonly #codes: BlockCodes;
 
   constructor(id: SpaceId, dir: string, create: CreateFile, classBits: 0 | 1 | 2) {
     this.id = id;
@@ -33,6 +35,7 @@ export class SpaceWriter {
     this.#create = create;
     this.#classBits = classBits;
     this.#blocks = new BlockIndex(id, 31 - classBits);
+    this.#codes = new BlockCodes(this.#blocks);
     this.#touches = new TouchStream(create(touchFileName(id), { touch: 'int32' }, this.#metadata(), false), this.#blocks, classBits);
   }
 
@@ -41,6 +44,13 @@ export class SpaceWriter {
     assertClasses(cls, n, this.#classBits);
     this.#frames.push(t0Ns, t1Ns, this.#touches.rows, nAccesses);
     this.#touches.append(n, page, cls);
+  }
+
+  codedFrame(t0Ns: number, t1Ns: number, n: number, { touch, blocks }: CodedTouches, nAccesses: number): void {
+    assert(this.#classBits === 2, 'coded touches have two class bits');
+    assert(n <= touch.length, `frame of ${n} touches has only ${touch.length}`);
+    this.#frames.push(t0Ns, t1Ns, this.#touches.rows, nAccesses);
+    this.#touches.appendCoded(n, touch, this.#codes.of(blocks));
   }
 
   declareRange(startPage: number, nPages: number): void {
@@ -66,11 +76,10 @@ export class SpaceWriter {
   }
 
   #closeTouches(sorted: Float64Array): FileEntry {
-    const name = touchFileName(this.id);
-    const bytes = this.#touches.close();
     const moves = blockMoves(this.#blocks.seen, sorted);
     const delta = moves.some((move) => move !== 0) ? moves : null;
-    return { name, bytes, ...finishTouches(join(this.#dir, name), this.#touches.batches, delta, this.#classBits) };
+    const name = touchFileName(this.id);
+    return { name, ...this.#touches.finish(join(this.#dir, name), delta) };
   }
 
   #writeFrames(frames: FrameColumns): FileEntry {

@@ -1,8 +1,9 @@
-/** `touches.<space>.arrow`: one Int32 column in batches of 2^20 rows, written as a stream and, at the end, renumbered in place. */
+/** `touches.<space>.arrow`: one Int32 column in batches of 2^20 rows. Blocks get their final numbers at the end: the last batches are held back for it, earlier ones renumbered in place. */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import type { SpaceId } from '@workset/model';
+import { BLOCK_SHIFT, type SpaceId } from '@workset/model';
+import type { BlockShift } from './block-codes.ts';
 import type { ArrowFileWriter } from './arrow.ts';
 import type { BlockIndex } from './block-index.ts';
 import { readFully, writeFullyAt } from './files.ts';
@@ -16,16 +17,20 @@ export function touchFileName(space: SpaceId): string {
   return `touches.${space}.arrow`;
 }
 
-/** A batch as the writer leaves it; its checksum comes with `finishTouches`. */
-export type BatchPlace = Omit<BatchEntry, 'crc32'>;
+/** Batches not yet written: 96 MiB, so that a trace of 25 M touches per space is written once. */
+const HELD_BATCHES = 24;
 
-/** Encodes touches into the batch being filled and hands full batches to the file. */
+/** A batch as written; its checksum comes at the end. */
+type BatchPlace = Omit<BatchEntry, 'crc32'>;
+
+/** Encodes touches into the batch being filled and hands the oldest full batches to the file. */
 export class TouchStream {
-  readonly batches: BatchPlace[] = [];
+  readonly #places: BatchPlace[] = [];
+  readonly #held: Int32Array<ArrayBuffer>[] = [];
   readonly #file: ArrowFileWriter;
   readonly #blocks: BlockIndex;
   readonly #classBits: number;
-  readonly #batch = new Int32Array(BATCH_ROWS);
+  #batch = new Int32Array(BATCH_ROWS);
   #fill = 0;
 
   constructor(file: ArrowFileWriter, blocks: BlockIndex, classBits: number) {
@@ -35,39 +40,71 @@ export class TouchStream {
   }
 
   get rows(): number {
-    return this.batches.length * BATCH_ROWS + this.#fill;
+    return (this.#places.length + this.#held.length) * BATCH_ROWS + this.#fill;
   }
 
   append(n: number, page: Float64Array | Uint32Array, cls: Uint8Array): void {
     for (let i = 0; i < n;) {
       const end = Math.min(n, i + BATCH_ROWS - this.#fill);
       this.#blocks.encode(page, cls, this.#classBits, i, end, this.#batch, this.#fill);
-      this.#fill += end - i;
+      this.#filled(end - i);
       i = end;
-      if (this.#fill === BATCH_ROWS) this.#flush();
     }
   }
 
-  /** Writes the last batch and the footer; returns the file's length. */
-  close(): number {
-    if (this.#fill > 0) this.#flush();
-    return this.#file.close().bytes;
+  /** Touches with the numbers of a reader's blocks. */
+  appendCoded(n: number, touch: Int32Array, shift: BlockShift): void {
+    for (let i = 0; i < n;) {
+      const end = Math.min(n, i + BATCH_ROWS - this.#fill);
+      if (shift === null) this.#batch.set(touch.subarray(i, end), this.#fill);
+      else moveBlocks(touch, i, end, shift, this.#classBits, this.#batch, this.#fill);
+      this.#filled(end - i);
+      i = end;
+    }
   }
 
-  #flush(): void {
-    const touch = this.#batch.subarray(0, this.#fill);
-    this.batches.push({ offset: this.#file.write(this.#fill, { touch }).offset, rows: this.#fill });
+  /**
+   * Gives the touches their final ids (`delta[old block id]` blocks on; null = they are right), writes what is held and the footer, and
+   * takes the checksums.
+   */
+  finish(path: string, delta: Int32Array | null): { bytes: number; sha256: string; batches: readonly BatchEntry[] } {
+    if (this.#fill > 0) this.#held.push(this.#batch.subarray(0, this.#fill));
+    const onDisk = this.#places.length;
+    for (const batch of this.#held) {
+      if (delta !== null) moveBlocks(batch, 0, batch.length, delta, this.#classBits, batch, 0);
+      this.#write(batch);
+    }
+    const { bytes } = this.#file.close();
+    const held = this.#held.splice(0);
+    return { bytes, ...finishTouches(path, this.#places, (i) => held[i - onDisk], delta, this.#classBits) };
+  }
+
+  #filled(n: number): void {
+    this.#fill += n;
+    if (this.#fill < BATCH_ROWS) return;
+    this.#held.push(this.#batch);
     this.#fill = 0;
+    if (this.#held.length <= HELD_BATCHES) {
+      this.#batch = new Int32Array(BATCH_ROWS);
+      return;
+    }
+    this.#batch = this.#held.shift()!;
+    this.#write(this.#batch);
+  }
+
+  #write(touch: Int32Array<ArrayBuffer>): void {
+    this.#places.push({ offset: this.#file.write(touch.length, { touch }).offset, rows: touch.length });
   }
 }
 
 /**
- * Second and last pass over a written file, in file order with a piece of a batch in memory: adds `delta[old block id]` blocks to every touch
- * (null = the ids are right already) and takes the checksums.
+ * Second and last pass over a written file, in file order with a piece of a batch in memory: moves blocks to their final places, in
+ * batches that `held` does not have in memory in their final form, and takes the checksums.
  */
-export function finishTouches(
+function finishTouches(
   path: string,
   places: readonly BatchPlace[],
+  held: (batch: number) => Int32Array | undefined,
   delta: Int32Array | null,
   classBits: number,
 ): { readonly sha256: string; readonly batches: readonly BatchEntry[] } {
@@ -75,15 +112,21 @@ export function finishTouches(
   try {
     const file = new HashedFile(fd);
     const piece = new Int32Array(PIECE_ROWS);
-    const batches = places.map(({ offset, rows }) => {
+    let isChanged = false;
+    const batches = places.map(({ offset, rows }, i) => {
       file.hashTo(offset);
+      const kept = held(i);
       let crc = 0;
       for (let row = 0; row < rows; row += PIECE_ROWS) {
-        const touches = piece.subarray(0, Math.min(PIECE_ROWS, rows - row));
-        readFully(fd, touches, touches.byteLength, offset + 4 * row);
-        if (delta !== null) {
-          addBlocks(touches, delta, classBits);
-          writeFullyAt(fd, touches, offset + 4 * row);
+        const end = Math.min(rows, row + PIECE_ROWS);
+        const touches = kept === undefined ? piece.subarray(0, end - row) : kept.subarray(row, end);
+        if (kept === undefined) {
+          readFully(fd, touches, touches.byteLength, offset + 4 * row);
+          if (delta !== null) {
+            isChanged = true;
+            moveBlocks(touches, 0, touches.length, delta, classBits, touches, 0);
+            writeFullyAt(fd, touches, offset + 4 * row);
+          }
         }
         file.hash(touches);
         crc = crc32(bytesOf(touches), crc);
@@ -91,7 +134,7 @@ export function finishTouches(
       return { offset, rows, crc32: crc };
     });
     file.hashTo(fstatSync(fd).size);
-    fsyncSync(fd);
+    if (isChanged) fsyncSync(fd);
     return { sha256: file.digest(), batches };
   } finally {
     closeSync(fd);
@@ -121,11 +164,21 @@ class HashedFile {
   }
 }
 
-function addBlocks(touches: Int32Array, delta: Int32Array, classBits: number): void {
-  const shift = classBits + 9;
-  for (let i = 0; i < touches.length; i++) {
+/** touches[from, to) to `out` from `at` on, each moved by its block's shift. */
+function moveBlocks(
+  touches: Int32Array,
+  from: number,
+  to: number,
+  shift: Int32Array,
+  classBits: number,
+  out: Int32Array,
+  at: number,
+): void {
+  const bits = classBits + BLOCK_SHIFT;
+  const ahead = at - from;
+  for (let i = from; i < to; i++) {
     const touch = touches[i]!;
-    touches[i] = touch + (delta[touch >>> shift]! << shift);
+    out[i + ahead] = touch + (shift[touch >>> bits]! << bits);
   }
 }
 

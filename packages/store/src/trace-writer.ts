@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SPACES, TRACE_FORMAT, TRACE_VERSION, UsageError } from '@workset/model';
-import type { Observation, ObservationStream, SpaceId } from '@workset/model';
+import type { CodedTouches, Observation, ObservationStream, SpaceId } from '@workset/model';
 import type { ArrowFileWriter } from './arrow.ts';
 import { makeDirectory, replaceDirectory, syncPath } from './files.ts';
 import { isTrace, MANIFEST_NAME, traceIdOf } from './manifest.ts';
@@ -53,6 +53,10 @@ class DirectoryTraceWriter implements TraceWriter {
 
   frame(space: SpaceId, t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses = n): void {
     this.#space(space).frame(t0Ns, t1Ns, n, page, cls, nAccesses);
+  }
+
+  codedFrame(space: SpaceId, t0Ns: number, t1Ns: number, n: number, coded: CodedTouches, nAccesses = n): void {
+    this.#space(space).codedFrame(t0Ns, t1Ns, n, coded, nAccesses);
   }
 
   declareRange(space: SpaceId, startPage: number, nPages: number): void {

@@ -1,5 +1,6 @@
 /** Interfaces of the trace store and the results store. Layouts: docs/trace-format.md, docs/results-format.md. */
 import type {
+  CodedTouches,
   Diagnostic,
   HugeBlocks,
   Nanos,
@@ -66,6 +67,8 @@ export interface TraceWriter {
    * Times are on the source clock until close() maps them.
    */
   frame(space: SpaceId, t0Ns: Nanos, t1Ns: Nanos, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses?: number): void;
+  /** The same for touches in a reader's own numbering: page numbers are looked up once per block, not per touch. */
+  codedFrame(space: SpaceId, t0Ns: Nanos, t1Ns: Nanos, n: number, coded: CodedTouches, nAccesses?: number): void;
   /** Memory that exists even if never touched. */
   declareRange(space: SpaceId, startPage: number, nPages: number): void;
   stream(stream: ObservationStream): void;

@@ -1,5 +1,15 @@
 /** Puts the batches of all inputs of a capture into one trace. */
-import { TRUTH_GRADES, type IngestBatch, type Observation, type SpaceId, type TraceSpan, type TruthGrade } from '@workset/model';
+import {
+  BLOCK_PAGES,
+  BLOCK_SHIFT,
+  TRUTH_GRADES,
+  type CodedTouches,
+  type IngestBatch,
+  type Observation,
+  type SpaceId,
+  type TraceSpan,
+  type TruthGrade,
+} from '@workset/model';
 import type { TraceFinal, TraceWriter } from '@workset/store';
 import { Arenas } from './arenas.ts';
 import { HugePages } from './huge-pages.ts';
@@ -200,9 +210,15 @@ export class Assembler {
     }
   }
 
-  #touches(reading: Reading, { space, t0Ns, t1Ns, n, page, cls }: Batch<'touches'>): void {
+  #touches(reading: Reading, batch: Batch<'touches'>): void {
+    const { space, t0Ns, t1Ns, n, coded } = batch;
     this.#quantumNs ??= t1Ns - t0Ns;
-    this.#frame(reading, space, t0Ns, t1Ns, n, page, cls, n);
+    const start = this.#place(reading, space, t0Ns, t1Ns, n);
+    if (start === undefined) return;
+    const end = start + t1Ns - t0Ns;
+    if (coded === undefined) this.#writer.frame(space, start, end, n, batch.page, batch.cls);
+    else this.#writer.codedFrame(space, start, end, n, coded);
+    if (space === 'gpa' && n > 0) this.#upTo(coded === undefined ? batch.page[n - 1]! : lastPage(coded, n));
   }
 
   #accesses(reading: Reading, { space, n, timeNs, page, cls, cpu }: Batch<'accesses'>): void {
@@ -210,7 +226,11 @@ export class Assembler {
     if (quanta === undefined) {
       this.#quantumNs ??= this.#options.quantumNs;
       quanta = new Quanta(this.#options.quantumNs, ({ t0Ns, t1Ns, nAccesses, touches }) => {
-        this.#frame(reading, space, t0Ns, t1Ns, touches.n, touches.page, touches.cls, nAccesses);
+        const { n, page, cls } = touches;
+        const start = this.#place(reading, space, t0Ns, t1Ns, nAccesses);
+        if (start === undefined) return;
+        this.#writer.frame(space, start, start + t1Ns - t0Ns, n, page, cls, nAccesses);
+        if (space === 'gpa' && n > 0) this.#upTo(page[n - 1]!);
       });
       reading.quanta.set(space, quanta);
     }
@@ -222,23 +242,17 @@ export class Assembler {
     if (late > 0) reading.log.reasons.add('out-of-order', 'accesses that are much older than the ones before them', { count: late });
   }
 
-  #frame(
-    reading: Reading,
-    space: SpaceId,
-    t0Ns: number,
-    t1Ns: number,
-    n: number,
-    page: Float64Array | Uint32Array,
-    cls: Uint8Array,
-    nAccesses: number,
-  ): void {
+  /** Where a frame of `nAccesses` goes on the frame clock; undefined when it has no place, which is counted. */
+  #place(reading: Reading, space: SpaceId, t0Ns: number, t1Ns: number, nAccesses: number): number | undefined {
     const { log, times } = reading;
     this.clocks.use(reading.log.clock);
     log.at(t0Ns);
     log.at(t1Ns);
     log.space ??= space;
-    if (this.#options.timeRange !== undefined && !this.#inRange(log.clock.toTrace(t0Ns), log.clock.toTrace(t1Ns)))
-      return this.#outside(reading, nAccesses);
+    if (this.#options.timeRange !== undefined && !this.#inRange(log.clock.toTrace(t0Ns), log.clock.toTrace(t1Ns))) {
+      this.#outside(reading, nAccesses);
+      return undefined;
+    }
     const state = this.#spaces.get(space);
     if (state !== undefined && TRUTH_GRADES.indexOf(state.truth) < TRUTH_GRADES.indexOf(log.truth)) {
       log.reasons.add(
@@ -246,22 +260,25 @@ export class Assembler {
         `${space} has ${state.truth} touches already, so accesses of grade ${log.truth} are not added to them`,
         { count: nAccesses, severity: 'info' },
       );
-      return;
+      return undefined;
     }
     this.#frameClock ??= log.clock;
     const shift = this.#frameClock === log.clock ? 0 : this.#frameClock.fromTrace(log.clock.toTrace(t0Ns)) - t0Ns;
     const start = t0Ns + shift;
     if (state !== undefined && start < state.lastNs) {
       log.reasons.add('out-of-order', 'quanta that lie before the ones already in the trace', { count: nAccesses });
-      return;
+      return undefined;
     }
-    this.#writer.frame(space, start, t1Ns + shift, n, page, cls, nAccesses);
     this.#frames++;
-    if (space === 'gpa' && n > 0 && page[n - 1]! > this.#highestPage) this.#highestPage = page[n - 1]!;
     if (state === undefined) this.#spaces.set(space, { truth: log.truth, lastNs: start });
     else state.lastNs = start;
     if (t0Ns < times.firstNs) times.firstNs = t0Ns;
     if (t1Ns > times.lastNs) times.lastNs = t1Ns;
+    return start;
+  }
+
+  #upTo(page: number): void {
+    if (page > this.#highestPage) this.#highestPage = page;
   }
 
   #mapping(reading: Reading, { vPage, arena, n, frame }: Batch<'mapping'>): void {
@@ -363,4 +380,10 @@ export class Assembler {
   #outside(reading: Reading, count: number): void {
     reading.log.reasons.add('outside-time-range', 'outside the time range that was asked for', { count, severity: 'info' });
   }
+}
+
+/** Page of the last of n touches. */
+function lastPage({ touch, blocks }: CodedTouches, n: number): number {
+  const id = touch[n - 1]! >>> 2;
+  return blocks[id >>> BLOCK_SHIFT]! * BLOCK_PAGES + (id & (BLOCK_PAGES - 1));
 }

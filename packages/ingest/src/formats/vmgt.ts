@@ -13,6 +13,7 @@
  */
 import {
   BLOCK_PAGES,
+  BLOCK_SHIFT,
   TraceFormatError,
   throwIfAborted,
   type ByteSource,
@@ -21,8 +22,8 @@ import {
   type Ingestor,
 } from '@workset/model';
 import { startsWith } from '../byte-source.ts';
-import { TouchColumns } from '../touch-set.ts';
-import { BLOCK_SLOTS, VirtualBlocks } from './vmgt-blocks.ts';
+import { CodedBatch, CodedColumn } from '../coded-touches.ts';
+import { BLOCK_SLOTS, FrameBlocks, VirtualBlocks } from './vmgt-blocks.ts';
 
 const MAGIC = 'VMGT1\n';
 /** Marker codes: 1 and 2 bound a recording, 16.. are workload phases. */
@@ -33,9 +34,13 @@ const TAG = { H: 0x48, M: 0x4d, Q: 0x51, E: 0x45 } as const;
 
 /** Bytes of zero kept behind the data, so that a record cut by the end of a chunk is read without bounds checks and refused afterwards. */
 const PAD = 64;
+/** Room at first: a chunk of a file and the rest of the one before it. */
+const FIRST_BYTES = 2 << 20;
 /** One frame holds at most this much: a quantum that touched 8 M pages. Longer ones are damage. */
 const FRAME_BYTES_MAX = 64 << 20;
 
+/** More than three bytes of a page number can take away. */
+const NO_BLOCK = 2 ** 24;
 const PFN_MAX = 0x7fffffff;
 /** User halves have at most 56 address bits. */
 const VPN_MAX = 2 ** 44;
@@ -86,7 +91,7 @@ class Decoder {
   readonly #wantsGva: boolean;
   readonly #wantsGpa: boolean;
   /** Data is bytes[start, end), then PAD zeros. `offset` is the file offset of bytes[0]. */
-  #bytes = new Uint8Array((1 << 20) + PAD);
+  #bytes = new Uint8Array(FIRST_BYTES + PAD);
   #start = 0;
   #end = 0;
   #offset = 0;
@@ -98,8 +103,9 @@ class Decoder {
   #records = 0;
   #lastQuantum = -1;
   #totals: { records: number } | undefined;
-  readonly #gpa = new TouchColumns((n) => new Uint32Array(n));
-  readonly #gva = new TouchColumns((n) => new Float64Array(n));
+  readonly #gpa = new CodedColumn();
+  readonly #gva = new CodedColumn();
+  readonly #frames = new FrameBlocks();
   readonly #blocks = new VirtualBlocks();
 
   constructor(source: ByteSource, ctx: IngestContext) {
@@ -255,11 +261,8 @@ class Decoder {
     this.#ctx.accept(n);
     const t1Ns = t0Ns + header.quantumNs;
     const batches: IngestBatch[] = [];
-    if (this.#wantsGpa)
-      batches.push({ kind: 'touches', space: 'gpa', t0Ns, t1Ns, n: this.#gpa.n, page: this.#gpa.page, cls: this.#gpa.cls });
-    if (this.#wantsGva && this.#gva.n > 0) {
-      batches.push({ kind: 'touches', space: 'gva', t0Ns, t1Ns, n: this.#gva.n, page: this.#gva.page, cls: this.#gva.cls });
-    }
+    if (this.#wantsGpa) batches.push(new CodedBatch('gpa', t0Ns, t1Ns, this.#gpa, this.#frames.list));
+    if (this.#wantsGva && this.#gva.n > 0) batches.push(new CodedBatch('gva', t0Ns, t1Ns, this.#gva, this.#blocks.list));
     return batches;
   }
 
@@ -271,33 +274,34 @@ class Decoder {
     const bytes = this.#bytes;
     const end = this.#end;
     const blocks = this.#blocks;
+    const frames = this.#frames;
     const skip = (header.times ? 2 : 0) + (header.ncpu > 1 ? 1 : 0);
     const stamp = blocks.nextStamp();
     const { slotFirst, slotBase } = blocks;
     let at = this.#at;
     let pfn = -1;
     // The virtual page is `first + offset`; `first` is that of its block, whose pages have the ids from `base` on.
-    let first = 0;
-    let offset = 0;
-    let base = blocks.base(0);
+    // At first none: an offset so large is in no block, whatever is added to it.
+    let first = -NO_BLOCK;
+    let offset = NO_BLOCK;
+    let base = 0;
     let seen = blocks.seen;
     let k = 0;
     let v = 0;
-    let pages: Uint32Array = this.#gpa.page;
-    let classes = this.#gpa.cls;
-    let vPages: Float64Array = this.#gva.page;
-    let vClasses = this.#gva.cls;
+    let touches = this.#gpa.touch;
+    let vTouches = this.#gva.touch;
+    // The frame's block, and the first page id of it.
+    let block = -1;
+    let frameBase = 0;
     for (let i = 0; i < n; i++) {
       if ((i & 1023) === 0) {
         // n is not trusted: room is made as records are found.
         this.#gpa.n = k;
-        this.#gpa.reserve(1024);
-        pages = this.#gpa.page;
-        classes = this.#gpa.cls;
+        this.#gpa.reserve(4 * 1024);
+        touches = this.#gpa.touch;
         this.#gva.n = v;
-        this.#gva.reserve(1024);
-        vPages = this.#gva.page;
-        vClasses = this.#gva.cls;
+        this.#gva.reserve(2 * 1024);
+        vTouches = this.#gva.touch;
       }
       let delta = bytes[at++]!;
       if (delta > 127) {
@@ -366,28 +370,26 @@ class Decoder {
         const known = state >> 2 === stamp ? state & 3 : 0;
         seen[id] = (stamp << 2) | known | (mask & 3);
         const fresh = mask & 3 & ~known;
-        const page = first + offset;
-        vPages[v] = page;
-        vClasses[v] = 0;
+        vTouches[v] = id << 2;
         v += fresh & 1;
-        vPages[v] = page;
-        vClasses[v] = 1;
+        vTouches[v] = (id << 2) | 1;
         v += fresh >> 1;
       }
       at += skip;
+      if (pfn >>> BLOCK_SHIFT !== block) {
+        block = pfn >>> BLOCK_SHIFT;
+        frameBase = frames.base(block);
+      }
+      const touch = (frameBase + (pfn & (BLOCK_PAGES - 1))) << 2;
       // Written whether the class is there or not, kept only if it is: no branch to mispredict.
-      pages[k] = pfn;
-      classes[k] = 0;
+      touches[k] = touch;
       k += mask & 1;
-      pages[k] = pfn;
-      classes[k] = 1;
+      touches[k] = touch | 1;
       k += (mask >> 1) & 1;
       if (mask > 3) {
-        pages[k] = pfn;
-        classes[k] = 2;
+        touches[k] = touch | 2;
         k += (mask >> 2) & 1;
-        pages[k] = pfn;
-        classes[k] = 3;
+        touches[k] = touch | 3;
         k += mask >> 3;
       }
       if (at > end) throw MORE;

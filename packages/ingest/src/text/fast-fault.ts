@@ -19,7 +19,7 @@ export function fastFault(bytes: Uint8Array, view: DataView, body: number, end: 
   if (body + MOST > end || view.getFloat64(body, true) !== ADDRESS || bytes[body + 8] !== 48 || bytes[body + 9] !== X) return -1;
   const page = hexPage(bytes, body + 10, end);
   let pos = num.end;
-  if (page < 0 || pos + 48 > end || view.getInt32(pos, true) !== IP) return -1;
+  if (page < 0 || pos + 48 > end || view.getInt32(pos, true) !== IP || bytes[pos + 4] !== 48 || bytes[pos + 5] !== X) return -1;
   pos += 6;
   const ipEnd = pos + 17;
   while (pos < ipEnd && bytes[pos]! > 32) pos++;
