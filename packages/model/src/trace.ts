@@ -51,8 +51,8 @@ export interface Diagnostic {
 /** One address space of a trace. Dense ids: block `blocks[i]` (512 pages) holds ids i*512 .. i*512+511. */
 export interface SpaceInfo {
   readonly id: SpaceId;
-  /** Class bits per touch: 0 = none recorded, 1 = read/write, 2 = also user/kernel (see access.ts). */
-  readonly classBits: 0 | 1 | 2 | 3;
+  /** Class bits per touch: 0 = none recorded, 1 = read/write, 2 = also user/kernel, 3 = also device/host, 4 = all actors (see access.ts). */
+  readonly classBits: 0 | 1 | 2 | 3 | 4;
   readonly nPages: number;
   readonly nTouches: number;
   /** Accesses the touches stand for (larger when the log was compacted); equals nTouches when unknown. */

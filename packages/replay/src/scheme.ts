@@ -105,6 +105,8 @@ export interface TrackingKernel {
 
   /** Adds the pages that have a page-table entry (touched before). */
   present(out: PageBitmap): void;
+  /** Adds the pages on an LRU list: mapped by this or another page table before. */
+  onLru(out: PageBitmap): void;
 
   readonly backing: 'anon' | 'shmem';
   /**
@@ -154,12 +156,12 @@ export interface TrackingKernel {
 
   /** True for a page of a PMD-mapped huge page other than its head. */
   isTail(page: number): boolean;
-  /** DAMON's mkold of one page: clear A, set PG_idle; false when the page does not exist or is not on an LRU list (8.1). */
-  damonMkold(page: number): boolean;
+  /** DAMON's mkold of one page: clear A (`rmap`: in every page table that maps it, else in the mm's), set PG_idle; false when the page does not exist or is not on an LRU list (8.1). */
+  damonMkold(page: number, how: { rmap: boolean }): boolean;
   /** DAMON's young check of one page: A set, or PG_idle clear. */
-  damonYoung(page: number): boolean;
+  damonYoung(page: number, how: { rmap: boolean }): boolean;
   /** DAMOS filter "young": checks one page, and makes it old when it was young. */
-  damosFilterYoung(page: number): boolean;
+  damosFilterYoung(page: number, how: { rmap: boolean }): boolean;
 
   /** One MGLRU aging pass (7.2); `force` walks every page table, else the Bloom filter's. */
   lruGenAge(range: PageRange, how: { force: boolean }): void;

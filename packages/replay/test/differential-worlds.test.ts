@@ -354,20 +354,59 @@ describe('mapped by PMDs', () => {
     ));
 });
 
-describe('devices with long-term pins', () => {
-  it('touch without any tracker’s notice', () =>
+describe('all actors: kernel, devices, host threads, GUP, other processes', () => {
+  const mmus = fc.constantFrom('guest' as const, 'host' as const);
+  const backing = fc.constantFrom('anon' as const, 'shmem' as const);
+  const actors = oneSpan({ classBits: 4 });
+  const caches = fc.option(tlb, { nil: undefined });
+  const worldOf = (mmu: 'guest' | 'host', b: 'anon' | 'shmem', cache: OracleTlbConfig | undefined): OracleWorldConfig => ({
+    ...PLAIN_WORLD,
+    mmu,
+    backing: b,
+    ...(cache && { tlb: { ...cache, flushFrames: 0 } }),
+  });
+  for (const scheme of ANY_WORLD) {
+    it(scheme, () =>
+      fc.assert(
+        fc.asyncProperty(actors, markAndLook(scheme), mmus, backing, caches, (trace, pair, mmu, b, cache) =>
+          compare(trace, [pair], worldOf(mmu, b, scheme === 'pebs' ? undefined : cache)),
+        ),
+        RUNS,
+      ),
+    );
+  }
+  it('mglru', () =>
+    fc.assert(
+      fc.asyncProperty(actors, mglru, mmus, backing, caches, (trace, pair, mmu, b, cache) =>
+        compare(trace, [pair], worldOf(mmu, b, cache)),
+      ),
+      RUNS,
+    ));
+  it('damon-paddr and damon-vaddr', () =>
     fc.assert(
       fc.asyncProperty(
-        oneSpan({ classBits: 3 }),
-        anyOf(ANY_WORLD),
-        fc.constantFrom('guest' as const, 'host' as const),
-        fc.option(tlb, { nil: undefined }),
-        (trace, pair, mmu, cache) =>
-          compare(trace, [pair], {
-            ...PLAIN_WORLD,
-            mmu,
-            ...(cache && pair.run.scheme !== 'pebs' && { tlb: { ...cache, flushFrames: 0 } }),
-          }),
+        actors.filter((trace) => blocksOf(trace).length > 0),
+        damonPaddr(),
+        damonPaddr('damon-vaddr'),
+        mmus,
+        async (trace, paddr, vaddr, mmu) => {
+          await compare(trace, [paddr], worldOf(mmu, 'anon', undefined));
+          await compare(trace, [vaddrOf(trace, vaddr, '7.3')], worldOf(mmu, 'anon', undefined));
+        },
+      ),
+      RUNS,
+    ));
+  it('several trackers in one world, with remaps', () =>
+    fc.assert(
+      fc.asyncProperty(
+        actors.filter((trace) => blocksOf(trace).length > 0).chain((trace) => fc.tuple(fc.constant(trace), remapsOf(trace))),
+        fc.uniqueArray(
+          fc.oneof(anyOf(['uffd-rwp', 'soft-dirty', 'idle-page', 'clear-refs', 'mm-young', 'ept-young', 'kvm-dirty-log']), mglru),
+          { minLength: 1, maxLength: 4, selector: ({ run }) => run.scheme },
+        ),
+        mmus,
+        backing,
+        ([trace, remaps], pairs, mmu, b) => compare(trace, pairs, worldOf(mmu, b, undefined), remaps),
       ),
       RUNS,
     ));

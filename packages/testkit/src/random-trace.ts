@@ -1,12 +1,12 @@
 /** fast-check arbitraries for plain traces: gaps, split quanta, clock drift, kernel touches, pages far apart. */
 import fc from 'fast-check';
-import type { TraceSpan } from '@workset/model';
+import { GUP, GUP_FAST, HOST, KERNEL, OTHER, PINNED, READ, WRITE, type TraceSpan } from '@workset/model';
 import { QUANTUM_NS, type PlainFrame, type PlainTouch, type PlainTrace } from './trace.ts';
 
 export interface RandomTraceOptions {
   /** True: whole quanta without drift, spans that begin and end with their frames. */
   readonly aligned?: boolean;
-  readonly classBits?: 0 | 1 | 2 | 3;
+  readonly classBits?: 0 | 1 | 2 | 3 | 4;
   readonly maxFrames?: number;
 }
 
@@ -27,7 +27,8 @@ const PAGES = [0, 1, 2, 31, 32, 33, 63, 510, 511, 512, 1023, 2560, 2561, 3071, 2
 export function arbitraryTrace(options: RandomTraceOptions = {}): fc.Arbitrary<PlainTrace> {
   const cls = options.classBits === undefined ? fc.constantFrom(0, 1, 2, 3) : fc.integer({ min: 0, max: 2 ** options.classBits - 1 });
   const classBits = options.classBits === undefined ? fc.constantFrom(2, 2, 1, 0) : fc.constant(options.classBits);
-  const touch = fc.record({ page: fc.constantFrom(...PAGES), cls });
+  const page = fc.constantFrom(...PAGES);
+  const touch = options.classBits === 4 ? page.chain(touchByItsActors) : fc.record({ page, cls });
   const offset = options.aligned ? fc.constant(0) : fc.integer({ min: -QUANTUM_NS / 2, max: QUANTUM_NS / 2 });
   const column = fc.record({
     step: fc.oneof(
@@ -47,6 +48,20 @@ export function arbitraryTrace(options: RandomTraceOptions = {}): fc.Arbitrary<P
       columns: fc.array(column, { minLength: 1, maxLength: options.maxFrames ?? 24, size: 'max' }),
     })
     .map(({ nPages, classBits: bits, columns }) => build(nPages, bits as PlainTrace['classBits'], columns));
+}
+
+/**
+ * A touch by one of the actors that share this page: between two looks the order of some actors would decide what is seen, and last
+ * touches do not hold it (a fast GUP after, or before, somebody else's fault; a vCPU's write after, or before, the host's).
+ */
+const ACTORS_OF_A_PAGE = [
+  [0, 1, 2, 3, GUP, GUP | WRITE, PINNED, PINNED | WRITE],
+  [READ, KERNEL, HOST, HOST | WRITE],
+  [READ, WRITE, OTHER, OTHER | WRITE],
+  [GUP_FAST, GUP_FAST | WRITE, PINNED],
+] as const;
+function touchByItsActors(page: number): fc.Arbitrary<PlainTouch> {
+  return fc.constantFrom(...ACTORS_OF_A_PAGE[PAGES.indexOf(page as 0) % ACTORS_OF_A_PAGE.length]!).map((cls) => ({ page, cls }));
 }
 
 function build(nPages: number, classBits: PlainTrace['classBits'], columns: readonly Column[]): PlainTrace {

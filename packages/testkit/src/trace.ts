@@ -1,7 +1,7 @@
 /** A trace as plain objects: small enough to print, slow enough to be obvious. */
-import { BLOCK_PAGES, KERNEL, PINNED, WRITE, type TraceSpan } from '@workset/model';
+import { ACTORS, BLOCK_PAGES, WRITE, type Actor, type TraceSpan } from '@workset/model';
 
-/** One touch by one actor; `cls` is an access class of @workset/model (0 read, 1 write, 2 kernel read, 3 kernel write, 4 and 5 a device's). */
+/** One touch by one actor; `cls` is an access class of @workset/model (0 read, 1 write, 2 kernel read, 3 kernel write, 4 and 5 a device's, ...). */
 export interface PlainTouch {
   readonly page: number;
   readonly cls: number;
@@ -17,8 +17,8 @@ export interface PlainFrame {
 export interface PlainTrace {
   /** Pages 0 .. nPages-1 exist even if never touched. */
   readonly nPages: number;
-  /** What a touch records: 0 nothing, 1 read or write, 2 also user or kernel, 3 also CPU or device. */
-  readonly classBits: 0 | 1 | 2 | 3;
+  /** What a touch records: 0 nothing, 1 read or write, 2 also user or kernel, 3 also device or host, 4 all actors. */
+  readonly classBits: 0 | 1 | 2 | 3 | 4;
   readonly quantumNs: number;
   /** t0Ns and t1Ns never fall from one frame to the next. */
   readonly frames: readonly PlainFrame[];
@@ -29,12 +29,9 @@ export interface PlainTrace {
 export const QUANTUM_NS = 1_000_000;
 
 /** What the log can say of a touch: without class bits every touch may have been a write through the user's mapping. */
-export function meaningOf(trace: PlainTrace, { cls }: PlainTouch): { writes: boolean; mapped: boolean; byDevice: boolean } {
-  return {
-    writes: trace.classBits === 0 || (cls & WRITE) !== 0,
-    mapped: trace.classBits < 2 || (cls & (KERNEL | PINNED)) === 0,
-    byDevice: trace.classBits > 2 && (cls & PINNED) !== 0,
-  };
+export function meaningOf(trace: PlainTrace, { cls }: PlainTouch): { writes: boolean; mapped: boolean; actor: Actor } {
+  const actor = trace.classBits < 2 ? 'user' : ACTORS[cls >> 1]!;
+  return { writes: trace.classBits === 0 || (cls & WRITE) !== 0, mapped: actor === 'user', actor };
 }
 
 /** Numbers of the 512-page blocks the trace holds, ascending. */

@@ -3,7 +3,8 @@ import { BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { addNewer, setMarks } from './bit-loops.ts';
 import { countInRange, removeRange } from './page-sets.ts';
-import { BOTH, type World } from './world.ts';
+import { BOTH } from './access-bits.ts';
+import type { World } from './world.ts';
 
 /** A table stays in the Bloom filter when young * 8 >= entries (suitable_to_scan on x86: 64-byte line / 8-byte entry). */
 const KEEP_SHARE = 8;

@@ -1,5 +1,8 @@
 /** Event sampling: every n-th touch, whoever asks; cost is per sample, not per touch. */
-import { PINNED, type PageBitmap } from '@workset/model';
+import { actorClasses, type PageBitmap } from '@workset/model';
+
+/** Whose accesses are CPU events at the page's own address; GUP hands pages to devices, or copies through the kernel's mapping. */
+const SAMPLED = ['user', 'kernel', 'host', 'other'] as const;
 
 interface Sampler {
   readonly period: number;
@@ -39,9 +42,11 @@ export class Samplers {
 
   /** Of touches by CPUs and devices, the CPU's events. */
   #applyCpu(touches: Int32Array, from: number, to: number, classBits: number): void {
+    const sampled = actorClasses(classBits, SAMPLED, 'touched');
+    const classMask = (1 << classBits) - 1;
     for (const sampler of this.#samplers) {
       for (let at = from; at < to; at++) {
-        if ((touches[at]! & PINNED) !== 0) continue;
+        if (((sampled >>> (touches[at]! & classMask)) & 1) === 0) continue;
         if (sampler.wait-- > 0) continue;
         sampler.out.add(touches[at]! >>> classBits);
         sampler.taken++;

@@ -56,12 +56,12 @@ export const TLB_HEADER_WORDS = 8;
 export const KERNEL_TAG_SHIFT = 27;
 
 const PARAMS = ['touches', 'n', 'stamps', 'stamp', 'classBits', 'writeBit', 'kernelBit', 'header', 'setMask'] as const;
-const MIXED_PARAMS = ['pinnedBit', 'huge', 'hugeHeader', 'hugeMask'] as const;
+const MIXED_PARAMS = ['strangers', 'huge', 'hugeHeader', 'hugeMask'] as const;
 const SCALARS = ['touch', 'entry', 'tag', 'set', 'dirty', 'isHuge', 'any', 'found'] as const;
 const VECTORS = ['wanted', 'one', 'hits', 'kept', 'carry', 'old', 'before', 'lastWays'] as const;
 
 /**
- * `tlb<vectors>` for memory in 4 KiB pages, `tlbMixed<vectors>` with 2 MiB pages and devices. Stamps the touches that miss.
+ * `tlb<vectors>` for memory in 4 KiB pages, `tlbMixed<vectors>` with 2 MiB pages and other actors. Stamps the touches that miss.
  * Addresses: touches, stamps (slots of the touches), header (of the 4 KiB sets, with the sets behind it); n >= 1.
  */
 export const TLB_FUNCTIONS: readonly Func[] = Array.from({ length: MAX_TLB_VECTORS }, (_, i) => [
@@ -149,7 +149,7 @@ function tlb(vectors: number, mixed: boolean): Func {
     );
   }
 
-  const cpuOnly = block(seq(load32(take('touches')), take('pinnedBit'), AND, LEAVE_IF, lookup));
+  const cpuOnly = block(seq(load32(take('touches')), take('strangers'), AND, LEAVE_IF, lookup));
   const body = seq(
     put('one', constant(1), SPLAT),
     put('lastWays', load(at('header'), 0)),

@@ -3,7 +3,7 @@
  * with A set does not walk, so it sets no A bit again: the blind spot of every access-bit scheme that clears without a flush.
  * A store that hits an entry cached as clean walks once more, to set D.
  */
-import { BLOCK_SHIFT, KERNEL, PINNED, type PageBitmap } from '@workset/model';
+import { BLOCK_SHIFT, KERNEL, WRITE, type PageBitmap } from '@workset/model';
 import { Arena } from './arena.ts';
 import type { StampMemory } from './stamps.ts';
 import { ceilPowerOfTwo, KERNEL_TAG_SHIFT, MAX_TLB_VECTORS, TLB_HEADER_WORDS } from './tlb-code.ts';
@@ -84,12 +84,12 @@ export class Tlb {
   #applyVectors(arena: Arena, touches: Int32Array, from: number, to: number, frame: number): void {
     const { stamps, classBits } = this.#walks;
     const { small, huge } = { small: this.#small, huge: this.#huge };
-    const { writeBit, kernelBit, pinnedBit } = bitsOf(classBits);
+    const { writeBit, kernelBit, strangers } = bitsOf(classBits);
     const vectors = vectorsOf(this.#config.ways);
     const common = [touches.byteOffset + from * 4, to - from, stamps.byteOffset, frame + 1, classBits, writeBit, kernelBit] as const;
     const sets = [small.tags.byteOffset, small.mask] as const;
     if (this.#hugeBlocks === undefined) arena.tlbLoop(vectors)(...common, ...sets);
-    else arena.mixedTlbLoop(vectors)(...common, ...sets, pinnedBit, this.#hugeBlocks.byteOffset, huge.tags.byteOffset, huge.mask);
+    else arena.mixedTlbLoop(vectors)(...common, ...sets, strangers, this.#hugeBlocks.byteOffset, huge.tags.byteOffset, huge.mask);
   }
 
   #applySmall(touches: Int32Array, from: number, to: number, frame: number): void {
@@ -113,12 +113,12 @@ export class Tlb {
 
   #applyMixed(touches: Int32Array, from: number, to: number, frame: number, hugeBlocks: Int32Array): void {
     const { stamps, classBits } = this.#walks;
-    const { writeBit, kernelBit, pinnedBit } = bitsOf(classBits);
+    const { writeBit, kernelBit, strangers } = bitsOf(classBits);
     const { ways } = this.#config;
     for (let i = from; i < to; i++) {
       const touch = touches[i]!;
-      // A device has no part in the CPU's translations.
-      if ((touch & pinnedBit) !== 0) continue;
+      // Devices, and threads of the host, have no part in the vCPU's translations.
+      if ((touch & strangers) !== 0) continue;
       const id = touch >>> classBits;
       const block = id >>> BLOCK_SHIFT;
       const isHuge = ((hugeBlocks[block >>> 5]! >>> (block & 31)) & 1) === 1;
@@ -134,8 +134,8 @@ function vectorsOf(ways: number): number {
   return Math.ceil(ways / WAYS_PER_VECTOR);
 }
 
-function bitsOf(classBits: number): { writeBit: number; kernelBit: number; pinnedBit: number } {
-  return { writeBit: classBits > 0 ? 1 : 0, kernelBit: classBits > 1 ? KERNEL : 0, pinnedBit: classBits > 2 ? PINNED : 0 };
+function bitsOf(classBits: number): { writeBit: number; kernelBit: number; strangers: number } {
+  return { writeBit: classBits > 0 ? 1 : 0, kernelBit: classBits > 1 ? KERNEL : 0, strangers: ((1 << classBits) - 1) & ~(WRITE | KERNEL) };
 }
 
 function tagOf(kernel: number, entry: number, dirty: number): number {

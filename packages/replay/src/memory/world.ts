@@ -1,12 +1,16 @@
 /**
  * One world: the page-table and folio state that the trackers of one kernel share, and destroy for one another.
  *
- * State is times, not bits (`marks`: frames applied when something was cleared or armed; 0 = never) plus a few folio flags.
- * Hardware's part is read from the stamps: a touch after the mark has set the bit. Facts and section numbers: kernel-semantics.
+ * Protections are times, not bits (`marks`: frames applied when something was armed or cleared; 0 = never): an access has undone one
+ * once the entry's last touch is newer. A bits are in access-bits.ts. Facts and section numbers: kernel-semantics.
  */
-import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
+import { actorClasses, BLOCK_PAGES, BLOCK_SHIFT, PageBitmap, type Actor } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { addNewer, addNewerThanMarks, addStillMarked, fillMarks, markNewer, setMarks } from './bit-loops.ts';
+import { MarkedBits, type AccessBits, type WhichBits } from './access-bits.ts';
+import { addNewer } from './bit-loops.ts';
+import { EntryColumns } from './entry-columns.ts';
+import { addInRange, holdsAny, removeRange } from './page-sets.ts';
+import { SettledBits } from './settled-bits.ts';
 import type { StampMemory } from './stamps.ts';
 
 /** How a world is built; stated defaults stand in for what a trace does not carry. */
@@ -25,61 +29,76 @@ export interface WorldConfig {
 
 export const DEFAULT_WORLD: WorldConfig = { mmu: 'guest', backing: 'shmem', zapKeepsYoung: false };
 
-export type MarkName = 'primary-a' | 'secondary-a' | 'zap' | 'rwp' | 'wp' | 'soft-dirty' | 'kvm-dirty' | 'numa';
+export type MarkName = 'rwp' | 'wp' | 'soft-dirty' | 'kvm-dirty' | 'numa';
 export type FlagName =
   | 'idle'
   | 'young'
   | 'referenced'
   | 'workingset'
-  | 'spte-absent-at-clear'
-  | 'spte-counted'
+  | 'zapped'
   | 'pmd-split'
-  | 'banked-young'
   | 'moved'
   | 'unmapped'
   | 'numa-armed'
-  | 'primary-a uncached'
-  | 'secondary-a uncached';
+  | 'soft-dirty of a PMD';
+
+/** Touches that matter in different ways: by those who walk the traced page tables (under KVM the secondary ones), by others, writes. */
+export type ColumnName = 'cpu' | 'host' | 'gup' | 'gup-fast' | 'other' | 'written' | 'written entry' | 'cpu written' | 'cpu written entry';
+
+const FOLIO_FLAGS: readonly FlagName[] = ['idle', 'young', 'referenced', 'workingset'];
 
 export class World {
   readonly config: WorldConfig;
   readonly memory: StampMemory;
-  /** Touches that walked a page table: a stamp memory of their own when a TLB is modelled, else the touches themselves. */
-  readonly walks: StampMemory;
   readonly nPages: number;
+  /** MGLRU ages this kernel's memory: marking a page accessed leaves PG_idle alone (6). */
+  usesMglru = false;
+  /** Classes of those who walk the traced page tables, and of all who can take their faults. */
+  readonly #cpu: number;
+  readonly #cpuWrites: number;
+  readonly #faulting: number;
+  readonly #faultingWrites: number;
+  readonly #others: number;
+  readonly #entries: EntryColumns;
+  readonly #bits: AccessBits;
   readonly #marks = new Map<MarkName, Int32Array>();
   readonly #columns: Int32Array[] = [];
   readonly #flags = new Map<FlagName, PageBitmap>();
-  readonly #folded = new Map<string, { frames: number; last: Int32Array }>();
   /** Frames applied at each TLB flush, ascending; a flush drops everything. */
   readonly #flushes: number[] = [];
-  readonly #touchClasses: number;
-  readonly #writeClasses: number;
 
+  /** @param walks touches that walked a page table: a stamp memory of their own when a TLB is modelled */
   constructor(memory: StampMemory, walks: StampMemory | undefined, config: WorldConfig) {
     this.config = config;
     this.memory = memory;
-    this.walks = walks ?? memory;
     this.nPages = memory.nPages;
-    // Under a guest's own tables only user mappings count; a host sees every guest access arrive at its frame, but no DMA.
-    const scope = config.mmu === 'guest' ? 'mapped' : 'walked';
-    this.#touchClasses = memory.classes(scope, 'touched');
-    this.#writeClasses = memory.classes(scope, 'written');
+    // Under a guest's own tables only user mappings count; a host sees every guest access arrive at its frame.
+    const cpu: readonly Actor[] = config.mmu === 'guest' ? ['user'] : ['user', 'kernel'];
+    const faulting: readonly Actor[] = [...cpu, ...(config.mmu === 'host' ? (['host'] as const) : []), 'gup', 'gup-fast'];
+    const { classBits } = memory;
+    this.#cpu = actorClasses(classBits, cpu, 'touched');
+    this.#cpuWrites = actorClasses(classBits, cpu, 'written');
+    this.#faulting = actorClasses(classBits, faulting, 'touched');
+    this.#faultingWrites = actorClasses(classBits, faulting, 'written');
+    this.#others = actorClasses(classBits, ['other'], 'touched');
+    this.#entries = new EntryColumns(memory, walks, config.hugeBlocks);
+    const isPlain = config.mmu === 'guest' && config.hugeBlocks === undefined && memory.classBits <= 3;
+    this.#bits = isPlain ? new MarkedBits(this) : new SettledBits(this);
   }
 
   get now(): number {
     return this.memory.framesApplied;
   }
-
+  emptySet(): PageBitmap {
+    return new PageBitmap(this.nPages);
+  }
   mark(name: MarkName): Int32Array {
     let mark = this.#marks.get(name);
-    if (mark === undefined) this.#marks.set(name, (mark = this.memory.arena.int32(this.nPages)));
+    if (mark === undefined) this.#marks.set(name, (mark = this.column()));
     return mark;
   }
-  flag(name: FlagName): PageBitmap {
-    let flag = this.#flags.get(name);
-    if (flag === undefined) this.#flags.set(name, (flag = new PageBitmap(this.nPages)));
-    return flag;
+  hasMark(name: MarkName): boolean {
+    return this.#marks.has(name);
   }
   /** A column of zeros that lives as long as the world. */
   column(): Int32Array {
@@ -87,121 +106,218 @@ export class World {
     this.#columns.push(column);
     return column;
   }
-  hasMark(name: MarkName): boolean {
-    return this.#marks.has(name);
+  flag(name: FlagName): PageBitmap {
+    let flag = this.#flags.get(name);
+    if (flag === undefined) this.#flags.set(name, (flag = this.emptySet()));
+    return flag;
   }
-
+  /** The flag, when any page ever had it. */
+  flagIfAny(name: FlagName): PageBitmap | undefined {
+    return this.#flags.get(name);
+  }
   /** Gives its columns back; the world is of no use afterwards. */
   release(): void {
-    for (const mark of this.#marks.values()) this.memory.arena.release(mark);
     for (const column of this.#columns.splice(0)) this.memory.arena.release(column);
-    for (const { last } of this.#folded.values()) this.memory.arena.release(last);
-    this.#marks.clear();
-    this.#folded.clear();
+    this.#entries.release();
   }
 
-  /** Last touch of each page-table entry (PMD-mapped pages share theirs). */
+  /** Last touch of each page-table entry by anybody who uses it (PMD-mapped pages share theirs). */
   touched(): Int32Array {
-    return this.#perEntry('touched', this.memory.last(this.#touchClasses));
+    return this.#entries.touches(this.#faulting);
   }
   /** Last write of each entry. */
   written(): Int32Array {
-    return this.#perEntry('written', this.memory.last(this.#writeClasses));
+    return this.#entries.touches(this.#faultingWrites);
   }
   /** Last write of each 4 KiB page: for mechanisms that split a huge page at the first write. */
   writtenSmall(): Int32Array {
-    return this.memory.last(this.#writeClasses);
+    return this.memory.last(this.#faultingWrites);
   }
-  touchedSmall(): Int32Array {
-    return this.memory.last(this.#touchClasses);
+  /** Last write that the CPU logs as dirty: through SPTEs, or the guest's own entries. */
+  dirtied(): Int32Array {
+    return this.memory.last(this.#cpuWrites);
+  }
+  touchedByCpu(): Int32Array {
+    return this.#entries.touches(this.#cpu);
   }
   /** Last page walk of each entry, were the TLB never flushed by a protection change. */
-  #walked(): Int32Array {
-    return this.walks === this.memory ? this.touched() : this.#perEntry('walked', this.walks.last(this.#touchClasses));
+  walked(): Int32Array {
+    return this.#entries.walks(this.#cpu);
+  }
+  /** The same of one entry, without a look at all the others. */
+  touchedOf(id: number): number {
+    return this.#entries.lastTouchOf(id, this.#cpu);
+  }
+  walkedOf(id: number): number {
+    return this.#entries.lastWalkOf(id, this.#cpu);
+  }
+  /** Mapped at some time, by the tracked page tables or, for a reverse map, by any. */
+  everMapped(id: number, byOthers: boolean): boolean {
+    return this.#entries.lastTouchOf(id, this.#faulting | (byOthers ? this.#others : 0)) > 0;
+  }
+  /** Adds the pages that have an entry; `others`: in any page table, as a page on an LRU list has. */
+  addPresent(range: PageRange, out: PageBitmap, others = false): void {
+    addNewer(this.touched(), range, 0, out);
+    if (others && this.memory.classBits > 3) addNewer(this.columnOf('other'), range, 0, out);
   }
 
-  /** Touches of one entry; the point query behind DAMON's samples. */
-  touchedOf(id: number): number {
-    return this.#ofEntry(this.memory, id);
+  /** Columns that can differ from nothing in this world. */
+  get columns(): ColumnName[] {
+    const { classBits } = this.memory;
+    return ['cpu', ...(classBits > 2 && this.config.mmu === 'host' ? (['host'] as const) : []), ...(classBits > 3 ? OTHER_ACTORS : [])];
+  }
+  columnOf(name: ColumnName): Int32Array {
+    const mask = this.#maskOf(name);
+    return name === 'written' || name === 'cpu written' ? this.memory.last(mask) : this.#entries.touches(mask);
+  }
+  lastOf(name: ColumnName, id: number): number {
+    const mask = this.#maskOf(name);
+    return name === 'written' || name === 'cpu written' ? this.memory.lastOf(id, mask) : this.#entries.lastTouchOf(id, mask);
+  }
+  #maskOf(name: ColumnName): number {
+    if (name === 'cpu') return this.#cpu;
+    if (name === 'written' || name === 'written entry') return this.#faultingWrites;
+    if (name === 'cpu written' || name === 'cpu written entry') return this.#cpuWrites;
+    return name === 'other' ? this.#others : actorClasses(this.memory.classBits, [name], 'touched');
+  }
+
+  get hasTlb(): boolean {
+    return this.#entries.hasTlb;
+  }
+  get hasFlushed(): boolean {
+    return this.#flushes.length > 0;
+  }
+  /** Frames applied at the last flush, -1 = never. */
+  get lastFlush(): number {
+    return this.#flushes.at(-1) ?? -1;
   }
   /** No translation survives: the next touch of every page walks. */
   flushTlb(): void {
-    if (this.walks !== this.memory && this.#flushes.at(-1) !== this.now) this.#flushes.push(this.now);
+    if (this.hasTlb && this.lastFlush !== this.now) this.#flushes.push(this.now);
+  }
+  /** Frames applied at the first flush not before `frames`. */
+  firstFlushFrom(frames: number): number {
+    const flushes = this.#flushes;
+    let low = 0;
+    for (let high = flushes.length; low < high;) {
+      const middle = (low + high) >>> 1;
+      if (flushes[middle]! >= frames) high = middle;
+      else low = middle + 1;
+    }
+    return flushes[low] ?? Infinity;
   }
 
   /** True when the entry is mapped by a PMD now. */
   isHuge(id: number): boolean {
-    const { hugeBlocks } = this.config;
-    return (
-      hugeBlocks !== undefined && hugeBlocks.has(id >>> BLOCK_SHIFT) && !(this.#flags.get('pmd-split')?.has(id >>> BLOCK_SHIFT) ?? false)
-    );
+    return this.#entries.isHuge(id);
   }
-
+  /** The pages of an entry. */
+  entryOf(id: number): PageRange {
+    return this.#entries.isHuge(id) ? blockOf(id) : { from: id, to: id + 1 };
+  }
+  /** A PMD mapping ends; from now on its pages have entries of their own, with the bits it had. */
+  splitBlock(id: number): void {
+    this.settle(blockOf(id));
+    // Already split by a write that the look has found.
+    if (this.isHuge(id)) this.endPmd(id);
+  }
+  /** The same once its bits are up to date; what was written from frame stamp `before` on was not through the PMD. */
+  endPmd(id: number, before = Infinity): void {
+    this.#keepSoftDirty(blockOf(id), before);
+    this.#entries.split(id);
+  }
+  /** First pages of the blocks that are mapped by a PMD and share pages with the range. */
+  hugeBlocksIn({ from, to }: PageRange): number[] {
+    return [...this.#entries.hugeBlocks()].map((block) => block << BLOCK_SHIFT).filter((first) => first < to && first + BLOCK_PAGES > from);
+  }
+  /** A soft-dirty PMD makes 512 soft-dirty entries. */
+  #keepSoftDirty({ from, to }: PageRange, before: number): void {
+    if (!this.hasMark('soft-dirty')) return;
+    const written = this.memory.last(this.#faultingWrites).subarray(from, to);
+    const newest = written.reduce((last, stamp) => (stamp < before && stamp > last ? stamp : last), 0);
+    const marks = this.mark('soft-dirty');
+    for (let p = from; p < to; p++) if (newest > marks[p]!) this.flag('soft-dirty of a PMD').add(p);
+  }
   /** Adds the other pages of large folios that a set holds a page of: folio flags belong to all of them, mapped by a PMD or not. */
   wholeFolios(set: PageBitmap): PageBitmap {
     for (const block of this.config.hugeBlocks?.ids() ?? []) {
-      const { from, to } = blockOf(block << BLOCK_SHIFT);
-      if (holdsAny(set, from, to)) set.addRange(from, to);
+      const range = blockOf(block << BLOCK_SHIFT);
+      if (holdsAny(set, range)) set.addRange(range.from, range.to);
     }
     return set;
   }
 
-  /** Accessed and not cleared since: primary A, and, under KVM, the secondary one (what mmu notifiers answer). */
-  addYoung(range: PageRange, out: PageBitmap, which: { primary: boolean; secondary: boolean }): void {
-    if (this.config.mmu === 'guest') {
-      if (which.primary) this.#addWalkedSince('primary-a', range, out);
-      return;
-    }
-    if (which.primary) this.#addHostPrimary(range, out);
-    if (which.secondary) this.#addSecondary(range, out);
+  addYoung(range: PageRange, out: PageBitmap, which: WhichBits): void {
+    this.#bits.addYoung(range, out, which);
+  }
+  clearYoung(range: PageRange, which: WhichBits): void {
+    this.#bits.clearYoung(range, which);
+  }
+  clearYoungSet(set: PageBitmap, which: WhichBits): void {
+    this.#bits.clearYoungSet(set, which);
+  }
+  youngOf(id: number, which: WhichBits): boolean {
+    return this.#bits.youngOf(id, which);
+  }
+  makeOldOf(id: number, which: WhichBits): boolean {
+    return this.#bits.makeOldOf(id, which);
+  }
+  /** False where touches do one thing only, and protections need not be known to the A bits. */
+  get settles(): boolean {
+    return this.#bits instanceof SettledBits;
+  }
+  /** Brings bits that depend on what was there before up to date. */
+  settle(range: PageRange): void {
+    if (this.#bits instanceof SettledBits) this.#bits.settle(range);
+  }
+  /** The next access (next write) of the entries faults: it sets A, whoever makes it. Marks need not know: there only walks touch. */
+  guard(set: PageBitmap): void {
+    if (this.#bits instanceof SettledBits) this.#bits.guard(set);
+  }
+  guardWrites(range: PageRange, by: 'page' | 'entry'): void {
+    if (this.#bits instanceof SettledBits) this.#bits.guardWrites(range, by);
+  }
+  /** Entries taken out of the page table while their pages stay cached. */
+  unmapSet(set: PageBitmap): void {
+    if (this.#bits instanceof SettledBits) this.#bits.unmapSet(set);
+    else this.#bits.clearYoungSet(set, { primary: true, secondary: false, others: false });
   }
 
-  /** test_and_clear of the A bits, no flush. */
-  clearYoung(range: PageRange, which: { primary: boolean; secondary: boolean }): void {
-    if (which.primary) {
-      if (this.config.mmu === 'host') this.#noteAbsentSptes(range);
-      this.#noteUncached('primary-a', range);
-      fillMarks(this.mark('primary-a'), range, this.now);
-      this.#flags.get('banked-young')?.andNot(rangeSet(this.nPages, range));
-    }
-    if (which.secondary && this.config.mmu === 'host') {
-      this.#noteUncached('secondary-a', range);
-      fillMarks(this.mark('secondary-a'), range, this.now);
-    }
+  /**
+   * A protection change under KVM: every SPTE of the range is dropped, no translation survives (1.5). Returns the SPTEs rebuilt since
+   * the last call: one EPT violation each.
+   */
+  zap(range: PageRange): PageBitmap | undefined {
+    if (this.config.mmu === 'guest' || !(this.#bits instanceof SettledBits)) return undefined;
+    const violations = this.#bits.takeViolations(range);
+    this.#bits.zap(range);
+    this.flushTlb();
+    return violations;
+  }
+  /** SPTEs that were zapped and have been built again since they were last asked for. */
+  takeViolations(range: PageRange): PageBitmap | undefined {
+    if (this.config.mmu === 'guest' || !(this.#bits instanceof SettledBits)) return undefined;
+    return this.#bits.takeViolations(range);
   }
 
-  youngOf(id: number): boolean {
-    if (this.config.mmu === 'guest') return this.#isWalkedSince('primary-a', id, this.#ofEntry(this.walks, id), this.touchedOf(id));
-    const one = new PageBitmap(this.nPages);
-    this.addYoung({ from: id, to: id + 1 }, one, BOTH);
-    return one.has(id);
-  }
-  clearYoungOf(id: number): void {
-    if (this.isHuge(id)) this.clearYoung(blockOf(id), BOTH);
-    else this.clearYoung({ from: id, to: id + 1 }, BOTH);
-  }
-
-  /** test_and_clear of the entries in a set. */
-  clearYoungSet(set: PageBitmap, which: { primary: boolean; secondary: boolean }): void {
-    if (this.config.mmu === 'host') {
-      for (const id of set.ids()) this.clearYoung({ from: id, to: id + 1 }, which);
-      return;
+  /** folio_mark_accessed of pages of one word (6): `slow` as GUP with FOLL_TOUCH and KVM do it, `fast` sets PG_referenced alone. */
+  markAccessed(word: number, slow: number, fast: number): void {
+    const isLarge = this.config.hugeBlocks?.has(word >>> (BLOCK_SHIFT - 5)) ?? false;
+    const [first, end] = isLarge ? [(word >>> 4) << 4, ((word >>> 4) + 1) << 4] : [word, word + 1];
+    const whole = (bits: number): number => (isLarge && bits !== 0 ? -1 : bits);
+    const referenced = this.flag('referenced').words;
+    const idle = this.usesMglru ? undefined : this.#flags.get('idle')?.words;
+    for (let i = first; i < end; i++) {
+      referenced[i]! |= whole(slow | fast);
+      if (idle !== undefined) idle[i]! &= ~whole(slow);
     }
-    if (!which.primary) return;
-    if (this.#flushes.length > 0) for (const id of set.ids()) this.#noteUncached('primary-a', { from: id, to: id + 1 });
-    setMarks(this.mark('primary-a'), set, this.now);
   }
   clearFlags(range: PageRange, names: readonly FlagName[]): void {
-    const pages = rangeSet(this.nPages, range);
-    for (const name of names) this.#flags.get(name)?.andNot(pages);
+    for (const name of names) if (this.#flags.has(name)) removeRange(this.flag(name), range);
   }
   /** Adds the pages of the range that carry any of the flags. */
   addFlagged(range: PageRange, names: readonly FlagName[], out: PageBitmap): void {
-    const pages = rangeSet(this.nPages, range);
-    for (const name of names) {
-      const flag = this.#flags.get(name);
-      if (flag !== undefined) out.or(flag.clone().and(pages));
-    }
+    for (const name of names) if (this.#flags.has(name)) addInRange(out, this.flag(name), range);
   }
 
   /**
@@ -210,19 +326,12 @@ export class World {
    * shmem page loses its RWP mark (2.1, thread C7, C8).
    */
   remap(id: number, kind: 'migrate' | 'swap'): void {
-    this.flag('moved').add(id);
-    for (const name of ['idle', 'young', 'referenced', 'workingset'] as const) this.#flags.get(name)?.delete(id);
-    const wasYoung = this.config.mmu === 'guest' ? this.youngOf(id) : this.#hostPrimaryOf(id);
-    if (this.config.mmu === 'host') this.#dropSpte(id);
     // Unmapped for a while: the next touch walks, whatever was cached.
-    if (kind === 'swap' || !wasYoung) {
-      this.mark('primary-a')[id] = this.now;
-      this.flag('primary-a uncached').add(id);
-      this.flag('banked-young').delete(id);
-      if (this.config.mmu === 'host') this.flag('spte-absent-at-clear').add(id);
-    }
+    this.#bits.unmap(id, kind === 'migrate');
+    this.flag('moved').add(id);
+    for (const name of FOLIO_FLAGS) this.#flags.get(name)?.delete(id);
     // Unmapped: the next touch maps it unarmed, and shows as accessed all the same.
-    if (kind === 'swap' && this.config.backing === 'shmem' && this.#marks.has('rwp') && this.touchedOf(id) > 0) {
+    if (kind === 'swap' && this.config.backing === 'shmem' && this.hasMark('rwp') && this.everMapped(id, false)) {
       this.mark('rwp')[id] = this.now;
       this.flag('unmapped').add(id);
       this.#flags.get('numa-armed')?.delete(id);
@@ -237,194 +346,11 @@ export class World {
     const moved = this.#flags.get('moved');
     if (moved !== undefined) set.andNot(moved);
   }
-
-  /**
-   * A protection change under KVM: every SPTE of the range is dropped, no translation survives (1.5). Returns the SPTEs rebuilt since
-   * the last call: one EPT violation each.
-   */
-  zap(range: PageRange): PageBitmap {
-    if (this.config.mmu === 'guest') return new PageBitmap(this.nPages);
-    const violations = this.takeViolations(range);
-    this.#bankYoung(range);
-    markNewer(this.touched(), this.mark('zap'), range, this.now);
-    this.flag('spte-counted').andNot(rangeSet(this.nPages, range));
-    this.flushTlb();
-    return violations;
-  }
-
-  /** SPTEs that were zapped and have been built again since they were last asked for. */
-  takeViolations(range: PageRange): PageBitmap {
-    const built = new PageBitmap(this.nPages);
-    if (this.config.mmu === 'guest' || !this.#marks.has('zap')) return built;
-    const touched = this.touched();
-    const zapped = this.mark('zap');
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) if (zapped[p]! > 0 && touched[p]! > zapped[p]!) built.add(p);
-    const counted = this.flag('spte-counted');
-    built.andNot(counted);
-    counted.or(built);
-    return built;
-  }
-
-  /** A PMD mapping ends; from now on its pages have entries of their own. */
-  splitBlock(id: number): void {
-    this.flag('pmd-split').add(id >>> BLOCK_SHIFT);
-    for (const slot of this.#folded.values()) slot.frames = -1;
-  }
-
-  #addHostPrimary(range: PageRange, out: PageBitmap): void {
-    // GUP marks the host's page only when an SPTE is missing: the first touch after a zap, or ever.
-    const touched = this.touched();
-    const cleared = this.mark('primary-a');
-    const zapped = this.mark('zap');
-    const absent = this.flag('spte-absent-at-clear');
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      const clearedAt = cleared[p]!;
-      const since = clearedAt === 0 || absent.has(p) ? clearedAt : zapped[p]! >= clearedAt ? zapped[p]! : 0x7fffffff;
-      if (touched[p]! > since) out.add(p);
-    }
-    const banked = this.#flags.get('banked-young');
-    if (banked !== undefined) out.or(banked.clone().and(rangeSet(this.nPages, range)));
-  }
-  #hostPrimaryOf(id: number): boolean {
-    const one = new PageBitmap(this.nPages);
-    this.#addHostPrimary({ from: id, to: id + 1 }, one);
-    return one.has(id);
-  }
-
-  /** A zapped SPTE is built with A set; one that stayed gets it from a walk. */
-  #addSecondary(range: PageRange, out: PageBitmap): void {
-    const walked = new PageBitmap(this.nPages);
-    this.#addWalkedSince('secondary-a', range, walked);
-    if (!this.#marks.has('zap')) return void out.or(walked);
-    const zapped = new PageBitmap(this.nPages);
-    addStillMarked(this.mark('secondary-a'), this.mark('zap'), range, zapped);
-    const rebuilt = new PageBitmap(this.nPages);
-    addNewerThanMarks(this.touched(), this.mark('zap'), range, rebuilt);
-    out.or(walked.andNot(zapped)).or(rebuilt.and(zapped));
-  }
-
-  /** Before SPTEs go: the host's A bits as they are, and, before 6.13, the SPTEs' own. */
-  #bankYoung(range: PageRange): void {
-    const banked = this.flag('banked-young');
-    this.#addHostPrimary(range, banked);
-    if (this.config.zapKeepsYoung) this.#addSecondary(range, banked);
-  }
-  /** The SPTE of one page, unmapped by its owner: nobody's tracking is charged for building it again. */
-  #dropSpte(id: number): void {
-    const one = { from: id, to: id + 1 };
-    this.#bankYoung(one);
-    markNewer(this.touched(), this.mark('zap'), one, this.now);
-    this.flag('spte-counted').add(id);
-  }
-
-  /** Remembers which SPTEs are missing now: their next touch will go through GUP and set the primary A bit. */
-  #noteAbsentSptes(range: PageRange): void {
-    const present = new PageBitmap(this.nPages);
-    addNewerThanMarks(this.touched(), this.mark('zap'), range, present);
-    const absent = this.flag('spte-absent-at-clear');
-    absent.or(rangeSet(this.nPages, range)).andNot(present);
-  }
-
-  /**
-   * Adds the entries whose A bit a walk has set since it was cleared. The walks come from a TLB that is never flushed; with LRU
-   * replacement a flushed one differs in this alone: a page not touched since the flush is not cached.
-   */
-  #addWalkedSince(name: 'primary-a' | 'secondary-a', range: PageRange, out: PageBitmap): void {
-    const cleared = this.mark(name);
-    const walked = this.#walked();
-    addNewerThanMarks(walked, cleared, range, out);
-    // Nothing was ever flushed or unmapped: the walks are all there is.
-    if (this.walks === this.memory || (this.#flushes.length === 0 && !this.#flags.has(`${name} uncached`))) return;
-    const touched = this.touched();
-    for (let p = range.from; p < range.to; p = (p + 1) | 0) {
-      if (touched[p]! > cleared[p]! && this.#isWalkedSince(name, p, walked[p]!, touched[p]!)) out.add(p);
-    }
-  }
-  #isWalkedSince(name: 'primary-a' | 'secondary-a', id: number, walked: number, touched: number): boolean {
-    const cleared = this.mark(name)[id]!;
-    if (walked > cleared || touched <= cleared) return walked > cleared;
-    return (this.#flags.get(`${name} uncached`)?.has(id) ?? false) || touched > this.#firstFlushFrom(cleared);
-  }
-
-  /** Remembers which entries no TLB holds while their A bits are cleared: their next touch will walk. */
-  #noteUncached(name: 'primary-a' | 'secondary-a', range: PageRange): void {
-    if (this.walks === this.memory || (this.#flushes.length === 0 && !this.#flags.has(`${name} uncached`) && !this.#marks.has('zap')))
-      return;
-    const uncached = this.flag(`${name} uncached`).andNot(rangeSet(this.nPages, range));
-    const flushed = this.#flushes.at(-1) ?? -1;
-    const touched = this.touched();
-    const zapped = this.#marks.get('zap');
-    for (let p = range.from; p < range.to; p = (p + 1) | 0)
-      if (touched[p]! <= flushed || touched[p]! <= (zapped?.[p] ?? -1)) uncached.add(p);
-  }
-
-  /** Frames applied at the first flush not before `frames`. */
-  #firstFlushFrom(frames: number): number {
-    const flushes = this.#flushes;
-    let low = 0;
-    for (let high = flushes.length; low < high;) {
-      const middle = (low + high) >>> 1;
-      if (flushes[middle]! >= frames) high = middle;
-      else low = middle + 1;
-    }
-    return flushes[low] ?? Infinity;
-  }
-
-  /** Per-entry stamps: in a PMD-mapped block every page carries the newest stamp of the 512. */
-  #perEntry(key: string, last: Int32Array): Int32Array {
-    const { hugeBlocks } = this.config;
-    if (hugeBlocks === undefined) return last;
-    const slot = this.#slot(key);
-    if (slot.frames === this.now) return slot.last;
-    slot.last.set(last);
-    const split = this.#flags.get('pmd-split');
-    for (const block of hugeBlocks.ids()) {
-      if (split?.has(block)) continue;
-      const from = block << BLOCK_SHIFT;
-      let newest = 0;
-      for (let p = from; p < from + BLOCK_PAGES; p++) if (last[p]! > newest) newest = last[p]!;
-      slot.last.fill(newest, from, from + BLOCK_PAGES);
-    }
-    slot.frames = this.now;
-    return slot.last;
-  }
-
-  #ofEntry(memory: StampMemory, id: number): number {
-    if (!this.isHuge(id)) return memory.lastOf(id, this.#touchClasses);
-    const { from, to } = blockOf(id);
-    let newest = 0;
-    for (let p = from; p < to; p++) newest = Math.max(newest, memory.lastOf(p, this.#touchClasses));
-    return newest;
-  }
-
-  #slot(key: string): { frames: number; last: Int32Array } {
-    let slot = this.#folded.get(key);
-    if (slot === undefined) this.#folded.set(key, (slot = { frames: -1, last: this.memory.arena.int32(this.nPages) }));
-    return slot;
-  }
 }
 
-export const BOTH = { primary: true, secondary: true } as const;
-export const PRIMARY = { primary: true, secondary: false } as const;
-export const SECONDARY = { primary: false, secondary: true } as const;
+const OTHER_ACTORS: readonly ColumnName[] = ['gup', 'gup-fast', 'other'];
 
-export function rangeSet(nPages: number, range: PageRange): PageBitmap {
-  const set = new PageBitmap(nPages);
-  set.addRange(range.from, range.to);
-  return set;
-}
-
-function holdsAny({ words }: PageBitmap, from: number, to: number): boolean {
-  for (let i = from >>> 5; i < to >>> 5; i++) if (words[i] !== 0) return true;
-  return false;
-}
-
-function blockOf(id: number): PageRange {
+export function blockOf(id: number): PageRange {
   const from = (id >>> BLOCK_SHIFT) << BLOCK_SHIFT;
   return { from, to: from + BLOCK_PAGES };
-}
-
-/** Pages ever touched: the ones that have an entry. */
-export function addPresent(world: World, range: PageRange, out: PageBitmap): void {
-  addNewer(world.touched(), range, 0, out);
 }

@@ -65,7 +65,8 @@ export const damonPaddr = defineScheme({
     },
     end: { kind: 'size', default: 0, unit: 'bytes', help: 'end of the monitored range, exclusive', source: 'user space decides' },
   },
-  attach: (kernel, config) => damonTracker(kernel, config, [longestRun(kernel.memoryRuns(), config)], config.kernel === '6.1'),
+  attach: (kernel, config) =>
+    damonTracker(kernel, config, [longestRun(kernel.memoryRuns(), config)], { rmap: true, skipsTails: config.kernel === '6.1' }),
 });
 
 /** What paddr users monitor: the given range, else the largest "System RAM" resource. */

@@ -26,13 +26,25 @@ interface Region {
   pick: number;
 }
 
-/**
- * @param skipsTails picks that fall on a tail page are neither made old nor found accessed: paddr of 6.1, where damon_get_page()
- *   takes a reference on the picked page itself, which fails for tails; later kernels go to the folio (which release: estimate, 6.15)
- */
-export function damonTracker(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], skipsTails = false): Tracker {
+/** What the operations sets, vaddr and paddr, do differently. */
+export interface DamonOperations {
+  /** Accesses are looked for in every page table that maps a page, else in one mm's. */
+  readonly rmap: boolean;
+  /**
+   * Picks that fall on a tail page are neither made old nor found accessed: paddr of 6.1, where damon_get_page() takes a reference on
+   * the picked page itself, which fails for tails; later kernels go to the folio (which release: estimate, 6.15).
+   */
+  readonly skipsTails: boolean;
+}
+
+export function damonTracker(
+  kernel: TrackingKernel,
+  config: DamonConfig,
+  initial: readonly MemoryRun[],
+  operations: DamonOperations,
+): Tracker {
   const clock = kernel.recorded === null ? new OwnClock(config, kernel.now) : new RecordedClock(config, kernel.recorded, kernel.now);
-  const damon = new Damon(kernel, config, initial, clock, skipsTails);
+  const damon = new Damon(kernel, config, initial, clock, operations);
   // A recorded kdamond that started later than the log: nothing to do before it did.
   let running = clock.startNs <= kernel.now;
   return {
@@ -136,18 +148,18 @@ class Damon {
   readonly #modern: boolean;
   #regions: Region[];
   readonly #clock: DamonClock;
-  readonly #skipsTails: boolean;
+  readonly #operations: DamonOperations;
   /** One set for all reports: merging and splitting do not change what is monitored. */
   #monitored: PageBitmap | undefined;
   #lastCount = 0;
   #rotation = 0;
 
-  constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock, skipsTails: boolean) {
+  constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock, operations: DamonOperations) {
     this.#kernel = kernel;
     this.#config = config;
     this.#modern = config.kernel !== '6.1';
     this.#clock = clock;
-    this.#skipsTails = skipsTails;
+    this.#operations = operations;
     this.#regions = initial.filter(({ nPages }) => nPages > 0).map(({ startPage, nPages }) => freshRegion(startPage, startPage + nPages));
     if (this.#modern) this.#splitAbove(this.#sizeLimit());
   }
@@ -157,14 +169,14 @@ class Damon {
     if (this.#regions.length === 0) return Infinity;
     for (const region of this.#regions) {
       region.pick = region.start + this.#kernel.random(region.end - region.start);
-      if (this.#sees(region)) this.#kernel.damonMkold(region.pick);
+      if (this.#sees(region)) this.#kernel.damonMkold(region.pick, this.#operations);
     }
     return this.#clock.nextCheck(now);
   }
 
   /** Checks the picks, aggregates when it is time, prepares the next sampling interval. */
   check(now: Nanos): Nanos {
-    for (const region of this.#regions) if (this.#sees(region) && this.#kernel.damonYoung(region.pick)) region.nr++;
+    for (const region of this.#regions) if (this.#sees(region) && this.#kernel.damonYoung(region.pick, this.#operations)) region.nr++;
     if (this.#clock.ends(now)) {
       this.#aggregate(now);
       this.#follow(this.#clock.monitored());
@@ -173,7 +185,7 @@ class Damon {
   }
 
   #sees({ pick }: Region): boolean {
-    return !this.#skipsTails || !this.#kernel.isTail(pick);
+    return !this.#operations.skipsTails || !this.#kernel.isTail(pick);
   }
 
   #aggregate(now: Nanos): void {
@@ -214,7 +226,8 @@ class Damon {
 
   /** DAMOS filter "young" over a cold region: page by page, made old again when it was young. */
   #recheck(start: number, end: number, reported: PageBitmap): void {
-    for (let page = start; page < end; page++) if (this.#kernel.damosFilterYoung(page)) this.#kernel.addPages(reported, page, 1);
+    for (let page = start; page < end; page++)
+      if (this.#kernel.damosFilterYoung(page, this.#operations)) this.#kernel.addPages(reported, page, 1);
   }
 
   #monitoredPages(): PageBitmap {

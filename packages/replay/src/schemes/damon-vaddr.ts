@@ -19,7 +19,10 @@ export const damonVaddr = defineScheme({
     const seen = kernel.recorded?.find(({ readBeginNs }) => readBeginNs > kernel.now)?.monitored;
     const regions = seen ?? threeRegions(kernel.memoryRuns());
     // Later kernels leave the cutting to the size limit (8.3).
-    return damonTracker(kernel, given, given.kernel === '6.1' ? evenPieces(regions, given.min) : regions);
+    return damonTracker(kernel, given, given.kernel === '6.1' ? evenPieces(regions, given.min) : regions, {
+      rmap: false,
+      skipsTails: false,
+    });
   },
 });
 

@@ -28,7 +28,7 @@ export const idlePage = defineScheme({
     /** Pages on an LRU list: the capture's own list where it has one, else every page touched before. */
     const list = (eligible?: PageBitmap): PageBitmap => {
       listed = kernel.emptySet();
-      if (eligible === undefined) kernel.present(listed);
+      if (eligible === undefined) kernel.onLru(listed);
       else listed.or(eligible);
       return listed;
     };

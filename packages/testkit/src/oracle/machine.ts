@@ -3,6 +3,7 @@
  * hardware and the fault handlers would (kernel-semantics 1 to 10). Nothing here knows time: the caller says what happens next.
  */
 import { meaningOf, type PlainTouch, type PlainTrace } from '../trace.ts';
+import { Entry, Folio } from './entry.ts';
 import { OracleTlb, type OracleTlbConfig } from './tlb.ts';
 
 const BLOCK = 512;
@@ -17,44 +18,6 @@ export interface OracleWorldConfig {
 }
 
 export const PLAIN_WORLD: OracleWorldConfig = { mmu: 'guest', backing: 'shmem', hugeBlocks: [], zapKeepsYoung: false };
-
-/** The memory behind one entry: flags that all users of the frame share. */
-class Folio {
-  idle = false;
-  young = false;
-  referenced = false;
-  workingset = false;
-  generation = 0;
-  /** Its contents moved to another frame since it was marked. */
-  moved = false;
-}
-
-/** A PTE, or a PMD that maps 512 pages. */
-class Entry {
-  readonly pages: readonly number[];
-  readonly folio: Folio;
-  everMapped = false;
-  present = false;
-  accessed = false;
-  softDirty = false;
-  /** PROT_NONE with the uffd bit. */
-  rwp = false;
-  /** Taken out of the page table while the page stayed in the cache. */
-  unmapped = false;
-  /** Plain PROT_NONE. */
-  numa = false;
-  spte: { accessed: boolean } | undefined;
-  /** Its SPTE was taken away, so that building it again is somebody's fault. */
-  spteZapped = false;
-
-  constructor(pages: readonly number[], folio: Folio) {
-    this.pages = pages;
-    this.folio = folio;
-  }
-  get isHuge(): boolean {
-    return this.pages.length > 1;
-  }
-}
 
 export interface MachineCounts {
   rwpArm: number;
@@ -118,15 +81,21 @@ export class Machine {
   }
 
   touch(touch: PlainTouch): void {
-    const { writes, mapped, byDevice } = meaningOf(this.#trace, touch);
-    // Through a pin made long ago: no CPU and no page table has a part in it.
-    if (byDevice) return;
-    for (const sampler of this.#samplers) if (++sampler.seen % sampler.period === 0) sampler.out.add(touch.page);
+    const { page } = touch;
+    const { writes, mapped, actor } = meaningOf(this.#trace, touch);
+    // Devices work on pages pinned long ago; so they do with what GUP hands them, or the kernel copies it through a mapping of its own.
+    const isCpuEvent = actor !== 'device' && actor !== 'gup' && actor !== 'gup-fast';
+    if (isCpuEvent) for (const sampler of this.#samplers) if (++sampler.seen % sampler.period === 0) sampler.out.add(page);
+    if (actor === 'host' && this.config.mmu === 'host') this.#hostAccess(page, writes);
+    if (actor === 'gup') this.#gup(page, writes);
+    if (actor === 'gup-fast') this.#gupFast(page, writes);
+    if (actor === 'other') this.entry(page).others = { everMapped: true, accessed: true };
+    if (actor !== 'user' && actor !== 'kernel') return;
     // The write bit is not recorded without class bits: such a store is one like any load to the TLB.
     const storesToTlb = this.#trace.classBits > 0 && writes;
-    if (this.#hitsTlb(touch.page, storesToTlb, mapped)) return;
-    if (this.config.mmu === 'host') this.#guestAccess(touch.page, writes);
-    else if (mapped) this.#userAccess(touch.page, writes);
+    if (this.#hitsTlb(page, storesToTlb, mapped)) return;
+    if (this.config.mmu === 'host') this.#guestAccess(page, writes);
+    else if (mapped) this.#userAccess(page, writes);
   }
 
   #hitsTlb(page: number, writes: boolean, mapped: boolean): boolean {
@@ -140,50 +109,84 @@ export class Machine {
   #userAccess(page: number, writes: boolean): void {
     this.#faultIn(page, writes);
     this.entry(page).accessed = true;
+    if (writes) this.#log(page);
   }
 
-  /** A nested walk: the SPTE if there is one, else KVM asks for the host's entry as that process would. */
+  /** A nested walk: the SPTE if there is one, else KVM asks for the host's entry as that process would, and marks the page accessed. */
   #guestAccess(page: number, writes: boolean): void {
-    if (this.entry(page).spte === undefined) {
-      if (this.entry(page).spteZapped) this.counts.violation++;
-      this.entry(page).spteZapped = false;
-      this.#faultIn(page, writes);
-      this.entry(page).accessed = true;
-      this.entry(page).spte = { accessed: true };
-    } else {
-      this.#faultIn(page, writes);
-      this.entry(page).spte!.accessed = true;
+    const before = this.entry(page).spte;
+    const hasFaulted = this.#faultIn(page, writes);
+    const entry = this.entry(page);
+    if (before === undefined && entry.spteZapped) {
+      this.counts.violation++;
+      entry.spteZapped = false;
     }
-    if (writes) this.#dirtyLog.add(page);
+    if (before === undefined || hasFaulted) this.#markAccessed(entry.folio);
+    entry.spte = { accessed: true };
+    entry.everUsedByGuest = true;
+    if (writes) this.#log(page);
   }
 
-  /** Page faults an access may take. */
-  #faultIn(page: number, writes: boolean): void {
+  /** A thread of the VMM, or vhost's: an access through the host's page tables like any other. */
+  #hostAccess(page: number, writes: boolean): void {
+    this.#faultIn(page, writes);
+    this.entry(page).accessed = true;
+  }
+  #gup(page: number, writes: boolean): void {
+    this.#faultIn(page, writes);
+    this.#markAccessed(this.entry(page).folio);
+  }
+  /** Falls back to the slow path where it would have to fault. */
+  #gupFast(page: number, writes: boolean): void {
+    if (this.#faultIn(page, writes)) this.#markAccessed(this.entry(page).folio);
+    else this.entry(page).folio.referenced = true;
+  }
+  /** folio_mark_accessed. */
+  #markAccessed(folio: Folio): void {
+    if (!this.usesMglru) folio.idle = false;
+    folio.referenced = true;
+  }
+  #log(page: number): void {
+    this.#dirtyLog.add(page);
+    this.#everLogged.add(page);
+  }
+
+  /** Page faults an access may take; any of them makes the entry young. True when there was one. */
+  #faultIn(page: number, writes: boolean): boolean {
     const entry = this.entry(page);
-    if (!entry.present) {
-      entry.present = entry.accessed = entry.everMapped = true;
-      entry.unmapped = false;
+    let hasFaulted = false;
+    if (!entry.present || entry.swappedOut) {
+      entry.present = entry.everMapped = hasFaulted = true;
+      entry.unmapped = entry.swappedOut = false;
     }
     if (entry.rwp) {
       entry.rwp = false;
-      entry.accessed = true;
+      hasFaulted = true;
       this.counts.rwpFault++;
     }
     if (entry.numa) {
       entry.numa = false;
+      hasFaulted = true;
       this.counts.numaFault++;
       for (const number of entry.pages) this.numaFaults.add(number);
     }
     if (writes && this.#wp.delete(page)) {
+      hasFaulted = true;
       this.counts.wpFault++;
       this.#wpMessages.add(page);
       this.#split(entry);
     }
-    if (writes) {
-      this.entry(page).softDirty = true;
-      this.#everWritten.add(page);
-      if (this.config.mmu === 'guest') this.#dirtyLog.add(page);
+    const now = this.entry(page);
+    if (writes && now.writeProtected) {
+      now.writeProtected = false;
+      hasFaulted = true;
     }
+    if (hasFaulted) now.accessed = true;
+    if (writes) {
+      now.softDirty = true;
+      this.#everWritten.add(page);
+    }
+    return hasFaulted;
   }
 
   /** 512 entries that inherit the PMD's bits. */
@@ -191,15 +194,18 @@ export class Machine {
     if (!huge.isHuge) return;
     for (const page of huge.pages) {
       const small = this.#map([page], huge.folio);
-      const { present, everMapped, accessed, softDirty, rwp, numa, unmapped, spteZapped } = huge;
-      Object.assign(small, { present, everMapped, accessed, softDirty, rwp, numa, unmapped, spteZapped });
+      const { pages: _pages, folio: _folio, others, spte: _spte, ...bits } = huge;
+      Object.assign(small, bits, { others: { ...others } });
       if (huge.spte !== undefined) small.spte = { ...huge.spte };
     }
   }
 
   readonly numaFaults = new Set<number>();
   #hasStarted = false;
+  /** MGLRU ages this machine's memory: marking a page accessed leaves PG_idle alone. */
+  usesMglru = false;
   readonly #everWritten = new Set<number>();
+  readonly #everLogged = new Set<number>();
   readonly #wpMessages = new Set<number>();
 
   /** A protection change: no stale translation survives, and KVM drops every SPTE. */
@@ -275,7 +281,7 @@ export class Machine {
   }
 
   clearSoftDirty(pages: readonly number[]): void {
-    for (const entry of this.entriesOf(pages)) entry.softDirty = false;
+    for (const entry of this.entriesOf(pages)) Object.assign(entry, { softDirty: false, writeProtected: true });
     this.#protectionChanged(pages);
   }
 
@@ -297,6 +303,19 @@ export class Machine {
 
   isYoung(entry: Entry): boolean {
     return entry.accessed || (entry.spte?.accessed ?? false);
+  }
+  /** The same through the reverse map. */
+  isYoungAnywhere(entry: Entry): boolean {
+    return this.isYoung(entry) || entry.others.accessed;
+  }
+  makeOldAnywhere(entry: Entry): boolean {
+    const wasYoung = this.isYoungAnywhere(entry);
+    this.makeOld(entry);
+    entry.others.accessed = false;
+    return wasYoung;
+  }
+  isOnLru(page: number): boolean {
+    return this.entry(page).everMapped || this.entry(page).others.everMapped;
   }
   makeOld(entry: Entry): boolean {
     const wasYoung = this.isYoung(entry);
@@ -325,7 +344,7 @@ export class Machine {
   /** page_idle (6). */
   idleMark(pages: readonly number[]): void {
     for (const entry of this.entriesOf(pages)) {
-      if (this.makeOld(entry)) entry.folio.young = true;
+      if (this.makeOldAnywhere(entry)) entry.folio.young = true;
       entry.folio.idle = true;
       entry.folio.moved = false;
     }
@@ -334,19 +353,20 @@ export class Machine {
   idleRead(marked: readonly number[]): Set<number> {
     // The reverse map leads to every entry of an idle folio.
     const idle = [...this.entriesOf(marked)].filter(({ folio }) => folio.idle);
-    for (const entry of idle) if (this.makeOld(entry)) Object.assign(entry.folio, { idle: false, young: true });
+    for (const entry of idle) if (this.makeOldAnywhere(entry)) Object.assign(entry.folio, { idle: false, young: true });
     return new Set(marked.filter((page) => !this.entry(page).folio.idle && !this.entry(page).folio.moved));
   }
 
-  damonMkold(page: number): void {
+  damonMkold(page: number, rmap: boolean): void {
     const entry = this.entry(page);
-    if (!entry.everMapped) return;
-    if (this.makeOld(entry)) entry.folio.young = true;
+    if (!(rmap ? this.isOnLru(page) : entry.everMapped)) return;
+    if (rmap ? this.makeOldAnywhere(entry) : this.makeOld(entry)) entry.folio.young = true;
     entry.folio.idle = true;
   }
-  damonIsAccessed(page: number): boolean {
+  damonIsAccessed(page: number, rmap: boolean): boolean {
     const entry = this.entry(page);
-    return entry.everMapped && (this.isYoung(entry) || !entry.folio.idle);
+    if (!(rmap ? this.isOnLru(page) : entry.everMapped)) return false;
+    return (rmap ? this.isYoungAnywhere(entry) : this.isYoung(entry)) || !entry.folio.idle;
   }
 
   /** NUMA balancing: PROT_NONE on present entries that are neither armed for RWP nor protected already. */
@@ -376,7 +396,8 @@ export class Machine {
     this.#zap(entry);
     this.#tlb?.forget(this.#index.get(page)!);
     if (kind === 'migrate') return;
-    entry.accessed = false;
+    Object.assign(entry, { accessed: false, swappedOut: true });
+    entry.others.accessed = false;
     if (this.config.backing === 'shmem' && entry.present) Object.assign(entry, { present: false, rwp: false, numa: false, unmapped: true });
   }
 
@@ -401,12 +422,16 @@ export class Machine {
         spteZapped: false,
         present: entry.everMapped,
         accessed: entry.everMapped,
+        swappedOut: false,
+        writeProtected: false,
       });
       entry.softDirty = entry.pages.some((page) => this.#everWritten.has(page));
-      entry.spte = this.config.mmu === 'host' && entry.everMapped ? { accessed: true } : undefined;
+      entry.spte = this.config.mmu === 'host' && entry.everUsedByGuest ? { accessed: true } : undefined;
+      entry.others.accessed = entry.others.everMapped;
     }
     this.#dirtyLog.clear();
-    for (const page of this.#everWritten) this.#dirtyLog.add(page);
+    for (const page of this.#everLogged) this.#dirtyLog.add(page);
+    this.usesMglru = false;
     Object.assign(this.counts, NO_COUNTS);
   }
 
@@ -415,8 +440,13 @@ export class Machine {
     for (const block of this.config.hugeBlocks) {
       if (!this.has(block * BLOCK) || this.entry(block * BLOCK).isHuge) continue;
       const pages = this.#pagesWith(block * BLOCK);
-      const everMapped = pages.some((page) => this.entry(page).everMapped);
-      this.#map(pages).everMapped = everMapped;
+      const before = pages.map((page) => this.entry(page));
+      const others = { everMapped: before.some((entry) => entry.others.everMapped), accessed: false };
+      Object.assign(this.#map(pages), {
+        everMapped: before.some(({ everMapped }) => everMapped),
+        everUsedByGuest: before.some(({ everUsedByGuest }) => everUsedByGuest),
+        others,
+      });
     }
   }
 

@@ -37,10 +37,11 @@ export function startTracker(tracker: WorldTracker, desk: TrackerDesk, span: num
     const { machine } = desk;
     // Before 6.15 the physical operations knew head pages only.
     const knowsTails = tracker.scheme === 'damon-vaddr' || tracker.config.kernel !== '6.1';
+    const rmap = tracker.scheme === 'damon-paddr';
     const knows = (page: number): boolean => inside.has(page) && (knowsTails || page % 512 === 0 || !machine.entry(page).isHuge);
     const primitives = {
-      mkold: (page: number) => (knows(page) ? machine.damonMkold(page) : undefined),
-      isAccessed: (page: number) => knows(page) && machine.damonIsAccessed(page),
+      mkold: (page: number) => (knows(page) ? machine.damonMkold(page, rmap) : undefined),
+      isAccessed: (page: number) => knows(page) && machine.damonIsAccessed(page, rmap),
     };
     return damonLoop({ ...desk, ...primitives }, tracker.config, tracker.monitored, tracker.random(span));
   }
@@ -148,7 +149,7 @@ function idle({ machine, tracked }: TrackerDesk): MarkAndLook {
   return {
     lookMarks: false,
     mark() {
-      marked = tracked.filter((page) => machine.entry(page).everMapped);
+      marked = tracked.filter((page) => machine.isOnLru(page));
       machine.idleMark(marked);
       return new Set(marked);
     },
@@ -208,6 +209,7 @@ function* mglru({ machine, tracked, startNs, report }: TrackerDesk, intervalNs: 
   let maxSeq = 0;
   let from = startNs;
   const age = (): void => {
+    machine.usesMglru = true;
     maxSeq++;
     const stillBusy = new Set<number>();
     for (const table of new Set(tracked.map((page) => Math.floor(page / 512)))) {

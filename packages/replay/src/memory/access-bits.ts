@@ -1,0 +1,118 @@
+/**
+ * Who has set an A bit since it was cleared. Two answers: marks in time, where a touch does one thing only (a guest's own page
+ * tables of 4 KiB pages), and settled bits (settled-bits.ts) where what a touch does depends on what was there.
+ */
+import type { PageBitmap } from '@workset/model';
+import type { PageRange } from '../scheme.ts';
+import { addNewerThanMarks, fillMarks, setMarks } from './bit-loops.ts';
+import { removeRange } from './page-sets.ts';
+import type { World } from './world.ts';
+
+/** Which A bits a walk looks at. */
+export interface WhichBits {
+  /** Those of the tracked page table. */
+  readonly primary: boolean;
+  /** Those of SPTEs, which answer mmu notifiers. */
+  readonly secondary: boolean;
+  /** Those of other processes' page tables, which a reverse map leads to. */
+  readonly others: boolean;
+}
+
+/** One mm's page-table walk, notifiers included. */
+export const BOTH: WhichBits = { primary: true, secondary: true, others: false };
+/** A reverse-map walk. */
+export const RMAP: WhichBits = { primary: true, secondary: true, others: true };
+export const PRIMARY: WhichBits = { primary: true, secondary: false, others: false };
+export const SECONDARY: WhichBits = { primary: false, secondary: true, others: false };
+
+export interface AccessBits {
+  /** Adds the pages whose A bit is set. */
+  addYoung(range: PageRange, out: PageBitmap, which: WhichBits): void;
+  /** test_and_clear of the A bits, no flush. */
+  clearYoung(range: PageRange, which: WhichBits): void;
+  clearYoungSet(set: PageBitmap, which: WhichBits): void;
+  youngOf(id: number, which: WhichBits): boolean;
+  /** Clears the bits of one entry; true when one was set. */
+  makeOldOf(id: number, which: WhichBits): boolean;
+  /** Entries that nothing maps any more: the next touch faults. `keepsA`: A is kept with the entry that stands for it. */
+  unmap(id: number, keepsA: boolean): void;
+}
+
+/** Marks: the page's A bit is set when its last walk is newer than the mark. */
+export class MarkedBits implements AccessBits {
+  readonly #world: World;
+  readonly #cleared: Int32Array;
+  /** Entries that no TLB held when their bits were cleared: their next touch walks. */
+  #uncached: PageBitmap | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#cleared = world.column();
+  }
+
+  /**
+   * The walks come from a TLB that is never flushed; with LRU replacement a flushed one differs in this alone: a page not touched
+   * since the flush is not cached.
+   */
+  addYoung(range: PageRange, out: PageBitmap, { primary }: WhichBits): void {
+    if (!primary) return;
+    const world = this.#world;
+    const walked = world.walked();
+    addNewerThanMarks(walked, this.#cleared, range, out);
+    // Nothing was ever flushed or unmapped: the walks are all there is.
+    if (!world.hasTlb || (!world.hasFlushed && this.#uncached === undefined)) return;
+    const touched = world.touchedByCpu();
+    for (let p = range.from; p < range.to; p = (p + 1) | 0)
+      if (touched[p]! > this.#cleared[p]! && this.#isWalked(p, walked[p]!, touched[p]!)) out.add(p);
+  }
+
+  clearYoung(range: PageRange, { primary }: WhichBits): void {
+    if (!primary) return;
+    this.#noteUncached(range);
+    fillMarks(this.#cleared, range, this.#world.now);
+  }
+
+  clearYoungSet(set: PageBitmap, { primary }: WhichBits): void {
+    if (!primary) return;
+    if (this.#mayBeUncached) for (const id of set.ids()) this.#noteUncached({ from: id, to: id + 1 });
+    setMarks(this.#cleared, set, this.#world.now);
+  }
+
+  youngOf(id: number, { primary }: WhichBits): boolean {
+    return primary && this.#isWalked(id, this.#world.walkedOf(id), this.#world.touchedOf(id));
+  }
+
+  makeOldOf(id: number, which: WhichBits): boolean {
+    const wasYoung = this.youngOf(id, which);
+    if (!which.primary) return wasYoung;
+    if (this.#mayBeUncached) this.#noteUncached({ from: id, to: id + 1 });
+    this.#cleared[id] = this.#world.now;
+    return wasYoung;
+  }
+
+  unmap(id: number, keepsA: boolean): void {
+    if (keepsA && this.youngOf(id, PRIMARY)) return;
+    this.#cleared[id] = this.#world.now;
+    (this.#uncached ??= this.#world.emptySet()).add(id);
+  }
+
+  #isWalked(id: number, walked: number, touched: number): boolean {
+    const cleared = this.#cleared[id]!;
+    if (walked > cleared || touched <= cleared) return walked > cleared;
+    return (this.#uncached?.has(id) ?? false) || touched > this.#world.firstFlushFrom(cleared);
+  }
+
+  get #mayBeUncached(): boolean {
+    return this.#world.hasTlb && (this.#world.hasFlushed || this.#uncached !== undefined);
+  }
+
+  #noteUncached(range: PageRange): void {
+    if (!this.#mayBeUncached) return;
+    const uncached = (this.#uncached ??= this.#world.emptySet());
+    removeRange(uncached, range);
+    const flushed = this.#world.lastFlush;
+    const touched = range.to - range.from === 1 ? undefined : this.#world.touchedByCpu();
+    for (let p = range.from; p < range.to; p = (p + 1) | 0)
+      if ((touched === undefined ? this.#world.touchedOf(p) : touched[p]!) <= flushed) uncached.add(p);
+  }
+}

@@ -1,0 +1,90 @@
+/** What system calls and page-table operations share: the world they change, and how they charge for it. */
+import { BLOCK_SHIFT, type CostOp, type PageBitmap } from '@workset/model';
+import type { PageRange } from '../scheme.ts';
+import { addNewer, addStillMarked } from './bit-loops.ts';
+import { blockOf, type World } from './world.ts';
+import { countInRange, holdsAny } from './page-sets.ts';
+
+export class Desk {
+  readonly world: World;
+  readonly charge: (op: CostOp, count: number) => void;
+
+  constructor(world: World, charge: (op: CostOp, count: number) => void) {
+    this.world = world;
+    this.charge = charge;
+  }
+
+  get huge(): boolean {
+    return this.world.config.hugeBlocks !== undefined;
+  }
+  emptySet(): PageBitmap {
+    return this.world.emptySet();
+  }
+
+  /** Page-table entries in a range: one per PMD-mapped block, one per page elsewhere. */
+  entries(range: PageRange): number {
+    const { from, to } = range;
+    if (!this.huge) return to - from;
+    const folded = this.world
+      .hugeBlocksIn(range)
+      .reduce((sum, first) => sum + Math.min(to, blockOf(first).to) - Math.max(from, first) - 1, 0);
+    return to - from - folded;
+  }
+  /** Page-table entries that map the pages of a set. */
+  entriesOf(set: PageBitmap): number {
+    const pages = set.count();
+    if (!this.huge) return pages;
+    const all = { from: 0, to: set.nPages };
+    const folded = this.world.hugeBlocksIn(all).reduce((sum, first) => sum + Math.max(0, countInRange(set, blockOf(first)) - 1), 0);
+    return pages - folded;
+  }
+
+  chargeViolations(built: PageBitmap | undefined): void {
+    if (built !== undefined) this.charge('ept-violation', this.entriesOf(built));
+  }
+  /** A protection change of the range drops its SPTEs; until its walk is over KVM builds none there, and vCPUs in need of one spin (1.5). */
+  chargeZap(range: PageRange): void {
+    if (this.world.config.mmu === 'guest') return;
+    if (this.#inUse(range)) this.charge('arm-stall', this.entries(range));
+    this.chargeViolations(this.world.zap(range));
+  }
+  /** A page of the range was touched in the last quantum: taken as a sign that a vCPU will want it during the walk. */
+  #inUse(range: PageRange): boolean {
+    if (this.world.now === 0) return false;
+    const recent = this.emptySet();
+    addNewer(this.world.touchedByCpu(), range, this.world.now - 1, recent);
+    return holdsAny(recent, range);
+  }
+  /** The flush of a call that changed `changed` entries. */
+  chargeFlush(changed: number): void {
+    if (changed === 0) return;
+    this.world.flushTlb();
+    this.charge('tlb-flush', 1);
+  }
+
+  /** Sets a folio flag: on the page, or on all 512 of a large folio. */
+  addFolio(name: 'idle' | 'young', id: number): void {
+    const flag = this.world.flag(name);
+    if (this.huge && this.world.config.hugeBlocks!.has(id >>> BLOCK_SHIFT)) {
+      const { from, to } = blockOf(id);
+      flag.addRange(from, to);
+    } else flag.add(id);
+  }
+
+  /** Entries armed for RWP, or unmapped by the arm, and not touched since. */
+  addRwWatched(range: PageRange, out: PageBitmap): void {
+    addStillMarked(this.world.touched(), this.world.mark('rwp'), range, out);
+  }
+  /** PROT_NONE entries that were not touched since NUMA balancing made them so. */
+  pendingHints(range: PageRange): PageBitmap {
+    const pending = this.emptySet();
+    addStillMarked(this.world.touched(), this.world.mark('numa'), range, pending);
+    return pending.and(this.world.flag('numa-armed'));
+  }
+
+  /** Ends the PMD mapping of the range's blocks that hold a page of `where` (all when undefined). */
+  splitBlocks(range: PageRange, where?: PageBitmap): void {
+    for (const first of this.world.hugeBlocksIn(range))
+      if (first >= range.from && (where === undefined || holdsAny(where, blockOf(first)))) this.world.splitBlock(first);
+  }
+}

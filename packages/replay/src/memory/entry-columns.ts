@@ -1,0 +1,86 @@
+/** Stamps per page-table entry: in a block mapped by a PMD every page carries the newest stamp of the 512. */
+import { BLOCK_PAGES, BLOCK_SHIFT, type PageBitmap } from '@workset/model';
+import type { StampMemory } from './stamps.ts';
+
+interface Slot {
+  frames: number;
+  readonly last: Int32Array;
+}
+
+export class EntryColumns {
+  readonly #memory: StampMemory;
+  readonly #walks: StampMemory;
+  /** Blocks mapped by a PMD now. */
+  readonly #huge: PageBitmap | undefined;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(memory: StampMemory, walks: StampMemory | undefined, hugeBlocks: PageBitmap | undefined) {
+    this.#memory = memory;
+    this.#walks = walks ?? memory;
+    this.#huge = hugeBlocks?.clone();
+  }
+
+  get hasTlb(): boolean {
+    return this.#walks !== this.#memory;
+  }
+  /** Last touch by the classes of `mask`. Read only, until the next frame or split. */
+  touches(mask: number): Int32Array {
+    return this.#perEntry('touches', this.#memory, mask);
+  }
+  /** Last touch by them that walked. */
+  walks(mask: number): Int32Array {
+    return this.hasTlb ? this.#perEntry('walks', this.#walks, mask) : this.touches(mask);
+  }
+  lastTouchOf(id: number, mask: number): number {
+    return this.#lastOf(this.#memory, id, mask);
+  }
+  lastWalkOf(id: number, mask: number): number {
+    return this.#lastOf(this.#walks, id, mask);
+  }
+
+  isHuge(id: number): boolean {
+    return this.#huge !== undefined && this.#huge.has(id >>> BLOCK_SHIFT);
+  }
+  /** Blocks mapped by a PMD now. */
+  hugeBlocks(): Iterable<number> {
+    return this.#huge?.ids() ?? [];
+  }
+  split(id: number): void {
+    this.#huge?.delete(id >>> BLOCK_SHIFT);
+    for (const slot of this.#slots.values()) slot.frames = -1;
+  }
+  release(): void {
+    for (const { last } of this.#slots.values()) this.#memory.arena.release(last);
+    this.#slots.clear();
+  }
+
+  #lastOf(memory: StampMemory, id: number, mask: number): number {
+    if (!this.isHuge(id)) return memory.lastOf(id, mask);
+    const from = (id >>> BLOCK_SHIFT) << BLOCK_SHIFT;
+    let newest = 0;
+    for (let p = from; p < from + BLOCK_PAGES; p++) newest = Math.max(newest, memory.lastOf(p, mask));
+    return newest;
+  }
+
+  #perEntry(source: string, memory: StampMemory, mask: number): Int32Array {
+    const last = memory.last(mask);
+    if (this.#huge === undefined) return last;
+    const slot = this.#slot(`${source} ${mask}`);
+    if (slot.frames === memory.framesApplied) return slot.last;
+    slot.last.set(last);
+    for (const block of this.#huge.ids()) {
+      const from = block << BLOCK_SHIFT;
+      let newest = 0;
+      for (let p = from; p < from + BLOCK_PAGES; p++) if (last[p]! > newest) newest = last[p]!;
+      slot.last.fill(newest, from, from + BLOCK_PAGES);
+    }
+    slot.frames = memory.framesApplied;
+    return slot.last;
+  }
+
+  #slot(key: string): Slot {
+    let slot = this.#slots.get(key);
+    if (slot === undefined) this.#slots.set(key, (slot = { frames: -1, last: this.#memory.arena.int32(this.#memory.nPages) }));
+    return slot;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * Bits of page-table entries and folios, kept up to date whenever somebody looks: between two looks nobody but the workload has changed
+ * them, so what it did follows from which actors touched a page since (kernel-semantics 1.2), not from the order in which they did.
+ *
+ * Used under KVM, where a touch through an SPTE leaves the host's entry alone; where 2 MiB mappings split and hand their bits down; and
+ * for actors that set no A bit.
+ */
+import { BLOCK_PAGES, type PageBitmap } from '@workset/model';
+import type { PageRange } from '../scheme.ts';
+import type { AccessBits, WhichBits } from './access-bits.ts';
+import { addNewerThanMarks, fillMarks } from './bit-loops.ts';
+import { addInRange, removeRange, rangeSet } from './page-sets.ts';
+import type { ColumnName, World } from './world.ts';
+
+/** Sets of pages touched since they were settled, one per question. */
+type News = Record<ColumnName | 'walks', PageBitmap>;
+
+export class SettledBits implements AccessBits {
+  readonly #world: World;
+  readonly #settled: Int32Array;
+  readonly #isHost: boolean;
+  /** What a touch can do here; writes count once something is guarded against them. */
+  readonly #columns: ColumnName[];
+  readonly #news: News;
+  /** Mapped by an entry. */
+  readonly #mapped: PageBitmap;
+  readonly #primary: PageBitmap;
+  readonly #others: PageBitmap;
+  readonly #spte: PageBitmap;
+  readonly #secondary: PageBitmap;
+  /** Entries whose next access, next write (of the page, of the entry) faults. */
+  readonly #guarded: PageBitmap;
+  readonly #writeGuarded: PageBitmap;
+  readonly #cleanGuarded: PageBitmap;
+  /** Entries that no TLB held when they were settled. */
+  readonly #uncached: PageBitmap;
+  #hasUnmapped = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#settled = world.column();
+    this.#isHost = world.config.mmu === 'host';
+    const empty = (): PageBitmap => world.emptySet();
+    this.#columns = world.columns;
+    this.#news = {
+      cpu: empty(),
+      walks: empty(),
+      host: empty(),
+      gup: empty(),
+      'gup-fast': empty(),
+      other: empty(),
+      written: empty(),
+      'written entry': empty(),
+      'cpu written': empty(),
+      'cpu written entry': empty(),
+    };
+    [this.#mapped, this.#primary, this.#others, this.#spte, this.#secondary] = [empty(), empty(), empty(), empty(), empty()];
+    [this.#guarded, this.#writeGuarded, this.#cleanGuarded, this.#uncached] = [empty(), empty(), empty(), empty()];
+    // What was there before anybody looked: mapped, used, and no folio flag set.
+    this.settle({ from: 0, to: world.nPages });
+    world.flag('referenced').clear();
+  }
+
+  addYoung(range: PageRange, out: PageBitmap, { primary, secondary, others }: WhichBits): void {
+    this.settle(range);
+    if (primary) addInRange(out, this.#primary, range);
+    if (secondary) addInRange(out, this.#secondary, range);
+    if (others) addInRange(out, this.#others, range);
+  }
+
+  clearYoung(range: PageRange, { primary, secondary, others }: WhichBits): void {
+    this.settle(range);
+    if (primary) removeRange(this.#primary, range);
+    if (secondary) removeRange(this.#secondary, range);
+    if (others) removeRange(this.#others, range);
+  }
+
+  clearYoungSet(set: PageBitmap, { primary, secondary, others }: WhichBits): void {
+    this.settle({ from: 0, to: set.nPages });
+    if (primary) this.#primary.andNot(set);
+    if (secondary) this.#secondary.andNot(set);
+    if (others) this.#others.andNot(set);
+  }
+
+  youngOf(id: number, { primary, secondary, others }: WhichBits): boolean {
+    this.#settleEntry(id);
+    return (primary && this.#primary.has(id)) || (secondary && this.#secondary.has(id)) || (others && this.#others.has(id));
+  }
+
+  makeOldOf(id: number, which: WhichBits): boolean {
+    const wasYoung = this.youngOf(id, which);
+    const entry = this.#world.entryOf(id);
+    if (which.primary) removeRange(this.#primary, entry);
+    if (which.secondary) removeRange(this.#secondary, entry);
+    if (which.others) removeRange(this.#others, entry);
+    return wasYoung;
+  }
+
+  unmap(id: number, keepsA: boolean): void {
+    const one = { from: id, to: id + 1 };
+    this.settle(one);
+    this.#dropSptes(one);
+    this.#uncached.add(id);
+    this.#hasUnmapped = true;
+    if (keepsA) return;
+    this.#primary.delete(id);
+    this.#others.delete(id);
+    this.#mapped.delete(id);
+  }
+
+  /** Entries that left the page table while their pages stayed in the cache: the next touch maps them again. */
+  unmapSet(set: PageBitmap): void {
+    this.settle({ from: 0, to: set.nPages });
+    this.#mapped.andNot(set);
+    this.#primary.andNot(set);
+  }
+
+  /** The next access to these entries faults, and so sets A whoever makes it. */
+  guard(set: PageBitmap): void {
+    this.settle({ from: 0, to: set.nPages });
+    this.#guarded.or(set);
+  }
+  /** The next write to these pages (uffd-wp), or to these entries (soft-dirty), faults. */
+  guardWrites(range: PageRange, by: 'page' | 'entry'): void {
+    this.settle(range);
+    const columns: readonly ColumnName[] = by === 'page' ? ['written', 'cpu written'] : ['written entry', 'cpu written entry'];
+    for (const name of columns) if (!this.#columns.includes(name)) this.#columns.push(name);
+    (by === 'page' ? this.#writeGuarded : this.#cleanGuarded).addRange(range.from, range.to);
+  }
+
+  /** Drops the SPTEs of a range; those it had count as violations when they are built again. */
+  zap(range: PageRange): void {
+    this.settle(range);
+    addInRange(this.#world.flag('zapped'), this.#spte, range);
+    this.#dropSptes(range);
+  }
+  /** Takes the entries of the range that were zapped and have been built again. */
+  takeViolations(range: PageRange): PageBitmap {
+    this.settle(range);
+    const zapped = this.#world.flag('zapped');
+    const built = rangeSet(this.#world.nPages, range).and(zapped).and(this.#spte);
+    zapped.andNot(built);
+    return built;
+  }
+
+  #dropSptes(range: PageRange): void {
+    if (this.#world.config.zapKeepsYoung) addInRange(this.#primary, this.#secondary, range);
+    removeRange(this.#secondary, range);
+    removeRange(this.#spte, range);
+  }
+
+  /** Brings the bits of a range up to date. */
+  settle(range: PageRange): void {
+    const { from, to } = range;
+    if (from >= to) return;
+    const world = this.#world;
+    if (this.#columns.includes('written')) this.#noticeSplits(range);
+    const [first, last] = [from >>> 5, (to - 1) >>> 5];
+    for (const name of this.#columns) {
+      this.#news[name].words.fill(0, first, last + 1);
+      addNewerThanMarks(world.columnOf(name), this.#settled, range, this.#news[name]);
+    }
+    if (world.hasTlb) {
+      this.#news.walks.words.fill(0, first, last + 1);
+      addNewerThanMarks(world.walked(), this.#settled, range, this.#news.walks);
+      this.#addFlushedWalks(range);
+    }
+    for (let i = first; i <= last; i++) this.#settleWord(i);
+    fillMarks(this.#settled, range, world.now);
+  }
+
+  /** The same for one entry, without a look at all the others. */
+  #settleEntry(id: number): void {
+    const world = this.#world;
+    if (this.#settled[id] === world.now) return;
+    const entry = world.entryOf(id);
+    if (entry.to - entry.from > 1 || world.hasTlb || this.#columns.includes('written')) return this.settle(entry);
+    const word = id >>> 5;
+    const bit = 1 << (id & 31);
+    for (const name of this.#columns) this.#news[name].words[word] = world.lastOf(name, id) > this.#settled[id]! ? bit : 0;
+    this.#settleWord(word);
+    this.#settled[id] = world.now;
+  }
+
+  /**
+   * The first write to a page protected by uffd-wp splits its PMD. Whether the PMD was used before that is known from the last touches
+   * alone: those older than the oldest last write came before the split, and set the bit that all 512 entries inherit.
+   */
+  #noticeSplits(range: PageRange): void {
+    const world = this.#world;
+    for (const from of world.hugeBlocksIn(range)) {
+      const written = world.columnOf('written');
+      let firstWrite = Infinity;
+      for (let p = from; p < from + BLOCK_PAGES; p++)
+        if (this.#writeGuarded.has(p) && written[p]! > this.#settled[p]!) firstWrite = Math.min(firstWrite, written[p]!);
+      if (firstWrite === Infinity) continue;
+      const used = this.#usedBefore(from, firstWrite);
+      world.endPmd(from, firstWrite);
+      if (used) this.#inherit({ from, to: from + BLOCK_PAGES });
+    }
+  }
+  #usedBefore(from: number, firstWrite: number): boolean {
+    for (let p = from; p < from + BLOCK_PAGES; p++) {
+      const touched = this.#world.lastOf('cpu', p);
+      if (touched > this.#settled[p]! && touched < firstWrite) return true;
+    }
+    return false;
+  }
+  /** What a use of the PMD left behind. */
+  #inherit(range: PageRange): void {
+    const isHost = this.#isHost;
+    (isHost ? this.#secondary : this.#primary).addRange(range.from, range.to);
+    if (isHost) this.#spte.addRange(range.from, range.to);
+    this.#mapped.addRange(range.from, range.to);
+  }
+
+  /** A flush, or an unmapping, makes the next touch walk whatever the TLB held. */
+  #addFlushedWalks(range: PageRange): void {
+    const world = this.#world;
+    if (!world.hasFlushed && !this.#hasUnmapped) return;
+    const { cpu, walks } = this.#news;
+    const touched = world.touchedByCpu();
+    const flushed = world.lastFlush;
+    for (let p = range.from; p < range.to; p++) {
+      if (cpu.has(p) && !walks.has(p) && (this.#uncached.has(p) || touched[p]! > world.firstFlushFrom(this.#settled[p]!))) walks.add(p);
+      if (touched[p]! <= flushed) this.#uncached.add(p);
+      else if (cpu.has(p)) this.#uncached.delete(p);
+    }
+  }
+
+  #settleWord(i: number): void {
+    const world = this.#world;
+    const news = (name: ColumnName): number => this.#news[name].words[i]!;
+    const [cpu, host, gup, fast] = [news('cpu'), news('host'), news('gup'), news('gup-fast')];
+    const any = cpu | host | gup | fast;
+    const other = news('other');
+    if ((any | other) === 0) return;
+    const walks = world.hasTlb ? this.#news.walks.words[i]! : cpu;
+    const writeFault = (this.#writeGuarded.words[i]! & news('written')) | (this.#cleanGuarded.words[i]! & news('written entry'));
+    const fault = (any & (this.#guarded.words[i]! | ~this.#mapped.words[i]!)) | writeFault;
+    // KVM marks a page accessed whenever it installs an SPTE: a missing one, or a writable one for one that was not.
+    const installed = this.#isHost ? (cpu & ~this.#spte.words[i]!) | this.#upgraded(i) : 0;
+    const slow = gup | (fast & fault);
+    if (this.#isHost) {
+      this.#spte.words[i]! |= cpu;
+      this.#secondary.words[i]! |= walks | installed;
+    }
+    this.#primary.words[i]! |= (this.#isHost ? host : walks) | fault;
+    this.#others.words[i]! |= other;
+    this.#mapped.words[i]! |= any;
+    this.#guarded.words[i]! &= ~any;
+    this.#writeGuarded.words[i]! &= ~news('written');
+    this.#cleanGuarded.words[i]! &= ~news('written entry');
+    if ((installed | gup | fast) !== 0) world.markAccessed(i, installed | slow, fast);
+  }
+
+  /** SPTEs without W that a vCPU has written through. */
+  #upgraded(i: number): number {
+    const { words: page } = this.#news['cpu written'];
+    const { words: entry } = this.#news['cpu written entry'];
+    return (this.#writeGuarded.words[i]! & page[i]!) | (this.#cleanGuarded.words[i]! & entry[i]!);
+  }
+}

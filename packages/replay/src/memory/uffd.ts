@@ -1,0 +1,128 @@
+/** userfaultfd's RW- and write-protection, and PAGEMAP_SCAN (kernel-semantics 2, 3). */
+import { BLOCK_PAGES, type PageBitmap } from '@workset/model';
+import type { PageRange } from '../scheme.ts';
+import { PRIMARY } from './access-bits.ts';
+import { addNewer, addNewerThanMarks, fillMarks, markNewer } from './bit-loops.ts';
+import type { Desk } from './desk.ts';
+
+export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
+  const { world } = desk;
+  noteUnmapped(desk, range);
+  // Newer than its mark: present, and never armed or resolved by an access since.
+  const armed = markNewer(world.touched(), world.mark('rwp'), range, world.now);
+  // A pending NUMA hint becomes an armed entry: its next fault is not a hint.
+  if (world.hasMark('numa')) world.flag('numa-armed').andNot(desk.pendingHints(range));
+  if (world.settles) {
+    const guarded = desk.emptySet();
+    addRwArmed(desk, range, guarded);
+    world.guard(guarded);
+  }
+  desk.chargeZap(range);
+  desk.charge('syscall', 1);
+  desk.charge('rwp-arm', armed);
+  desk.charge('rwp-arm-skip', range.to - range.from - armed);
+  desk.charge('tlb-flush', 1);
+  world.flushTlb();
+  // CONTINUE installs single entries, so the page table stays and no PMD comes back.
+  if (minor) desk.splitBlocks(range, world.flag('unmapped'));
+}
+
+export function addRwArmed(desk: Desk, range: PageRange, out: PageBitmap): void {
+  const unmapped = desk.world.flagIfAny('unmapped');
+  if (unmapped === undefined) return desk.addRwWatched(range, out);
+  const armed = desk.emptySet();
+  desk.addRwWatched(range, armed);
+  out.or(armed.andNot(unmapped));
+}
+
+export function scanAccessed(desk: Desk, range: PageRange, out: PageBitmap): void {
+  const { world } = desk;
+  const found = desk.emptySet();
+  // A page that had been armed was resolved by one async fault; an unarmed one was populated without.
+  const marked = addNewerThanMarks(world.touched(), world.mark('rwp'), range, found);
+  out.or(found);
+  desk.charge('syscall', 1);
+  desk.charge('scan-accessed', desk.entries(range));
+  desk.charge('rwp-fault', faultsOf(desk, found, marked));
+  desk.chargeViolations(world.takeViolations(range));
+}
+
+/** Entries, of those found accessed, whose access resolved an armed one. `marked` of the found pages have been armed at some time. */
+function faultsOf(desk: Desk, found: PageBitmap, marked: number): number {
+  const unmapped = desk.world.flagIfAny('unmapped');
+  if (unmapped === undefined && !desk.huge) return marked;
+  const resolved = desk.emptySet();
+  addNewer(desk.world.mark('rwp'), { from: 0, to: found.nPages }, 0, resolved);
+  resolved.and(found);
+  return desk.entriesOf(unmapped === undefined ? resolved : resolved.andNot(unmapped));
+}
+
+export function minorMessages(desk: Desk, range: PageRange): number {
+  const { world } = desk;
+  const touched = desk.emptySet();
+  addNewerThanMarks(world.touched(), world.mark('rwp'), range, touched);
+  const messages = touched.and(world.flag('unmapped')).count();
+  desk.charge('uffd-message', messages);
+  return messages;
+}
+
+/** Of the pages that an arm is about to reach, those behind a PMD of file memory are unmapped instead (1.4). */
+function noteUnmapped(desk: Desk, range: PageRange): void {
+  const { world } = desk;
+  const known = world.flagIfAny('unmapped');
+  const canUnmap = desk.huge && world.config.backing === 'shmem';
+  if (known === undefined && !canUnmap) return;
+  const newly = desk.emptySet();
+  addNewerThanMarks(world.touched(), world.mark('rwp'), range, newly);
+  const unmapped = world.flag('unmapped').andNot(newly);
+  if (!canUnmap) return;
+  const now = desk.emptySet();
+  for (const first of world.hugeBlocksIn(range)) now.addRange(Math.max(first, range.from), Math.min(first + BLOCK_PAGES, range.to));
+  now.and(newly);
+  unmapped.or(now);
+  // Taking the PMD away leaves its A bit behind as PG_referenced.
+  const young = desk.emptySet();
+  world.addYoung(range, young, PRIMARY);
+  world.flag('referenced').or(young.and(now));
+  world.unmapSet(now);
+}
+
+export function writeProtect(desk: Desk, range: PageRange): void {
+  const { world } = desk;
+  fillMarks(world.mark('wp'), range, world.now);
+  // File memory loses its PMDs to a page table of markers; anon keeps them until the first write.
+  if (world.config.backing === 'shmem') desk.splitBlocks(range);
+  world.guardWrites(range, 'page');
+  desk.chargeZap(range);
+  desk.charge('syscall', 1);
+  desk.charge('wp-arm', range.to - range.from);
+  desk.charge('tlb-flush', 1);
+  world.flushTlb();
+}
+
+export function scanWritten(desk: Desk, range: PageRange, out: PageBitmap): void {
+  const rearmed = takeWritten(desk, range, out);
+  desk.chargeZap(range);
+  desk.chargeFlush(rearmed);
+  desk.charge('syscall', 1);
+  desk.charge('scan-written', range.to - range.from);
+  desk.charge('scan-rearm', rearmed);
+  desk.charge('wp-fault', rearmed);
+}
+
+export function writeMessages(desk: Desk, range: PageRange, out: PageBitmap): number {
+  const messages = takeWritten(desk, range, out);
+  if (messages > 0) desk.chargeZap(range);
+  desk.chargeFlush(messages);
+  return messages;
+}
+
+/** Adds the pages written since they were protected, and protects them again. */
+function takeWritten({ world }: Desk, range: PageRange, out: PageBitmap): number {
+  const written = world.writtenSmall();
+  const mark = world.mark('wp');
+  addNewerThanMarks(written, mark, range, out);
+  const taken = markNewer(written, mark, range, world.now);
+  if (taken > 0) world.guardWrites(range, 'page');
+  return taken;
+}
