@@ -3,10 +3,11 @@
  *
  *     grid`p0: R.W. | p7: .r.B`
  *
- * `R` read, `W` write, `B` both, `r` `w` `b` the same by the kernel, `I` a device's write (input), `O` its read, `.` nothing. A row `span:` names the recorded span of each
+ * `R` read, `W` write, `B` both, `r` `w` `b` the same by the kernel, `I` a device's write (input), `O` its read, `h` `H` a host thread's
+ * read and write, `g` `G` GUP's, `q` `Q` fast GUP's, `x` `X` another process's, `.` nothing. A row `span:` names the recorded span of each
  * column (`.` = a gap, nothing recorded); `+` in a row `split:` gives a column the interval of the one before it.
  */
-import { PINNED, WRITE } from '@workset/model';
+import { GUP, GUP_FAST, HOST, OTHER, PINNED, WRITE } from '@workset/model';
 import { QUANTUM_NS, type PlainFrame, type PlainTouch, type PlainTrace } from './trace.ts';
 
 /** Symbol of each set of classes; bit c of the index = class c touched. */
@@ -40,8 +41,8 @@ export function grid(text: TemplateStringsArray | string, ...values: readonly un
     frames.push({ t0Ns, t1Ns, touches: pages.flatMap(({ page, cells }) => touchesOf(page, cells[i] ?? '.')) });
   }
   const nPages = Math.max(0, ...pages.map(({ page }) => page + 1));
-  const hasDevices = frames.some(({ touches }) => touches.some(({ cls }) => cls >= PINNED));
-  return { nPages, classBits: hasDevices ? 3 : 2, quantumNs: QUANTUM_NS, frames, spans };
+  const highest = Math.max(0, ...frames.flatMap(({ touches }) => touches.map(({ cls }) => cls)));
+  return { nPages, classBits: highest >= GUP ? 4 : highest >= PINNED ? 3 : 2, quantumNs: QUANTUM_NS, frames, spans };
 }
 
 /** The trace as a grid, with a row of frame intervals when they are not the usual columns. */
@@ -59,17 +60,31 @@ function parseRow(row: string): readonly [string, string] {
   return [match[1]!, match[2]!];
 }
 
-/** A device's read and write. */
-const DEVICE = { O: PINNED, I: PINNED | WRITE } as const;
+/** Touches by others than the traced CPUs. */
+const OTHERS: Readonly<Record<string, number>> = {
+  O: PINNED,
+  I: PINNED | WRITE,
+  h: HOST,
+  H: HOST | WRITE,
+  g: GUP,
+  G: GUP | WRITE,
+  q: GUP_FAST,
+  Q: GUP_FAST | WRITE,
+  x: OTHER,
+  X: OTHER | WRITE,
+};
 
 function touchesOf(page: number, symbol: string): PlainTouch[] {
-  if (symbol === 'I' || symbol === 'O') return [{ page, cls: DEVICE[symbol] }];
+  const other = OTHERS[symbol];
+  if (other !== undefined) return [{ page, cls: other }];
   const classes = SYMBOLS.indexOf(symbol);
   if (classes < 0) throw new Error(`not a grid symbol: ${JSON.stringify(symbol)}`);
   return [0, 1, 2, 3].filter((cls) => ((classes >> cls) & 1) === 1).map((cls) => ({ page, cls }));
 }
 
+/** Where others and the traced CPUs touch the page in one frame, the others. */
 function symbolOf(frame: PlainFrame, page: number): string {
-  const classes = frame.touches.filter((touch) => touch.page === page).reduce((set, { cls }) => set | (1 << cls), 0);
-  return SYMBOLS[classes] ?? (classes >>> 5 === 0 ? 'O' : 'I');
+  const classes = frame.touches.filter((touch) => touch.page === page).map(({ cls }) => cls);
+  const other = Object.entries(OTHERS).find(([, cls]) => classes.includes(cls));
+  return other?.[0] ?? SYMBOLS[classes.reduce((set, cls) => set | (1 << cls), 0)]!;
 }

@@ -201,7 +201,7 @@ export class SettledBits implements AccessBits {
   }
   #usedBefore(from: number, firstWrite: number): boolean {
     for (let p = from; p < from + BLOCK_PAGES; p++) {
-      const touched = this.#world.lastOf('cpu', p);
+      const touched = this.#world.touchedSmallOf(p);
       if (touched > this.#settled[p]! && touched < firstWrite) return true;
     }
     return false;

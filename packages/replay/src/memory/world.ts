@@ -148,6 +148,10 @@ export class World {
   touchedOf(id: number): number {
     return this.#entries.lastTouchOf(id, this.#cpu);
   }
+  /** Of the page alone, whatever maps it. */
+  touchedSmallOf(id: number): number {
+    return this.memory.lastOf(id, this.#cpu);
+  }
   walkedOf(id: number): number {
     return this.#entries.lastWalkOf(id, this.#cpu);
   }
