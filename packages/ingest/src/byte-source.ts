@@ -1,5 +1,5 @@
 /** Opens a file, stdin or a perf directory as decompressed bytes; size and sha256 of the raw bytes on the way. */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { TraceFormatError, UnreadableInputError, WorksetError, type ByteSource } from '@workset/model';
 import { CodecError, compressionOf, decompress, type Compression } from './codecs/index.ts';
@@ -22,6 +22,8 @@ export interface OpenSource extends ByteSource {
   readonly rawBytesTotal: number | null;
   /** Reads what is left and returns facts about the raw bytes. Throws TraceFormatError when the rest is damaged. */
   finish(): Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
+  /** Saves hashing the raw bytes again. */
+  knowHash?(sha256: string): void;
   /** Frees the file; safe to call twice and half-way. */
   close(): void;
 }
@@ -112,7 +114,7 @@ class Source implements OpenSource {
   head: Uint8Array = new Uint8Array(0);
   rawBytesRead = 0;
   readonly #stream: RawStream;
-  readonly #hash = createHash('sha256');
+  #hash: Hash | undefined = createHash('sha256');
   #sha256: string | undefined;
   #rest: AsyncIterator<Uint8Array> | undefined;
   #pending: Uint8Array[] = [];
@@ -158,8 +160,13 @@ class Source implements OpenSource {
 
   async finish(): Promise<{ sha256: string; sizeBytes: number }> {
     while ((await this.#next()) !== undefined) continue;
-    this.#sha256 ??= this.#hash.digest('hex');
+    this.#sha256 ??= this.#hash!.digest('hex');
     return { sha256: this.#sha256, sizeBytes: this.rawBytesRead };
+  }
+
+  knowHash(sha256: string): void {
+    this.#sha256 = sha256;
+    this.#hash = undefined;
   }
 
   close(): void {
@@ -177,7 +184,7 @@ class Source implements OpenSource {
     for await (const chunk of this.#stream) {
       const bytes = chunk as Uint8Array;
       this.rawBytesRead += bytes.length;
-      this.#hash.update(bytes);
+      this.#hash?.update(bytes);
       yield bytes;
     }
   }

@@ -103,8 +103,12 @@ async function readInput(
   try {
     const { log, take, end } = assembler.begin(input);
     // Streams name their input before it has been read to its end, so its hash comes first; an exact log has no streams and is large.
-    if (input.ingestor.descriptor.produces !== 'touches')
-      log.inputId = inputIdOf(source.rawBytesTotal === null ? hashOf(source.head) : await sha256Of(input.path), input);
+    if (input.ingestor.descriptor.produces !== 'touches') {
+      const isPipe = source.rawBytesTotal === null;
+      const sha256 = isPipe ? hashOf(source.head) : await sha256Of(input.path);
+      if (!isPipe) source.knowHash?.(sha256);
+      log.inputId = inputIdOf(sha256, input);
+    }
     const report = () =>
       options.onProgress?.({
         path: input.path,

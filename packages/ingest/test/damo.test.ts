@@ -120,6 +120,59 @@ for (const name of ['damon.small.json.gz', 'damon.small.json_compressed']) {
   });
 }
 
+test('regions of every form among plain ones: the repeated text is no short cut to wrong numbers', async () => {
+  const number = fc.nat(2 ** 30);
+  const odd = fc.constantFrom('', 'percent', 'samples', 'usec', 'order', 'unaligned', 'exponent', 'negative', 'far', 'extra');
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ start: number, pages: fc.integer({ min: 1, max: 9999 }), nr: fc.nat(20), age: fc.nat(300), odd }), {
+        minLength: 1,
+        maxLength: 40,
+      }),
+      fc.constantFrom(undefined, 1, 4),
+      fc.integer({ min: 1, max: 3000 }),
+      async (made, indent, chunk) => {
+        const expected: Row[] = [];
+        const regions = made.map((each) => {
+          const [start, end] = [each.start * 4096, (each.start + each.pages) * 4096];
+          const comma = (n: number | bigint): string => n.toLocaleString('en-US');
+          const region: Record<string, unknown> = {
+            start: comma(each.odd === 'unaligned' ? start + 1 : start),
+            end: comma(end),
+            nr_accesses: { samples: each.nr, percent: each.odd === 'percent' ? each.nr * 5 : null },
+            age: { usec: each.odd === 'usec' ? '5 s' : null, aggr_intervals: String(each.age) },
+            sz_filter_passed: '0 B',
+          };
+          const row: Row = [start, end, each.nr, each.age];
+          if (each.odd === 'samples') region['nr_accesses'] = { samples: null, percent: each.nr * 5 };
+          if (each.odd === 'order') {
+            delete region['start'];
+            region['start'] = comma(start);
+          }
+          if (each.odd === 'exponent') region['nr_accesses'] = { samples: 10.5, percent: null };
+          if (each.odd === 'exponent') row[2] = 10.5;
+          if (each.odd === 'extra') region['probe_hits'] = [1, 2];
+          if (each.odd === 'far') {
+            [region['start'], region['end']] = [comma(2n ** 63n), comma(2n ** 63n + 4096n)];
+            [row[0], row[1]] = [2 ** 63, (2 ** 51 + 1) * 4096];
+          }
+          if (each.odd === 'negative') region['nr_accesses'] = { samples: -1, percent: null };
+          else expected.push(row);
+          return region;
+        });
+        const record = {
+          target_id: 0,
+          intervals: { sample_us: '5000', aggr_us: '100000' },
+          snapshots: [{ start_time: '1', end_time: '9', regions }],
+        };
+        const result = await run(text(JSON.stringify([record], null, indent)), {}, chunk);
+        assert.deepEqual(rows(result), [expected]);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
 test('human units, 64-bit ids and null fields', async () => {
   const result = await run(bytes('damo-human-units.json.gz'));
   const [stream] = result.others;

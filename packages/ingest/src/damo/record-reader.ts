@@ -135,7 +135,7 @@ export class DamoRecordReader {
     const region = this.#region;
     const sink = this.#sink;
     while (cursor.next(this.#first, CLOSE_LIST)) {
-      region.read(cursor);
+      region.read(cursor, win.view);
       sink.region(region);
       this.#first = false;
       win.start = cursor.pos;

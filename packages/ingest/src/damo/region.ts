@@ -2,11 +2,14 @@
 import { JsonDamage, NEED_MORE } from './cursor.ts';
 import type { JsonCursor } from './cursor.ts';
 import { damoBytes, damoCount, damoTimeNs } from './quantity.ts';
+import { NumberPlaces, RegionTemplate } from './region-template.ts';
 
 const QUOTE = 34;
 const ZERO = 48;
 const NINE = 57;
 const COMMA = 44;
+/** Places of the template's numbers. */
+const [START, END, SAMPLES, INTERVALS, NOWHERE] = [0, 1, 2, 3, -1];
 /** Digits that a double surely holds. */
 const SAFE_DIGITS = 15;
 
@@ -22,9 +25,38 @@ export class DamoRegion {
   ageIntervals = -1;
   ageUs = -1;
   #number = 0;
+  readonly #template = new RegionTemplate();
+  readonly #places = new NumberPlaces();
 
-  /** Reads the object at the cursor. Throws NEED_MORE or JsonDamage. */
-  read(cursor: JsonCursor): void {
+  /** Reads the object at the cursor; `view` is of the cursor's bytes. Throws NEED_MORE or JsonDamage. */
+  read(cursor: JsonCursor, view: DataView): void {
+    const from = cursor.pos;
+    const to = this.#template.read(view, from, cursor.end);
+    if (to > 0 && this.#takeValues()) {
+      cursor.pos = to;
+      return;
+    }
+    this.#places.clear();
+    this.#readObject(cursor);
+    this.#template.learn(cursor.bytes, from, cursor.pos, this.#places);
+  }
+
+  /** False when a bound is not that of a page. */
+  #takeValues(): boolean {
+    const { values } = this.#template;
+    const start = values[0]! / 4096;
+    const end = values[1]! / 4096;
+    if (start !== Math.floor(start) || end !== Math.floor(end)) return false;
+    this.startPage = start;
+    this.endPage = end;
+    this.samples = values[2]!;
+    this.ageIntervals = values[3]!;
+    this.percent = this.ageUs = -1;
+    this.unaligned = false;
+    return true;
+  }
+
+  #readObject(cursor: JsonCursor): void {
     this.startPage = this.endPage = -1;
     this.samples = this.percent = this.ageIntervals = this.ageUs = -1;
     this.unaligned = false;
@@ -34,8 +66,8 @@ export class DamoRegion {
       const length = cursor.pos - 1 - from;
       const initial = cursor.bytes[from]!;
       cursor.expect(58);
-      if (length === 5 && initial === 115) this.startPage = this.#page(cursor, false);
-      else if (length === 3 && initial === 101) this.endPage = this.#page(cursor, true);
+      if (length === 5 && initial === 115) this.startPage = this.#page(cursor, START);
+      else if (length === 3 && initial === 101) this.endPage = this.#page(cursor, END);
       else if (length === 11 && initial === 110) this.#pair(cursor, true);
       else if (length === 3 && initial === 97) this.#pair(cursor, false);
       else cursor.skipValue();
@@ -54,16 +86,22 @@ export class DamoRegion {
       const from = cursor.skipString();
       const initial = cursor.bytes[from]!;
       cursor.expect(58);
-      if (accesses && initial === 115) this.samples = this.#count(cursor);
-      else if (accesses && initial === 112) this.percent = this.#count(cursor);
-      else if (!accesses && initial === 97) this.ageIntervals = this.#count(cursor);
-      else if (!accesses && initial === 117) this.ageUs = this.#age(cursor);
+      if (accesses && initial === 115) this.samples = this.#count(cursor, SAMPLES);
+      else if (accesses && initial === 112) this.percent = this.#other(this.#count(cursor, NOWHERE));
+      else if (!accesses && initial === 97) this.ageIntervals = this.#count(cursor, INTERVALS);
+      else if (!accesses && initial === 117) this.ageUs = this.#other(this.#age(cursor));
       else cursor.skipValue();
     }
   }
 
-  /** Digits with commas, in quotes or not, up to SAFE_DIGITS; false leaves the cursor where it was. */
-  #plain(cursor: JsonCursor): boolean {
+  /** A value that the template has no place for. */
+  #other(value: number): number {
+    if (value >= 0) this.#places.isOdd = true;
+    return value;
+  }
+
+  /** Digits with commas, in quotes or not, up to SAFE_DIGITS; false leaves the cursor where it was. `place` is theirs in the template. */
+  #plain(cursor: JsonCursor, place: number): boolean {
     const { bytes, end } = cursor;
     const quoted = cursor.peek() === QUOTE;
     let at = quoted ? cursor.pos + 1 : cursor.pos;
@@ -82,13 +120,15 @@ export class DamoRegion {
     if (at >= end) throw NEED_MORE;
     if (digits === 0 || digits > SAFE_DIGITS) return false;
     if (quoted ? byte !== QUOTE : byte === 46 || (byte | 32) === 101) return false;
+    if (place !== NOWHERE) this.#places.add(place, quoted ? cursor.pos + 1 : cursor.pos, at);
     cursor.pos = quoted ? at + 1 : at;
     this.#number = value;
     return true;
   }
 
-  #page(cursor: JsonCursor, roundUp: boolean): number {
-    if (this.#plain(cursor)) {
+  #page(cursor: JsonCursor, place: number): number {
+    const roundUp = place === END;
+    if (this.#plain(cursor, place)) {
       const page = Math.floor(this.#number / 4096);
       if (page * 4096 === this.#number) return page;
       this.unaligned = true;
@@ -102,10 +142,10 @@ export class DamoRegion {
     return Number((bytes + (roundUp ? 4095n : 0n)) >> 12n);
   }
 
-  #count(cursor: JsonCursor): number {
+  #count(cursor: JsonCursor, place: number): number {
     cursor.peek();
     if (cursor.skipNull()) return -1;
-    if (this.#plain(cursor)) return this.#number;
+    if (this.#plain(cursor, place)) return this.#number;
     const text = scalar(cursor);
     if (text === null) return -1;
     const count = damoCount(text);
