@@ -29,15 +29,19 @@ const NAP_MS = 20;
 /** Stamps that one round of the vector loop takes. */
 const SLOTS_PER_WORD = 32;
 
-/** Seats for a crew; undefined when the space is too small to share. */
-export function seatCrew(nPages: number, classBits: number, size: number): CrewSeat[] | undefined {
+/** Seats for a crew, and the arena to close when it is done; undefined when the space is too small to share. */
+export function seatCrew(
+  nPages: number,
+  classBits: number,
+  size: number,
+): { readonly seats: readonly CrewSeat[]; readonly arena: Arena } | undefined {
   const arena = new Arena(nPages);
   const shared = arena.share();
   if (shared === undefined) return undefined;
   const stamps = Array.from({ length: size }, () => arena.addressOf(arena.int32(nPages * 2 ** classBits)));
   if (!stamps.every((address) => address !== undefined)) return undefined;
   const control = new SharedArrayBuffer(WAKES_AT + 2 * size * 8);
-  return Array.from({ length: size }, (_, index) => ({ index, size, control, arena: shared, stamps }));
+  return { arena, seats: Array.from({ length: size }, (_, index) => ({ index, size, control, arena: shared, stamps })) };
 }
 
 export class Crew {
@@ -63,7 +67,7 @@ export class Crew {
     this.#wakes = new Float64Array(control, WAKES_AT);
     const arena = Arena.join(shared, nPages);
     this.#parts = stamps.map((address) => arena.at(address));
-    this.memory = new StampMemory(nPages, classBits, undefined, { arena, stamps: this.#parts[0]! });
+    this.memory = new StampMemory(nPages, classBits, undefined, arena, this.#parts[0]);
   }
 
   /** The stamps this member writes. */

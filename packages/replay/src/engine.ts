@@ -11,6 +11,7 @@ import { Truth, type FrameClock, type Window } from './claims.ts';
 import type { Crew } from './crew.ts';
 import type { Evictor } from './evict/evictor.ts';
 import { TouchFeed, type Watcher } from './feed.ts';
+import type { Arena } from './memory/arena.ts';
 import { Samplers } from './memory/samplers.ts';
 import { StampMemory } from './memory/stamps.ts';
 import { Tlb, type TlbConfig } from './memory/tlb.ts';
@@ -62,6 +63,8 @@ export interface PassOptions {
   readonly remaps?: readonly Remap[] | undefined;
   /** Other threads that replay other runs of the same pass. */
   readonly crew?: Crew | undefined;
+  /** Where the columns of a pass without a crew are kept; default: an arena of its own. */
+  readonly arena?: Arena | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called every few million touches with the touches applied so far. */
   readonly onProgress?: ((touches: number) => void) | undefined;

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted, TraceFormatError } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { Crew } from './crew.ts';
+import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
 import { StampMemory } from './memory/stamps.ts';
 
@@ -16,6 +17,8 @@ export interface Watcher {
 export interface FeedOptions {
   readonly space: SpaceReader;
   readonly crew?: Crew | undefined;
+  /** Where the stamps of a pass without a crew are kept; default: an arena of its own. */
+  readonly arena?: Arena | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with the touches applied so far, every few million. */
   readonly onProgress?: ((touches: number) => void) | undefined;
@@ -41,7 +44,7 @@ export class TouchFeed {
   constructor(options: FeedOptions) {
     this.#options = options;
     const { info, batchRows } = options.space;
-    this.memory = options.crew?.memory ?? new StampMemory(info.nPages, info.classBits);
+    this.memory = options.crew?.memory ?? new StampMemory(info.nPages, info.classBits, undefined, options.arena);
     this.#buffer = this.memory.arena.int32(Math.min(batchRows, Math.max(1, info.nTouches)));
   }
 

@@ -3,6 +3,7 @@ import { BLOCK_PAGES, formatParam, PageBitmap, RunError, type Row, type TraceSpa
 import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
 import { Crew, type CrewSeat } from './crew.ts';
 import { runPass, type PassRun, type PassWorld } from './engine.ts';
+import { Arena } from './memory/arena.ts';
 import { DEFAULT_WORLD } from './memory/world.ts';
 import { observedReports, recordedCycles } from './observed.ts';
 import { Evictor } from './evict/evictor.ts';
@@ -20,12 +21,11 @@ export interface Job {
   readonly version: string;
   readonly runs: readonly RunPlan[];
   readonly time: PlanOptions['time'];
+  /** Results the threads of the pass may hold in memory before they go to disk. */
+  readonly bufferBytes: number;
   /** Its place among the threads that share the pass. */
   readonly seat?: CrewSeat | undefined;
 }
-
-/** Results the threads of a pass may hold in memory before they go to disk. */
-const BUFFERED_BYTES = 256 << 20;
 
 /** Runs the job and writes its parts. All parts of a failed job are removed. */
 export async function runJob(
@@ -35,6 +35,7 @@ export async function runJob(
 ): Promise<{ touches: number }> {
   const trace = await openTrace(job.trace);
   const parts: RunPart[] = [];
+  let arena: Arena | undefined;
   try {
     const space = trace.space(job.runs[0]!.space);
     const runs: PassRun[] = [];
@@ -44,14 +45,15 @@ export async function runJob(
         dir: job.out,
         runId: plan.runId,
         blocks: space.blocks,
-        flushBytes: BUFFERED_BYTES / job.runs.length / (job.seat?.size ?? 1),
+        flushBytes: job.bufferBytes / job.runs.length / (job.seat?.size ?? 1),
       });
       parts.push(part);
       runs.push({ ...passRun(trace, plan, part), evictor: evictorOf(plan, part) });
     }
     const spans = spansOf(trace, job);
     const crew = job.seat && new Crew(job.seat, space.info.nPages, space.info.classBits, signal);
-    const summary = await runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, crew, signal, onProgress });
+    arena = crew === undefined ? new Arena(space.info.nPages) : undefined;
+    const summary = await runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, crew, arena, signal, onProgress });
     finishEvictions(runs, summary.windows, new ReferenceRuns(space, signal));
     for (let i = 0; i < parts.length; i++) await parts[i]!.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
     return { touches: summary.touches };
@@ -59,6 +61,7 @@ export async function runJob(
     await Promise.all(parts.map((part) => part.abort()));
     throw error;
   } finally {
+    arena?.close();
     trace.close();
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
-import { InterruptedError, throwIfAborted, UsageError, WorksetError, type Row, type SpaceInfo } from '@workset/model';
+import { InterruptedError, throwIfAborted, UsageError, WorksetError, type Row } from '@workset/model';
 import {
   createResultsDir,
   finishedRuns,
@@ -14,14 +14,13 @@ import {
 } from '@workset/store';
 import { seatCrew } from './crew.ts';
 import { flagSignal, runJob, type Job } from './job.ts';
+import { planPasses, type PassLimits, type PassPlan } from './passes.ts';
 import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
 import type { WorkerMessage, WorkerStart } from './worker.ts';
 
-export interface ReplayOptions extends PlanOptions {
+export interface ReplayOptions extends PlanOptions, PassLimits {
   /** Results directory; created, or resumed when it holds results. */
   readonly out: string;
-  /** Threads, this one among them. Default 1; results are the same for any number. */
-  readonly jobs?: number | undefined;
   readonly version?: string | undefined;
   readonly argv?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -41,22 +40,20 @@ export interface ReplaySummary {
 export interface DryRun {
   readonly runs: readonly RunPlan[];
   readonly passes: number;
+  /** Read, over all passes. */
   readonly touches: number;
+  /** About the most that the process will hold. */
   readonly memoryBytes: number;
 }
-
-/** Below this a worker would take longer to start than to help. */
-const MIN_TOUCHES_PER_CREW = 1 << 21;
 
 /** What `replay` would do, without doing it. */
 export async function planReplay(tracePath: string, options: Omit<ReplayOptions, 'out'>): Promise<DryRun> {
   const trace = await openTrace(tracePath);
   try {
     const runs = planRuns(trace, options);
-    const passes = planPasses(trace, runs, options.jobs);
+    const passes = planPasses(trace, runs, options);
     const touches = passes.reduce((sum, { space }) => sum + touchesUntil(trace.space(space.id), options.time?.[1]), 0);
-    const widest = Math.max(...trace.manifest.spaces.map(({ nPages, classBits }) => nPages * 4 * (2 ** classBits + 4)));
-    return { runs, passes: passes.length, touches, memoryBytes: widest };
+    return { runs, passes: passes.length, touches, memoryBytes: Math.max(...passes.map(({ memoryBytes }) => memoryBytes)) };
   } finally {
     trace.close();
   }
@@ -82,7 +79,7 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
     passes = planPasses(
       trace,
       plan.filter(({ runId }) => !skipped.has(runId)),
-      options.jobs,
+      options,
     );
     total = passes.reduce((sum, { space }) => sum + space.nTouches, 0);
     await writeInputs(options.out, trace);
@@ -93,14 +90,13 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
   return { out: options.out, runs: plan, skipped: plan.map(({ runId }) => runId).filter((id) => skipped.has(id)), touches };
 }
 
-/** One pass over one space: the runs of each thread. */
-interface PassPlan {
-  readonly space: SpaceInfo;
-  readonly shares: readonly (readonly RunPlan[])[];
-}
-
 /** Runs the passes one after the other; returns the touches applied. */
-async function runPasses(passes: readonly PassPlan[], total: number, job: Omit<Job, 'runs'>, options: ReplayOptions): Promise<number> {
+async function runPasses(
+  passes: readonly PassPlan[],
+  total: number,
+  job: Omit<Job, 'runs' | 'bufferBytes'>,
+  options: ReplayOptions,
+): Promise<number> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const onAbort = (): void => void Atomics.store(stop, 0, 1);
   if (options.signal?.aborted) onAbort();
@@ -128,18 +124,18 @@ async function runPasses(passes: readonly PassPlan[], total: number, job: Omit<J
 
 /** This thread takes the first share, workers the others. One that fails stops the others; finished runs stay. */
 async function runPassPlan(
-  { space, shares }: PassPlan,
-  job: Omit<Job, 'runs'>,
+  { space, shares, bufferBytes }: PassPlan,
+  job: Omit<Job, 'runs' | 'bufferBytes'>,
   stop: Int32Array,
   onProgress: (member: number, touches: number) => void,
 ): Promise<void> {
-  const seats = shares.length > 1 ? seatCrew(space.nPages, space.classBits, shares.length) : undefined;
-  const members = seats === undefined ? [shares.flat()] : shares;
+  const crew = shares.length > 1 ? seatCrew(space.nPages, space.classBits, shares.length) : undefined;
+  const members = crew === undefined ? [shares.flat()] : shares;
   const signal = flagSignal(stop);
   throwIfAborted(signal);
   const outcomes = await Promise.allSettled(
     members.map(async (runs, i) => {
-      const own: Job = { ...job, runs, seat: seats?.[i] };
+      const own: Job = { ...job, runs, bufferBytes, seat: crew?.seats[i] };
       try {
         if (i === members.length - 1) onProgress(i, (await runJob(own, signal, (touches) => onProgress(i, touches))).touches);
         else await runWorker({ job: own, stop }, (touches) => onProgress(i, touches));
@@ -149,6 +145,7 @@ async function runPassPlan(
       }
     }),
   );
+  crew?.arena.close();
   const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown);
   const cause = failures.find((error) => !(error instanceof InterruptedError)) ?? failures[0];
   if (cause !== undefined) throw cause;
@@ -191,31 +188,6 @@ function touchesUntil({ frames, info }: SpaceReader, endNs: number | undefined):
   if (endNs === undefined) return info.nTouches;
   const after = frames.t1Ns.findIndex((t1) => t1 > endNs);
   return after < 0 ? info.nTouches : frames.rowStart[after]!;
-}
-
-/** A pass per space, its runs in at most `jobs` shares of about equal size; the order of runs is kept. */
-export function planPasses(trace: TraceReader, runs: readonly RunPlan[], jobs = 1): PassPlan[] {
-  const spaces = [...new Set(runs.map(({ space }) => space))];
-  return spaces.map((id) => {
-    const { info } = trace.space(id);
-    const worlds = worldsOf(runs.filter((run) => run.space === id));
-    const threads = info.nTouches < MIN_TOUCHES_PER_CREW ? 1 : Math.max(1, Math.min(jobs, worlds.length));
-    const shares: RunPlan[][] = Array.from({ length: threads }, () => []);
-    worlds.forEach((world, i) => shares[i % threads]!.push(...world));
-    return { space: info, shares };
-  });
-}
-
-/** Runs that must stay in one thread: those of one shared world. */
-function worldsOf(runs: readonly RunPlan[]): RunPlan[][] {
-  return [
-    ...new Map(
-      runs.map((run) => [
-        run.world.shared ?? run.runId,
-        runs.filter((other) => (other.world.shared ?? other.runId) === (run.world.shared ?? run.runId)),
-      ]),
-    ).values(),
-  ];
 }
 
 async function writeInputs(out: string, trace: TraceReader): Promise<void> {

@@ -93,6 +93,12 @@ export class Arena {
     return this.#own(new Int32Array(this.#memory!.buffer, byteOffset, length));
   }
 
+  /** Gives the memory to the next arena of this thread. No column of this one may be used any more, in any thread. */
+  close(): void {
+    if (this.#memory !== undefined) spare = { memory: this.#memory, bytes: Atomics.load(this.#used, 0) * COLUMN_ALIGN };
+    this.#memory = undefined;
+  }
+
   /** A column of zeros. */
   int32(length: number): Int32Array {
     const again = this.#free.findIndex((column) => column.length === length);
@@ -127,7 +133,7 @@ export class Arena {
     return this.#scratch!.fill(0, 0, 2 * words);
   }
 
-  #open(memory = new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true })): void {
+  #open(memory = freshMemory()): void {
     this.#memory = memory;
     this.#loops = instantiate(memory);
     this.#scratch = this.#inMemory(this.#scratchWords);
@@ -153,6 +159,17 @@ export class Arena {
     owners.set(column, this);
     return column;
   }
+}
+
+/** Memory of an arena that was closed: a collector would free gigabytes only when it gets to them. */
+let spare: { readonly memory: WasmMemory; readonly bytes: number } | undefined;
+
+function freshMemory(): WasmMemory {
+  if (spare === undefined) return new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
+  const { memory, bytes } = spare;
+  spare = undefined;
+  new Uint8Array(memory.buffer, 0, bytes).fill(0);
+  return memory;
 }
 
 const owners = new WeakMap<Int32Array, Arena>();

@@ -19,14 +19,15 @@ export class StampMemory {
 
   /**
    * @param clock memory whose frame count this one follows (page walks follow touches)
-   * @param shared stamps that other threads write too, in their arena
+   * @param arena where columns are kept; default that of the clock, or a new one
+   * @param stamps stamps that other threads write too
    */
-  constructor(nPages: number, classBits: number, clock?: StampMemory, shared?: { readonly arena: Arena; readonly stamps: Int32Array }) {
+  constructor(nPages: number, classBits: number, clock?: StampMemory, arena?: Arena, stamps?: Int32Array) {
     this.#clock = clock;
     this.nPages = nPages;
     this.classBits = classBits;
-    this.arena = shared?.arena ?? clock?.arena ?? new Arena(nPages);
-    this.stamps = shared?.stamps ?? this.arena.int32(nPages * 2 ** classBits);
+    this.arena = arena ?? clock?.arena ?? new Arena(nPages);
+    this.stamps = stamps ?? this.arena.int32(nPages * 2 ** classBits);
   }
 
   /** Frames applied so far; a touch stamped later has a larger stamp. */
