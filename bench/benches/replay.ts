@@ -1,24 +1,25 @@
 /** Replay under few and many schemes, on several workloads and sizes. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_TLB, replay, schemes, type ReplayOptions } from '@workset/replay';
 import { openTrace } from '@workset/store';
-import type { Bar, Bench, Limit, Scale } from '../lib/bench.ts';
+import type { Bar, Bench, Limit, Scale, Step, TimedWork } from '../lib/bench.ts';
 import { hashResults } from '../lib/hash.ts';
-import { prepareSynth, synthPath, type SynthInput } from '../lib/inputs.ts';
-import { stampLoop } from '../lib/limits.ts';
+import { burstsPath, prepareBursts, prepareSynth, synthPath, type SynthInput } from '../lib/inputs.ts';
+import { stampLoop, twoThreadSpeedUp } from '../lib/limits.ts';
 
 /** Schemes that work page by page on the shared stamps. */
 export const EIGHT = ['uffd-rwp', 'uffd-wp', 'idle-page', 'soft-dirty', 'clear-refs', 'mm-young', 'ept-young', 'kvm-dirty-log'] as const;
 const FOUR = ['uffd-rwp', 'uffd-wp', 'idle-page', 'damon-paddr'] as const;
 
 /** Trace seconds; 10 million accesses in each, windows of 1 s. */
-const SECONDS: Readonly<Record<Scale, number>> = { tiny: 0.05, small: 2, full: 10 };
+const SECONDS: Readonly<Record<Scale, number>> = { tiny: 0.05, small: 2, full: 10, huge: 200 };
 const RATE = 1e7;
 
 export function zipfInput(scale: Scale, fullSeconds = SECONDS.full): SynthInput {
   return scale === 'tiny'
     ? { pattern: 'zipf', pages: 4096, seconds: SECONDS.tiny, rate: 1e6 }
-    : { pattern: 'zipf', pages: 1 << 20, seconds: scale === 'full' ? fullSeconds : SECONDS.small, rate: RATE };
+    : { pattern: 'zipf', pages: 1 << 20, seconds: scale === 'full' || scale === 'huge' ? fullSeconds : SECONDS.small, rate: RATE };
 }
 
 interface ReplayBench {
@@ -70,32 +71,71 @@ function replayBench({ id, title, input, options, scales, bars }: ReplayBench): 
 /** One core, then two; and what a ninth scheme adds. */
 const scaling: Bench = {
   id: 'replay-8-jobs',
-  title: 'truth + 8 page-granular schemes on zipf over 1 M pages, one and two workers; a ninth scheme',
-  bars: [{ step: '8 schemes', what: 'units/cpu-s', atLeast: 120e6 }],
+  title: 'truth + 8 page-granular schemes on zipf over 1 M pages, one and two threads; a ninth scheme',
+  bars: [
+    { step: '8 schemes', what: 'units/cpu-s', atLeast: 120e6 },
+    { step: '8 schemes', what: 'of limit', atLeast: 0.4 },
+    { step: 'ninth scheme', what: 'fact', atMost: 0.05 },
+    { step: 'two threads', what: 'fact', atLeast: 1.6 },
+  ],
   prepare: ({ scale, inputs }) => prepareSynth(inputs, zipfInput(scale, 30)),
-  async run({ scale, inputs, scratch, step }) {
+  async run({ scale, inputs, scratch, inTurn }) {
     const path = synthPath(inputs, zipfInput(scale, 30));
     const { limits, nAccesses, nTouches } = await traceFacts(path);
-    const once = (name: string, ids: readonly string[], jobs: number): Promise<unknown> =>
-      step(name, 'accesses', nAccesses, () => replay(path, { windowNs: windowOf(scale), schemes: ids, jobs, out: join(scratch, name) }));
-    await once('8 schemes', EIGHT, 1);
-    await once('9 schemes', [...EIGHT, 'pml'], 1);
-    await once('8 schemes, 2 jobs', EIGHT, 2);
+    const work = (name: string, ids: readonly string[], jobs: number): TimedWork => ({
+      name,
+      unit: 'accesses',
+      units: nAccesses,
+      work: async () => {
+        const out = join(scratch, name);
+        rmSync(out, { recursive: true, force: true });
+        await replay(path, { windowNs: windowOf(scale), schemes: ids, jobs, out });
+      },
+    });
+    const [eight, nine, two] = (await inTurn(scale === 'tiny' ? 1 : 5, [
+      work('8 schemes', EIGHT, 1),
+      work('9 schemes', [...EIGHT, 'pml'], 1),
+      work('8 schemes, 2 jobs', EIGHT, 2),
+    ])) as [Step, Step, Step];
     const hash = hashResults(join(scratch, '8 schemes'));
-    if (hash !== hashResults(join(scratch, '8 schemes, 2 jobs'))) throw new Error('two workers gave other results than one');
-    return { hash, limits, facts: { accesses: nAccesses, touches: nTouches } };
+    if (hash !== hashResults(join(scratch, '8 schemes, 2 jobs'))) throw new Error('two threads gave other results than one');
+    const facts = {
+      accesses: nAccesses,
+      touches: nTouches,
+      'ninth scheme': nine.cpuS / eight.cpuS - 1,
+      'two threads': eight.wallS / two.wallS,
+      "machine's two threads": scale === 'tiny' ? 'not measured' : await twoThreadSpeedUp(),
+    };
+    return { hash, limits, facts };
+  },
+};
+
+/** Bursts: in each millisecond a guest works on 2000 pages, 500 accesses to each; stored as ingest compacts them. */
+const bursty: Bench = {
+  id: 'replay-8-bursty',
+  title: '8 schemes on bursts over 1 M pages, stored as touches per page and quantum',
+  bars: [{ step: 'replay', what: 'units/cpu-s', atLeast: 1e9 }],
+  prepare: ({ scale, inputs }) => prepareBursts(inputs, scale),
+  async run({ scale, inputs, scratch, step }) {
+    const path = burstsPath(inputs, scale);
+    const { nAccesses, nTouches, limits } = await traceFacts(path);
+    const out = join(scratch, 'results');
+    await step('replay', 'accesses', nAccesses, () => replay(path, { windowNs: windowOf(scale), schemes: EIGHT, out }));
+    return { hash: hashResults(out), limits, facts: { accesses: nAccesses, touches: nTouches } };
   },
 };
 
 const small =
   (pattern: string, pages = 1 << 20) =>
   (scale: Scale): SynthInput => ({ ...zipfInput(scale), pattern, ...(scale !== 'tiny' && { pages }) });
+const huge = (): SynthInput => ({ ...zipfInput('full', 200), pages: 1 << 26 });
 const big =
   (pages: number) =>
   (scale: Scale): SynthInput => ({ ...zipfInput(scale), ...(scale !== 'tiny' && { pages }) });
 
 export const replayBenches: readonly Bench[] = [
   scaling,
+  bursty,
   replayBench({ id: '1', title: 'truth + uffd-rwp, zipf, 1 M pages', input: zipfInput, options: { schemes: ['uffd-rwp'] } }),
   replayBench({ id: '4', title: 'truth + four schemes, zipf, 1 M pages', input: zipfInput, options: { schemes: FOUR } }),
   replayBench({
@@ -130,9 +170,37 @@ export const replayBenches: readonly Bench[] = [
   }),
   replayBench({
     id: '8-64m',
-    title: '8 schemes, zipf over 64 M pages',
+    title: '8 schemes, zipf over 64 M pages, windows of 5 s',
     input: big(1 << 26),
-    options: { schemes: EIGHT },
+    options: { schemes: EIGHT, windowNs: 5e9 },
     scales: ['full'],
+    bars: [{ step: 'replay', what: 'peak-rss', atMost: 6 * 2 ** 30 }],
+  }),
+  replayBench({
+    id: '8-64m-2g',
+    title: '8 schemes, 2 G accesses over 64 M pages, windows of 30 s',
+    input: huge,
+    options: { schemes: EIGHT, windowNs: 30e9 },
+    scales: ['huge'],
+    bars: [
+      { step: 'replay', what: 'units/cpu-s', atLeast: 20e6 },
+      { step: 'replay', what: 'peak-rss', atMost: 6 * 2 ** 30 },
+    ],
+  }),
+  replayBench({
+    id: '8-64m-2g-limit',
+    title: 'the same with a memory limit of 2 GiB',
+    input: huge,
+    options: { schemes: EIGHT, windowNs: 30e9, memoryLimitBytes: 2 * 2 ** 30 },
+    scales: ['huge'],
+    bars: [{ step: 'replay', what: 'peak-rss', atMost: 2 * 2 ** 30 }],
+  }),
+  replayBench({
+    id: 'all-64m-1g',
+    title: `all ${schemes.ids.length} schemes, 2 G accesses over 64 M pages, windows of 30 s`,
+    input: huge,
+    options: { windowNs: 30e9 },
+    scales: ['huge'],
+    bars: [{ step: 'replay', what: 'peak-rss', atMost: 12 * 2 ** 30 }],
   }),
 ];

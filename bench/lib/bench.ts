@@ -1,7 +1,9 @@
 /** What a bench is: named work at three sizes, each step of it timed, its result hashed, and set against a limit of the machine. */
 
-export type Scale = 'tiny' | 'small' | 'full';
-export const SCALES: readonly Scale[] = ['tiny', 'small', 'full'];
+export type Scale = 'tiny' | 'small' | 'full' | 'huge';
+export const SCALES: readonly Scale[] = ['tiny', 'small', 'full', 'huge'];
+/** What benches run at unless they say otherwise; huge takes many minutes and tens of gigabytes of disk. */
+export const USUAL_SCALES: readonly Scale[] = ['tiny', 'small', 'full'];
 
 /** What is counted for throughput. */
 export type Unit = 'accesses' | 'touches' | 'bytes' | 'rows' | 'runs';
@@ -25,11 +27,19 @@ export interface Limit {
 }
 
 export interface Bar {
-  /** Step it is about. */
+  /** Step or, with `what: 'fact'`, fact it is about. */
   readonly step: string;
-  readonly what: 'units/cpu-s' | 'cpu-s' | 'wall-s' | 'peak-rss';
+  /** 'of limit': share of the first limit in the step's unit. */
+  readonly what: 'units/cpu-s' | 'units/s' | 'of limit' | 'cpu-s' | 'wall-s' | 'peak-rss' | 'fact';
   readonly atLeast?: number;
   readonly atMost?: number;
+}
+
+export interface TimedWork {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly units: number;
+  work(): Promise<unknown>;
 }
 
 export interface BenchContext {
@@ -40,6 +50,11 @@ export interface BenchContext {
   readonly scratch: string;
   /** Times one step; `units` may come from its result. */
   step<T>(name: string, unit: Unit, units: number | ((result: T) => number), work: () => T | Promise<T>): Promise<T>;
+  /**
+   * Times several pieces of work in turn, `rounds` times over, and keeps the quickest round of each: what they are compared for is
+   * then neither warm-up nor what else the machine did.
+   */
+  inTurn(rounds: number, works: readonly TimedWork[]): Promise<readonly Step[]>;
 }
 
 export interface Outcome {
@@ -53,9 +68,9 @@ export interface Outcome {
 export interface Bench {
   readonly id: string;
   readonly title: string;
-  /** Scales it runs at; default all. */
+  /** Scales it runs at; default USUAL_SCALES. */
   readonly scales?: readonly Scale[];
-  /** What must hold at scale full. */
+  /** What must hold at the largest scale that it runs at. */
   readonly bars?: readonly Bar[];
   /** Makes the inputs; runs in another process than `run`, so that it counts for nothing. */
   prepare(ctx: Pick<BenchContext, 'scale' | 'inputs'>): Promise<void>;

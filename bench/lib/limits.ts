@@ -1,4 +1,6 @@
 /** What the machine can do on the same data in the same process: the yardsticks beside every rate. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import type { SpaceReader } from '@workset/store';
 import type { Limit } from './bench.ts';
 
@@ -47,4 +49,36 @@ function sum(block: Float64Array): number {
     d += block[i + 3]!;
   }
   return a + b + c + d;
+}
+
+/** How much more two threads do than one in the same time, when each scatters stamps over a table of its own. */
+export async function twoThreadSpeedUp(): Promise<number> {
+  const alone = Math.min(await scatterMs(1), await scatterMs(1));
+  const together = Math.min(await scatterMs(2), await scatterMs(2));
+  return (2 * alone) / together;
+}
+
+const SCATTER = `
+  const { parentPort, workerData: start } = require('node:worker_threads');
+  const last = new Int32Array(1 << 21);
+  const touches = Int32Array.from({ length: 1 << 20 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 11);
+  const pass = (t) => { for (let i = 0; i < touches.length; i++) last[touches[i]] = t; };
+  for (let t = 0; t < 20; t++) pass(t);
+  parentPort.postMessage('ready');
+  Atomics.wait(start, 0, 0);
+  for (let t = 0; t < 100; t++) pass(t);
+  parentPort.postMessage('done');`;
+
+async function scatterMs(threads: number): Promise<number> {
+  const start = new Int32Array(new SharedArrayBuffer(4));
+  const workers = Array.from({ length: threads }, () => new Worker(SCATTER, { eval: true, workerData: start }));
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  const done = workers.map((worker) => once(worker, 'message'));
+  const begin = performance.now();
+  Atomics.store(start, 0, 1);
+  Atomics.notify(start, 0);
+  await Promise.all(done);
+  const took = performance.now() - begin;
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  return took;
 }

@@ -1,5 +1,5 @@
 /** Results as text: one line per step, its share of the machine's limit, and whether the bars hold. */
-import type { Bar, Bench, BenchFile, BenchResult, Step } from './bench.ts';
+import { SCALES, USUAL_SCALES, type Bar, type Bench, type BenchFile, type BenchResult, type Scale, type Step } from './bench.ts';
 
 const MIB = 2 ** 20;
 
@@ -8,7 +8,7 @@ export function printResult(bench: Bench, result: BenchResult): string {
   for (const { name, unit, unitsPerCpuS } of result.limits ?? []) lines.push(`  limit: ${name} ${rate(unitsPerCpuS)} ${unit}/s`);
   const facts = Object.entries(result.facts ?? {}).map(([name, value]) => `${name} ${typeof value === 'number' ? short(value) : value}`);
   lines.push(`  ${[...facts, `hash ${result.hash}`, `load ${result.load.toFixed(1)}`].join(' · ')}`);
-  if (result.scale === 'full') for (const bar of bench.bars ?? []) lines.push(`  ${barLine(bar, result)}`);
+  if (result.scale === largestScale(bench)) for (const bar of bench.bars ?? []) lines.push(`  ${barLine(bar, result)}`);
   return lines.join('\n');
 }
 
@@ -19,18 +19,26 @@ function stepLine(step: Step, result: BenchResult): string {
   return `${step.name.padEnd(18)} ${step.cpuS.toFixed(2)} s cpu ${step.wallS.toFixed(2)} s wall  ${perS}${share}  peak ${(step.peakRssBytes / MIB).toFixed(0)} MiB`;
 }
 
-function barLine(bar: Bar, result: BenchResult): string {
-  const step = result.steps.find(({ name }) => name === bar.step)!;
-  const value = valueOf(bar, step);
-  const met = value >= (bar.atLeast ?? -Infinity) && value <= (bar.atMost ?? Infinity);
-  const wanted = bar.atLeast === undefined ? `<= ${short(bar.atMost!)}` : `>= ${short(bar.atLeast)}`;
-  return `${met ? 'met    ' : 'NOT MET'} ${bar.step} ${bar.what} ${short(value)} (wanted ${wanted})`;
+/** The scale that the bars of a bench are about. */
+export function largestScale({ scales = USUAL_SCALES }: Bench): Scale {
+  return SCALES.findLast((scale) => scales.includes(scale))!;
 }
 
-function valueOf({ what }: Bar, { units, cpuS, wallS, peakRssBytes }: Step): number {
+function barLine(bar: Bar, result: BenchResult): string {
+  const value = valueOf(bar, result);
+  const met = value >= (bar.atLeast ?? -Infinity) && value <= (bar.atMost ?? Infinity);
+  const wanted = bar.atLeast === undefined ? `<= ${short(bar.atMost!)}` : `>= ${short(bar.atLeast)}`;
+  return `${met ? 'met    ' : 'NOT MET'} ${bar.step}${bar.what === 'fact' ? '' : ` ${bar.what}`} ${short(value)} (wanted ${wanted})`;
+}
+
+function valueOf({ what, step: name }: Bar, { steps, facts, limits }: BenchResult): number {
+  if (what === 'fact') return Number(facts?.[name]);
+  const { unit, units, cpuS, wallS, peakRssBytes } = steps.find((step) => step.name === name)!;
   if (what === 'peak-rss') return peakRssBytes;
   if (what === 'cpu-s') return cpuS;
   if (what === 'wall-s') return wallS;
+  if (what === 'units/s') return units / wallS;
+  if (what === 'of limit') return units / cpuS / limits!.find((limit) => limit.unit === unit)!.unitsPerCpuS;
   return units / cpuS;
 }
 
