@@ -3,6 +3,6 @@ import type { Bench } from '../lib/bench.ts';
 import { curves, eviction } from './curves.ts';
 import { ingestBenches } from './ingest.ts';
 import { replayBenches } from './replay.ts';
-import { pipeline, scoring } from './score.ts';
+import { pipeline, scoring, summary } from './score.ts';
 
-export const benches: readonly Bench[] = [pipeline, scoring, ...replayBenches, curves, eviction, ...ingestBenches];
+export const benches: readonly Bench[] = [pipeline, scoring, summary, ...replayBenches, curves, eviction, ...ingestBenches];

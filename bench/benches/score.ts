@@ -72,6 +72,35 @@ export const scoring: Bench = {
   },
 };
 
+/** A large sweep: thousands of runs, a part of every table for each. */
+const SWEPT: Readonly<Record<Scale, MadeResults>> = {
+  tiny: { runs: 12, windows: 3, pages: 4096, together: 4 },
+  small: { runs: 400, windows: 10, pages: 4096, together: 8 },
+  full: { runs: 10_000, windows: 10, pages: 4096, together: 8 },
+};
+
+export const summary: Bench = {
+  id: 'summary',
+  title: 'score_summary of 10,000 runs that were scored before (the first preparation takes minutes)',
+  bars: [{ step: 'score_summary', what: 'wall-s', atMost: 1 }],
+  async prepare({ scale, inputs }) {
+    await prepareResults(inputs, SWEPT[scale]);
+    await materialiseScores(madePath(inputs, SWEPT[scale]));
+  },
+  async run({ scale, inputs, step }) {
+    const dir = madePath(inputs, SWEPT[scale]);
+    const { runs } = SWEPT[scale];
+    await step('up to date?', 'runs', runs, () => materialiseScores(dir));
+    const results = await step('open', 'runs', runs, () => Results.open(dir));
+    try {
+      const { rows } = await step('score_summary', 'runs', runs, () => results.query('FROM score_summary'));
+      return { hash: createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16), facts: { rows: rows.length } };
+    } finally {
+      results.close();
+    }
+  },
+};
+
 async function withResults<T>(dir: string, work: (results: Results) => Promise<T>): Promise<T> {
   const results = await Results.open(dir);
   try {

@@ -8,6 +8,7 @@ import { LATE_MACROS, MACROS } from '../views/macros.ts';
 import { VIEWS } from '../views/registry.ts';
 import type { MacroSpec } from '../views/macros.ts';
 import type { ViewSpec } from '../views/view.ts';
+import { packedSelect, packedSource } from './packed.ts';
 import { globEscape, ident, literal } from './sql-text.ts';
 
 /** Creates everything `workset sql` offers over `dir`, in the memory of this connection's database. */
@@ -15,13 +16,18 @@ export async function createCatalog(connection: DuckDBConnection, dir: string): 
   for (const statement of catalogSql(dir)) await connection.run(statement);
 }
 
-/** The statements, in order. Views and macros use only those before them. */
+/**
+ * The statements, in order. Views and macros use only those before them. DuckDB binds a view with all it stands on, so they are made over
+ * empty tables, which are then replaced: else every one of them would list the parts of every table again.
+ */
 export function catalogSql(dir: string): string[] {
+  const tables = Object.values(TABLES);
   return [
-    ...Object.values(TABLES).flatMap((table) => tableSql(dir, table)),
+    ...tables.map((table) => `CREATE VIEW ${ident(table.id)} AS ${emptySelect(table)}`),
     ...MACROS.flatMap(macroSql),
     ...VIEWS.all.flatMap(viewSql),
     ...LATE_MACROS.flatMap(macroSql),
+    ...tables.flatMap((table) => tableSql(dir, table)),
   ];
 }
 
@@ -39,17 +45,24 @@ function macroSql(macro: MacroSpec): string[] {
 }
 
 function tableSql(dir: string, table: TableSpec): string[] {
-  return [`CREATE VIEW ${ident(table.id)} AS ${tableSelect(dir, table)}`, ...commentsSql(table.id, table.comment, table.columns)];
+  return [
+    `CREATE OR REPLACE VIEW ${ident(table.id)} AS ${tableSelect(dir, table)}`,
+    ...commentsSql(table.id, table.comment, table.columns),
+  ];
 }
 
 /** SELECT over the parts of a table, or an empty one with the same columns. */
 export function tableSelect(dir: string, table: TableSpec): string {
   const folder = join(dir, table.id);
-  if (!existsSync(folder) || !readdirSync(folder).some((name) => name.endsWith('.parquet'))) {
-    return `SELECT ${table.columns.map((c) => `NULL::${c.type} AS ${ident(c.name)}`).join(', ')} WHERE false`;
-  }
+  if (!existsSync(folder) || !readdirSync(folder).some((name) => name.endsWith('.parquet'))) return emptySelect(table);
+  const packed = packedSource(dir, table.id);
+  if (packed !== undefined) return packedSelect(table, packed);
   const columns = table.columns.map((c) => `${ident(c.name)}::${c.type} AS ${ident(c.name)}`).join(', ');
   return `SELECT ${columns} FROM read_parquet(${literal(`${globEscape(folder)}/*.parquet`)}, hive_partitioning = false)`;
+}
+
+function emptySelect(table: TableSpec): string {
+  return `SELECT ${table.columns.map((c) => `NULL::${c.type} AS ${ident(c.name)}`).join(', ')} WHERE false`;
 }
 
 function viewSql({ descriptor: { id, comment, columns, sql } }: ViewSpec): string[] {

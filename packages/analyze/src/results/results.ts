@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { UnreadableInputError, UsageError } from '@workset/model';
 import { createCatalog } from './catalog.ts';
 import { attempt, checkReadOnly, sqlError } from './guard.ts';
@@ -51,7 +51,7 @@ export class Results {
     this.#allowFiles = allowFiles;
   }
 
-  /** Opens `dir` (it may lack any table). Parts added later are seen when the table had one before. Throws UnreadableInputError. */
+  /** Opens `dir` (it may lack any table). Parts added later are seen when the table had one before, but in a directory so large that it is packed. Throws UnreadableInputError. */
   static async open(dir: string, options: ResultsOptions = {}): Promise<Results> {
     if (!existsSync(dir) || !statSync(dir).isDirectory()) {
       throw new UnreadableInputError(`no results directory: ${dir}`, { file: dir }, 'workset replay TRACE -o DIR makes one');
@@ -156,8 +156,18 @@ async function* batches(result: DuckDBResult, names: readonly string[]): AsyncGe
   for (;;) {
     const chunk = await attempt(() => result.fetchChunk());
     if (chunk === null || chunk.rowCount === 0) return;
-    yield chunk.getRows().map((row) => Object.fromEntries(row.map((value, i) => [names[i]!, plain(value)])));
+    yield rowsOf(chunk, names);
   }
+}
+
+/** Column by column: a summary of many runs is a million values. */
+function rowsOf(chunk: DuckDBDataChunk, names: readonly string[]): QueryRow[] {
+  const rows = Array.from({ length: chunk.rowCount }, (): Record<string, Value> => ({}));
+  for (const [i, values] of chunk.getColumns().entries()) {
+    const name = names[i]!;
+    for (let row = 0; row < rows.length; row++) rows[row]![name] = plain(values[row]!);
+  }
+  return rows;
 }
 
 function openError(dir: string, error: unknown): Error {

@@ -6,6 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Row } from '@workset/model';
 import { writeTablePart } from '@workset/store';
+import { needsPacking, packedSource, packParts } from '../results/packed.ts';
 import { bytesOf, partsOf, readRuns } from './runs.ts';
 import type { RunInfo } from './runs.ts';
 import { overlapsAt, PAIRS } from './score-group.ts';
@@ -40,7 +41,8 @@ const GROUP_RUNS = 8;
 /** Scores every run in `dir` that has no scores yet. Throws RunError when the stored sets contradict one another, InterruptedError. */
 export async function materialiseScores(dir: string, options: ScoreOptions = {}): Promise<ScoreSummary> {
   const root = resolve(dir);
-  const runs = await readRuns(root);
+  const settled = options.force === true ? new Set<string>() : settledRuns(root);
+  const runs = await readRuns(root, settled);
   const due = runs.filter((run) => options.force === true || !isNewer(join(root, 'scores', `${run.id}.parquet`), run.file));
   let rows = 0;
   const write = async ({ id }: RunInfo, scores: readonly (ScoreRow & Row)[]): Promise<void> => {
@@ -58,7 +60,19 @@ export async function materialiseScores(dir: string, options: ScoreOptions = {})
     const workers = options.workers ?? (bytesOf(join(root, 'page_sets')) > WORKER_BYTES ? threads : 1);
     await scoreParts(due, parts, workers, options.signal, write);
   }
-  return { scored: due.length, skipped: runs.length - due.length, rows };
+  if (needsPacking(root)) {
+    const { withDuckDb } = await import('./score-by-sql.ts');
+    await withDuckDb(threads, (connection) => packParts(root, (sql) => connection.run(sql)));
+  }
+  return { scored: due.length, skipped: settled.size + runs.length - due.length, rows };
+}
+
+/** Parts of `runs` that are packed together with their scores: neither has changed since, so there is nothing to do, or to read. */
+function settledRuns(root: string): Set<string> {
+  const scored = packedSource(root, 'scores')?.packed;
+  const runs = packedSource(root, 'runs')?.packed;
+  if (scored === undefined || runs === undefined) return new Set();
+  return new Set([...runs].filter((name) => scored.has(name.replace(/-\d{3,}\.parquet$/, '.parquet'))));
 }
 
 function isNewer(part: string, source: string): boolean {

@@ -20,10 +20,15 @@ export interface RunInfo {
 /** `<run id>-000.parquet` */
 const PART = /^(.+)-\d{3,}\.parquet$/;
 
-/** Runs that did not fail, by id. Parts that workset did not write are read by DuckDB. */
-export async function readRuns(root: string): Promise<RunInfo[]> {
+/**
+ * Runs that did not fail, by id. Parts that workset did not write are read by DuckDB.
+ * @param without names of parts to leave out
+ */
+export async function readRuns(root: string, without: ReadonlySet<string>): Promise<RunInfo[]> {
   const folder = join(root, 'runs');
-  const files = parquetNames(folder).map((name) => join(folder, name));
+  const files = parquetNames(folder)
+    .filter((name) => !without.has(name))
+    .map((name) => join(folder, name));
   const runs: RunInfo[] = [];
   const foreign: string[] = [];
   for (const file of files) {
