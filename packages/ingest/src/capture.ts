@@ -5,6 +5,7 @@ import { NS_PER_MS, throwIfAborted, TraceFormatError, UnreadableInputError, type
 import { createTraceWriter, type TraceManifest } from '@workset/store';
 import type { OpenSource } from './byte-source.ts';
 import { Assembler } from './capture/assembler.ts';
+import { kernelOfDirectory } from './capture/kernel-release.ts';
 import { inReadingOrder, listInputs, sha256Of, type CaptureInput } from './capture/inputs.ts';
 import { readBatches } from './read-batches.ts';
 import { readManifestFile } from './capture/manifest.ts';
@@ -85,11 +86,19 @@ export async function ingestCapture(paths: readonly string[], options: CaptureOp
     if (assembler.isEmpty) throw nothing(diagnostics);
     const name = options.name ?? manifest?.name ?? nameOf(options.out);
     const producer = { version: VERSION, argv: options.argv ?? [] };
-    return await writer.close({ name, ...described, diagnostics, notes: {}, producer });
+    const kernels = new Set([...assembler.kernels, ...(await kernelsBeside(paths))]);
+    const notes = kernels.size === 0 ? {} : { kernel: [...kernels].join(', ') };
+    return await writer.close({ name, ...described, diagnostics, notes, producer });
   } catch (error) {
     await writer.abort();
     throw error;
   }
+}
+
+/** What files beside the inputs say, in the directories that were named. */
+async function kernelsBeside(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(paths.map((path) => kernelOfDirectory(path)));
+  return found.filter((kernel) => kernel !== undefined);
 }
 
 async function readInput(

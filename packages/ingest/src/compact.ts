@@ -1,5 +1,5 @@
 /** Stores a trace again with longer quanta: each page and class once per quantum, and how many accesses that stands for. */
-import { SPACES, throwIfAborted, UsageError, type SpaceId } from '@workset/model';
+import { REMAP_KINDS, SPACES, throwIfAborted, UsageError, type SpaceId, type SpaceInfo } from '@workset/model';
 import { createTraceWriter, openTrace, type SpaceReader, type TraceManifest, type TraceReader, type TraceWriter } from '@workset/store';
 import { VERSION } from './version.ts';
 
@@ -23,10 +23,11 @@ export async function compactTrace(path: string, options: CompactOptions): Promi
     const { manifest } = trace;
     checkQuantum(manifest.quantumNs, options.quantumNs);
     const ids = SPACES.filter((id) => manifest.spaces.some((space) => space.id === id));
-    const classBits = Math.max(0, ...manifest.spaces.map((space) => space.classBits)) as 0 | 1 | 2;
+    const classBits = Math.max(0, ...manifest.spaces.map((space) => space.classBits)) as SpaceInfo['classBits'];
     const writer = await createTraceWriter({ out: options.out, classBits });
     try {
       for (const id of ids) compactSpace(trace.space(id), id, writer, options);
+      for (const id of ids) copyRemaps(trace, id, writer);
       copyReports(trace, writer);
       const { spaces, streams: _streams, format: _format, version: _version, traceId, ...kept } = manifest;
       return await writer.close({
@@ -49,6 +50,11 @@ export async function compactTrace(path: string, options: CompactOptions): Promi
 function checkQuantum(own: number | null, wanted: number): void {
   if (!(wanted > 0) || (own !== null && Math.abs(wanted / own - Math.round(wanted / own)) > 1e-9))
     throw new UsageError(`a quantum of ${wanted} ns does not fit the trace's of ${own} ns`, 'choose a multiple of it');
+}
+
+function copyRemaps(trace: TraceReader, id: SpaceId, writer: TraceWriter): void {
+  const { n, tNs, page, kind } = trace.remaps(id);
+  for (let i = 0; i < n; i++) writer.remap(id, tNs[i]!, page[i]!, REMAP_KINDS[kind[i]!]!);
 }
 
 function copyReports(trace: TraceReader, writer: TraceWriter): void {

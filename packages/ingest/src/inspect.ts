@@ -40,6 +40,8 @@ export interface CaptureInfo {
   readonly markers: number;
   /** Of the recorded machine, when the file says. */
   readonly vcpus: number | null;
+  /** Release of the recorded kernel, when the file says. */
+  readonly kernel: string | null;
   readonly records: number;
   readonly lost: number | null;
   readonly rejected: number;
@@ -133,6 +135,7 @@ function assumedRate(given: Readonly<Record<string, string>>): {
 class Survey {
   truth: TruthGrade | undefined;
   vcpus: number | null = null;
+  kernel: string | null = null;
   readonly #footprints = new Map<SpaceId, Footprint>();
   readonly #streams = new Map<string, { -readonly [K in keyof StreamSummary]: StreamSummary[K] }>();
   readonly #sizes: CaptureInfo['sizes'][number][] = [];
@@ -176,7 +179,8 @@ class Survey {
         this.#footprint(batch.space).add(batch.n, batch.page, batch.cls);
         break;
       case 'machine':
-        this.vcpus = batch.vcpus;
+        this.vcpus = batch.vcpus ?? this.vcpus;
+        this.kernel = batch.kernel ?? this.kernel;
         break;
       case 'grade':
         this.truth = batch.truth;
@@ -223,7 +227,18 @@ class Survey {
 
   summary(): Pick<
     CaptureInfo,
-    'syncedWith' | 'spanNs' | 'spans' | 'markers' | 'vcpus' | 'spaces' | 'streams' | 'mappedPages' | 'hugeBlocks' | 'sizes' | 'nSizes'
+    | 'syncedWith'
+    | 'spanNs'
+    | 'spans'
+    | 'markers'
+    | 'vcpus'
+    | 'kernel'
+    | 'spaces'
+    | 'streams'
+    | 'mappedPages'
+    | 'hugeBlocks'
+    | 'sizes'
+    | 'nSizes'
   > {
     return {
       syncedWith: this.#syncedWith,
@@ -231,6 +246,7 @@ class Survey {
       spans: this.#spans,
       markers: this.#markers,
       vcpus: this.vcpus,
+      kernel: this.kernel,
       spaces: [...this.#footprints].map(([space, footprint]) => ({ space, pages: footprint.pages, touchesByClass: footprint.byClass })),
       streams: [...this.#streams.values()],
       mappedPages: this.#mappedPages,

@@ -1,5 +1,5 @@
 /** Writes a made-up trace: every access known because it was drawn here. Same pattern, options and seed: same trace. */
-import { NS_PER_MS, NS_PER_S, Prng, throwIfAborted, UsageError } from '@workset/model';
+import { NS_PER_MS, NS_PER_S, Prng, REMAP_KINDS, throwIfAborted, UsageError, type RemapKind } from '@workset/model';
 import { createTraceWriter, type TraceManifest, type TraceWriter } from '@workset/store';
 import { patterns, type Phase } from './synth/patterns.ts';
 import { VERSION } from './version.ts';
@@ -20,12 +20,17 @@ export interface SynthOptions {
   readonly quantumNs?: number;
   /** Skew of zipf patterns. Default 0.99. */
   readonly theta?: number;
+  /** Pages per second, any of them, whose contents move to another frame. Default 0. */
+  readonly migrations?: number;
+  /** Pages per second, any of them, that go out to swap, to come back at their next touch. Default 0. */
+  readonly swaps?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly accesses: number; readonly accessesTotal: number }) => void;
   readonly argv?: readonly string[];
 }
 
 const PAGES_MAX = 2 ** 26;
+const REMAPS_MAX = 1e6;
 /** Accesses of one quantum; more would only repeat touches. */
 const QUANTUM_ACCESSES_MAX = 2 ** 26;
 
@@ -39,6 +44,7 @@ export async function synthesise(pattern: string, options: SynthOptions): Promis
   try {
     writer.declareRange('gpa', 0, nPages);
     const starts = await generate(writer, phases, settings, random, options);
+    for (const kind of REMAP_KINDS) drawRemaps(writer, kind, settings, starts.endNs, `${pattern} ${seed}`);
     return await writer.close({
       name: options.name ?? pattern,
       clock: 'synthetic',
@@ -51,7 +57,7 @@ export async function synthesise(pattern: string, options: SynthOptions): Promis
       markers: phases.map((phase, i) => ({ tNs: starts.phaseNs[i]!, code: 16 + i, label: phase.name })),
       inputs: [],
       diagnostics: [],
-      notes: { pattern, seed, pages: nPages, seconds, rate, theta },
+      notes: { pattern, seed, pages: nPages, seconds, rate, theta, ...remapNotes(settings) },
       producer: { version: VERSION, argv: options.argv ?? [] },
       mapTime: (ns) => ns,
       truthOf: { gpa: 'exact' },
@@ -69,6 +75,7 @@ interface Settings {
   readonly seed: number;
   readonly quantumNs: number;
   readonly theta: number;
+  readonly remapsPerS: Readonly<Record<RemapKind, number>>;
 }
 
 function settingsOf(options: SynthOptions): Settings {
@@ -79,12 +86,14 @@ function settingsOf(options: SynthOptions): Settings {
     seed: options.seed ?? 1,
     quantumNs: options.quantumNs ?? NS_PER_MS,
     theta: options.theta ?? 0.99,
+    remapsPerS: { migrate: options.migrations ?? 0, swap: options.swaps ?? 0 },
   };
   wholeNumber('pages', settings.nPages, 1, PAGES_MAX);
   wholeNumber('quantum', settings.quantumNs, 1000, 1e12);
   within('seconds', settings.seconds, settings.quantumNs / NS_PER_S, 1e6);
   within('rate', settings.rate, 1, 1e12);
   within('theta', settings.theta, 0, 10);
+  for (const kind of REMAP_KINDS) within(`${kind} rate`, settings.remapsPerS[kind], 0, REMAPS_MAX / settings.seconds);
   within('accesses per quantum', (settings.rate * settings.quantumNs) / NS_PER_S, 0, QUANTUM_ACCESSES_MAX);
   return settings;
 }
@@ -96,6 +105,18 @@ function within(name: string, value: number, min: number, max: number): void {
 function wholeNumber(name: string, value: number, min: number, max: number): void {
   within(name, value, min, max);
   if (!Number.isInteger(value)) throw new UsageError(`${name} is ${value}`, 'it is a whole number');
+}
+
+/** Pages of any kind, at even times, from a stream of their own: the accesses stay those of the trace without them. */
+function drawRemaps(writer: TraceWriter, kind: RemapKind, { remapsPerS, nPages }: Settings, endNs: number, seed: string): void {
+  const random = new Prng(`${seed} ${kind}`);
+  const stepNs = NS_PER_S / remapsPerS[kind];
+  for (let tNs = stepNs / 2; tNs < endNs; tNs += stepNs) writer.remap('gpa', tNs, random.below(nPages), kind);
+}
+
+/** Only what was asked for, so that other traces stay what they were. */
+function remapNotes({ remapsPerS: { migrate, swap } }: Settings): Record<string, number> {
+  return { ...(migrate > 0 && { migrations: migrate }), ...(swap > 0 && { swaps: swap }) };
 }
 
 /** Draws all quanta; returns when each phase began and when the last one ended. */

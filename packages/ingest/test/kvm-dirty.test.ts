@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { TraceFormatError, UsageError } from '@workset/model';
+import { gunzipSync } from 'node:zlib';
+import { TraceFormatError, UsageError, WRITE } from '@workset/model';
 import { kvmDirtyIngestor } from '../src/formats/kvm-dirty.ts';
+import { perfScriptIngestor } from '../src/formats/perf-script.ts';
 import { bytesSource, collect } from './ingest-helpers.ts';
 import type { Collected } from './ingest-helpers.ts';
 
@@ -72,4 +74,48 @@ test('only the text form is recognised', () => {
   assert.ok(kvmDirtyIngestor.sniff(bytes('dirty_ring.txt')) > 0.9);
   assert.equal(kvmDirtyIngestor.sniff(bytes('dirty_ring.raw.bin')), 0);
   assert.equal(kvmDirtyIngestor.sniff(bytes('dirty_bitmap.slot0.bin')), 0);
+});
+
+const trace = (name: string, options: Record<string, string>): Promise<Collected> =>
+  collect(perfScriptIngestor, bytesSource(new Uint8Array(gunzipSync(bytes(name))), 4096, name), options);
+
+for (const name of ['kvm.tracefs.txt.gz', 'kvm.trace-cmd-report.txt.gz']) {
+  test(`${name}: kvm_dirty_ring_push lines are the writes of the ring, with their times`, async () => {
+    const { accesses, others, ctx } = await trace(name, { 'slot-base': '0x100000' });
+    assert.deepEqual(
+      accesses.map(({ page }) => page - 0x100000),
+      WRITTEN,
+    );
+    assert.ok(accesses.every(({ space, cls }) => space === 'gpa' && cls === WRITE));
+    assert.ok(accesses.every(({ t }, i) => i === 0 || t >= accesses[i - 1]!.t));
+    assert.equal(accesses[0]!.t, 1448.84358e9);
+    assert.deepEqual(others[0], { kind: 'grade', truth: 'observed' });
+    assert.equal(ctx.accepted, 64);
+  });
+  test(`${name}: refused without the base of the slot, and with that of another one`, async () => {
+    await assert.rejects(trace(name, {}), (error: unknown) => error instanceof UsageError && /slot-base=0/.test(error.hint!));
+    await assert.rejects(trace(name, { 'slot-base': '3:0' }), (error: unknown) => error instanceof UsageError && /0:GFN/.test(error.hint!));
+  });
+}
+
+test('damaged dirty ring lines are counted, those beside faults need no base to read the faults', async () => {
+  const head = ' tinyvm-5414 [000] .....  1448.843580: ';
+  const fault = `${head}kvm_page_fault: vcpu 0 rip 0x1000 address 0x5000 error_code 0x2\n`;
+  const lines = [
+    'ring 0: dirty 0x1 reset 0x0 slot 0 offset 0x100 (used 1)',
+    'ring 0: dirty 0x1 reset 0x0 slot 0',
+    'ring 0: dirty 0x1 reset 0x0 slot x offset 0x100 (used 1)',
+    'ring 0: dirty 0x1 reset 0x0 slot 0 offset 0xfg (used 1)',
+    'ring 0: dirty 0x1 reset 0x0 slot 0 offset 0x11112222333344445 (used 1)',
+  ].map((body) => `${head}kvm_dirty_ring_push: ${body}\n`);
+  const text = new TextEncoder().encode([fault, ...lines].join(''));
+  const { accesses, ctx } = await collect(perfScriptIngestor, bytesSource(text, 100, 'x.txt'), {});
+  assert.deepEqual(
+    accesses.map(({ page, cls }) => [page, cls]),
+    [[5, WRITE]],
+  );
+  assert.deepEqual(
+    ctx.rejections.map(({ code }) => code),
+    ['no-slot-base', 'damaged-fields', 'damaged-fields', 'damaged-fields', 'address-overflow'],
+  );
 });

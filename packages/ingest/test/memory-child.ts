@@ -5,4 +5,4 @@ import { ingestCapture } from '@workset/ingest';
 const [out, format] = process.argv.slice(2) as [string, string];
 const { inputs } = await ingestCapture(['-'], { out, format, options: format === 'damo' ? { ops: 'paddr' } : {} });
 const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1];
-console.log(JSON.stringify({ peakBytes: 1024 * Number(peak), records: inputs[0]!.nEvents }));
+process.stdout.write(JSON.stringify({ peakBytes: 1024 * Number(peak), records: inputs[0]!.nEvents }));

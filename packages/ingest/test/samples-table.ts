@@ -172,8 +172,18 @@ export const SHARED: Readonly<Record<string, Expected>> = {
   'kvm/dirty_ring.txt as kvm-dirty': read('kvm-dirty', 64, { said: { 'no-times': 1 }, as: 'kvm-dirty', options: { 'slot-base': '0' } }),
   'kvm/kvm.data': read('perf-data', 54, { said: { 'perf-event-ignored': 4 } }),
   'kvm/kvm.script.txt': read('perf-script', 54, { said: { 'other-event': 4 } }),
-  'kvm/kvm.trace-cmd-report.txt': refused(/none of the events in this text carries an acces/, /record page-faults, exceptions:page_faul/),
-  'kvm/kvm.tracefs.txt': refused(/none of the events in this text carries an acces/, /record page-faults, exceptions:page_faul/),
+  'kvm/kvm.trace-cmd-report.txt': refused(/dirty pages are numbered within their memory slo/, /give its first guest frame: --set slot-b/),
+  'kvm/kvm.trace-cmd-report.txt as perf-script': read('perf-script', 64, {
+    said: { 'other-event': 12, message: 1 },
+    as: 'perf-script',
+    options: { 'slot-base': '0' },
+  }),
+  'kvm/kvm.tracefs.txt': refused(/dirty pages are numbered within their memory slo/, /give its first guest frame: --set slot-b/),
+  'kvm/kvm.tracefs.txt as perf-script': read('perf-script', 64, {
+    said: { 'other-event': 4 },
+    as: 'perf-script',
+    options: { 'slot-base': '0' },
+  }),
   'kvm/tinyvm.c': refused(/this is text of a kind that is not recognised, s/, /name the format with --format ID \(one of/),
   'malformed-text/bad-time.exc.txt': read('perf-script', 16, { said: { 'bad-time': 3, 'bare-time': 1 } }),
   'malformed-text/base.damon.txt': read('damon-trace', 12, {
@@ -549,6 +559,21 @@ export const FIXTURES: Readonly<Record<string, Expected>> = {
     said: { 'unused-entry': 4, 'no-times': 1 },
     as: 'kvm-dirty',
     options: { layout: 'ring', 'slot-base': '0' },
+  }),
+  'kvm-dirty/kvm.trace-cmd-report.txt.gz': refused(
+    /dirty pages are numbered within their memory slo/,
+    /give its first guest frame: --set slot-b/,
+  ),
+  'kvm-dirty/kvm.trace-cmd-report.txt.gz as perf-script': read('perf-script', 64, {
+    said: { 'other-event': 12, message: 1 },
+    as: 'perf-script',
+    options: { 'slot-base': '0' },
+  }),
+  'kvm-dirty/kvm.tracefs.txt.gz': refused(/dirty pages are numbered within their memory slo/, /give its first guest frame: --set slot-b/),
+  'kvm-dirty/kvm.tracefs.txt.gz as perf-script': read('perf-script', 64, {
+    said: { 'other-event': 4 },
+    as: 'perf-script',
+    options: { 'slot-base': '0' },
   }),
   'kvm-dirty/dirty_ring.txt': refused(/dirty pages are numbered within their memory slo/, /give its first guest frame: --set slot-b/),
   'kvm-dirty/dirty_ring.txt as kvm-dirty': read('kvm-dirty', 64, {

@@ -139,3 +139,18 @@ test('wrong numbers and names are refused, an abort leaves nothing', async () =>
   await assert.rejects(synthesise('zipf', { ...small, out: path, signal: AbortSignal.abort() }), InterruptedError);
   assert.ok(!existsSync(path) && !existsSync(`${path}.part`));
 });
+
+test('moves pages at the rates asked for, and touches the same ones as without', async () => {
+  const [still, moving] = [out(), out()];
+  const before = await synthesise('zipf', { ...small, out: still });
+  const after = await synthesise('zipf', { ...small, out: moving, migrations: 500, swaps: 50 });
+  assert.equal(before.spaces[0]!.nRemaps, undefined);
+  assert.equal(after.spaces[0]!.nRemaps, 100 + 10);
+  assert.deepEqual(await counts(moving), await counts(still));
+  const trace = await openTrace(moving);
+  const { n, kind, tNs, page } = trace.remaps('gpa');
+  assert.deepEqual([n, kind.filter((k) => k === 1).length], [110, 10]);
+  assert.ok(tNs.every((t) => t < 0.2e9) && page.every((p) => p < small.pages) && new Set(page).size > 90);
+  trace.close();
+  await assert.rejects(synthesise('zipf', { ...small, out: out(), migrations: -1 }), UsageError);
+});

@@ -53,8 +53,8 @@ export type IngestBatch =
   | { readonly kind: 'stream'; readonly stream: ObservationStream; readonly arenaRelative: boolean }
   /** A real tracker's report. For an arena-relative stream startPage counts from the arena's first page. */
   | { readonly kind: 'report'; readonly report: Observation }
-  /** The recorded machine, when the file describes it. */
-  | { readonly kind: 'machine'; readonly vcpus: number }
+  /** The recorded machine, when the file describes it. `kernel`: its release, as `uname -r` prints it. */
+  | { readonly kind: 'machine'; readonly vcpus?: number; readonly kernel?: string }
   /** Grade of this file's accesses when its content decides it (perf data: page faults or sampled loads); comes before the first access and overrides `descriptor.truth`. */
   | { readonly kind: 'grade'; readonly truth: TruthGrade }
   /**

@@ -39,6 +39,7 @@ function print(info: CaptureInfo, out: Output): void {
       'records',
       `${count(info.records)} kept, ${count(info.rejected)} rejected, ${info.lost === null ? 'lost unknown' : `${count(info.lost)} lost`}`,
     ],
+    ...(info.kernel === null ? [] : [['kernel', sanitise(info.kernel)] as const]),
     ...(info.mappedPages > 0 ? [['mapping', `${count(info.mappedPages)} pages`] as const] : []),
   ]);
   if (info.spaces.length > 0) {

@@ -14,6 +14,7 @@ export function printTrace(path: string, trace: TraceManifest, out: Output): voi
     ['span', spanText(trace)],
     ['clock', `${trace.clock}${trace.quantumNs === null ? '' : `, quantum ${formatDuration(trace.quantumNs)}`}`],
     ['vcpus', trace.vcpus === null ? 'unknown' : String(trace.vcpus)],
+    ...(trace.notes['kernel'] === undefined ? [] : [['kernel', sanitise(String(trace.notes['kernel']))] as const]),
     ['loss', lossText(trace.inputs)],
   ]);
   out.line();

@@ -55,6 +55,8 @@ interface Reading {
 export class Assembler {
   readonly clocks = new CaptureClocks();
   readonly logs: InputLog[] = [];
+  /** Releases of the kernels that the inputs say they are of. */
+  readonly kernels = new Set<string>();
   readonly #writer: TraceWriter;
   readonly #options: AssemblerOptions;
   readonly #arenas = new Arenas();
@@ -151,7 +153,8 @@ export class Assembler {
       case 'accesses':
         return this.#accesses(reading, batch);
       case 'machine':
-        reading.log.machine(batch.vcpus);
+        if (batch.kernel !== undefined) this.kernels.add(batch.kernel);
+        if (batch.vcpus !== undefined) reading.log.machine(batch.vcpus);
         this.#vcpus ??= batch.vcpus;
         return;
       case 'grade':

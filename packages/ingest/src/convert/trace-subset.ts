@@ -1,5 +1,5 @@
 /** A part of a trace as a trace: frames and reports inside a stretch of time, pages inside a range. */
-import { PAGE_BYTES, UsageError, throwIfAborted, type Observation, type SpaceId } from '@workset/model';
+import { PAGE_BYTES, UsageError, throwIfAborted, REMAP_KINDS, type Observation, type SpaceId, type SpaceInfo } from '@workset/model';
 import { createTraceWriter, openTrace, type SpaceReader, type TraceReader, type TraceWriter } from '@workset/store';
 import type { ConvertOptions, ConvertResult } from './model.ts';
 
@@ -23,11 +23,12 @@ export async function subsetTrace(path: string, options: ConvertOptions): Promis
   const { manifest } = trace;
   const spaces = manifest.spaces.map(({ id }) => id).filter((id) => options.space === undefined || id === options.space);
   if (options.space !== undefined && spaces.length === 0) trace.space(options.space);
-  const classBits = Math.max(0, ...manifest.spaces.map((space) => space.classBits)) as 0 | 1 | 2;
+  const classBits = Math.max(0, ...manifest.spaces.map((space) => space.classBits)) as SpaceInfo['classBits'];
   const writer = await createTraceWriter({ out: options.out, classBits });
   const totals = { rows: 0, outside: 0 };
   try {
     for (const id of spaces) copySpace(trace.space(id), writer, cut, totals, options.signal);
+    for (const id of spaces) copyRemaps(trace, id, writer, cut, totals);
     copyReports(trace, writer, cut, spaces, totals);
     if (totals.rows === 0) throw new UsageError('nothing of the trace lies in what was asked for', `it spans ${spanText(trace)}`);
     await writer.close(finalOf(trace, cut, spaces));
@@ -92,6 +93,15 @@ function copySpace(
     const start = Math.max(block * 512, pages[0]);
     const end = Math.min(block * 512 + 512, pages[1]);
     if (end > start) writer.declareRange(info.id, start, end - start);
+  }
+}
+
+function copyRemaps(trace: TraceReader, id: SpaceId, writer: TraceWriter, { time, pages }: Cut, totals: { outside: number }): void {
+  const { n, tNs, page, kind } = trace.remaps(id);
+  for (let i = 0; i < n; i++) {
+    const isInside = tNs[i]! >= time[0] && tNs[i]! < time[1] && page[i]! >= pages[0] && page[i]! < pages[1];
+    if (isInside) writer.remap(id, tNs[i]!, page[i]!, REMAP_KINDS[kind[i]!]!);
+    else totals.outside++;
   }
 }
 

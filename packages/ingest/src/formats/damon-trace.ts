@@ -59,6 +59,7 @@ class DamonTraceReader {
   readonly #noise: NoiseReader;
   readonly #damon: DamonText;
   readonly #out: IngestBatch[] = [];
+  #saidKernel = false;
 
   constructor(ctx: IngestContext, path: string) {
     this.#ctx = ctx;
@@ -131,6 +132,10 @@ class DamonTraceReader {
 
   /** Batches made since the last call. */
   *take(): Generator<IngestBatch> {
+    if (this.#noise.kernel !== undefined && !this.#saidKernel) {
+      this.#saidKernel = true;
+      yield { kind: 'machine', kernel: this.#noise.kernel };
+    }
     yield* this.#out;
     this.#out.length = 0;
   }

@@ -1,9 +1,10 @@
 /** What KVM says was written: the dirty bitmap of a memory slot, or dirty ring entries, raw or as text. */
-import { TraceFormatError, UsageError, WRITE } from '@workset/model';
+import { TraceFormatError, WRITE } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext, Ingestor } from '@workset/model';
 import { ByteReader, u64 } from '../binary.ts';
 import { choiceOption, dumpWindow, pageReport, pageStream, u64Pieces } from '../dump.ts';
 import { lineBlocks } from '../lines.ts';
+import { slotBases, type SlotBases } from '../slot-bases.ts';
 import { streamName } from '../stream-name.ts';
 import { AccessBatches } from '../text/access-batches.ts';
 import { rateOption } from '../text/ordinal.ts';
@@ -145,34 +146,6 @@ class Ring {
     this.#batches.flush();
     yield* this.out.splice(0);
   }
-}
-
-interface SlotBases {
-  /** First guest frame of a slot. Throws UsageError for one that was not given. */
-  of(slot: number): number;
-}
-
-/** `slot-base=0x100000` for every slot, or `slot-base=0:0,1:0x100000`. */
-function slotBases(ctx: IngestContext): SlotBases {
-  const text = ctx.options['slot-base'];
-  if (text === undefined)
-    throw new UsageError(
-      'dirty pages are numbered within their memory slot',
-      'give its first guest frame: slot-base=0, or slot-base=0:0,1:0x100000',
-    );
-  const bases = new Map<number, number>();
-  for (const part of text.split(',')) {
-    const match = /^(?:(0x[0-9a-f]+|\d+):)?(0x[0-9a-f]+|\d+)$/i.exec(part);
-    if (match === null) throw new UsageError(`slot-base=${text} is not understood`, 'slot-base=GFN or slot-base=SLOT:GFN,SLOT:GFN');
-    bases.set(match[1] === undefined ? -1 : Number(match[1]), Number(match[2]));
-  }
-  return {
-    of(slot) {
-      const base = bases.get(slot) ?? bases.get(-1);
-      if (base === undefined) throw new UsageError(`no base for memory slot ${slot}`, `add ${slot}:GFN to slot-base`);
-      return base;
-    },
-  };
 }
 
 function isRingText(head: Uint8Array): boolean {

@@ -6,6 +6,7 @@ import type { PerfAttr } from './attr.ts';
 import type { PerfHeader } from './header.ts';
 
 const TRACING_DATA = 1;
+const OS_RELEASE = 4;
 const EVENT_DESC = 12;
 const CLOCK_DATA = 29;
 const SECTION_BYTES = 16;
@@ -19,6 +20,8 @@ export interface PerfFacts {
   clock: { readonly clockId: number; readonly clockNs: number; readonly wallNs: number } | null;
   /** High word that all times are counted from; null before the first sample. Streams of one directory share it. */
   timeBaseHigh: number | null;
+  /** Release of the recorded kernel. */
+  kernel?: string;
 }
 
 type ReadAt = (offset: number, size: number) => Promise<Uint8Array<ArrayBuffer> | null>;
@@ -30,7 +33,7 @@ export async function readFeatures(header: PerfHeader, readAt: ReadAt, facts: Pe
   let whole = true;
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
   for (const [index, feature] of header.features.entries()) {
-    if (feature !== EVENT_DESC && feature !== CLOCK_DATA && feature !== TRACING_DATA) continue;
+    if (feature !== EVENT_DESC && feature !== CLOCK_DATA && feature !== TRACING_DATA && feature !== OS_RELEASE) continue;
     const size = u64(view, index * SECTION_BYTES + 8, header.little);
     if (size > MAX_FEATURE_BYTES) continue;
     const body = await readAt(u64(view, index * SECTION_BYTES, header.little), size);
@@ -65,6 +68,8 @@ export function applyFeature(feature: number, body: Uint8Array<ArrayBuffer>, fac
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   if (feature === EVENT_DESC) applyEventNames(view, body, facts);
   if (feature === TRACING_DATA) applyTracepointIds(body, facts);
+  // u32 length, text, zeros
+  if (feature === OS_RELEASE && body.length > 4) facts.kernel = cString(body, 4, body.length);
   // u32 version, u32 clockid, u64 wall clock ns, u64 clock ns
   if (feature === CLOCK_DATA && body.length >= 24) {
     facts.clock = { clockId: view.getUint32(4, facts.little), wallNs: u64(view, 8, facts.little), clockNs: u64(view, 16, facts.little) };

@@ -158,6 +158,8 @@ export class PerfStream {
     yield* this.#flush(Number.POSITIVE_INFINITY);
     yield* this.#reports(this.decoder.damon.finish());
     yield* this.#clocks();
+    const { kernel } = this.decoder.facts;
+    if (kernel !== undefined && kernel !== '') yield { kind: 'machine', kernel };
     this.#account();
   }
 

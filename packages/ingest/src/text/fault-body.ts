@@ -1,5 +1,6 @@
 /** The right half of a trace line: which data address an event body names, and whether it was a write. */
 import { decimal, find, hexLow32, hexPage, isHexDigit, num, skip0x, skipBlanks, startsWith, ascii } from './numbers.ts';
+import type { SlotBases } from '../slot-bases.ts';
 import { plainEventName } from './names.ts';
 
 /** A hex column of perf's own fields: `addr` when asked for, `ip` otherwise. */
@@ -16,6 +17,8 @@ export const BODY_SPTE_CHANGED = 4;
 export const BODY_SPTE_SET = 5;
 /** `vcpu 0 gva 1000 error_code P|W sptep ..` */
 export const BODY_FAST_FAULT = 6;
+/** `ring 0: dirty 0x1 reset 0x0 slot 0 offset 0x100 (used 1)`: KVM logs the first write to a page since the last harvest. */
+export const BODY_DIRTY_RING = 8;
 /** Known, but no access: DAMON (see damon-text.ts) and scans. */
 export const BODY_OTHER = 7;
 
@@ -27,6 +30,7 @@ const KINDS: Readonly<Record<string, number>> = {
   kvm_tdp_mmu_spte_changed: BODY_SPTE_CHANGED,
   kvm_mmu_set_spte: BODY_SPTE_SET,
   fast_page_fault: BODY_FAST_FAULT,
+  kvm_dirty_ring_push: BODY_DIRTY_RING,
 };
 
 /** Names of tracepoints print as `system:name` (perf) or with underscores (ftrace); anything else may carry perf's addr column. */
@@ -49,6 +53,7 @@ export const BODY_SYMBOLIC = 4;
 export const BODY_UNUSABLE = 5;
 export const BODY_TOO_LOW = 6;
 export const BODY_HUGE_ENTRY = 7;
+export const BODY_NO_SLOT_BASE = 8;
 
 export const BODY_REASONS: Readonly<Record<number, readonly [code: string, message: string]>> = {
   [BODY_NO_ADDRESS]: ['no-data-address', 'a sample without a data address (only an instruction address, or none)'],
@@ -58,6 +63,10 @@ export const BODY_REASONS: Readonly<Record<number, readonly [code: string, messa
   [BODY_UNUSABLE]: ['other-event', 'an event that carries no accesses for this reader'],
   [BODY_TOO_LOW]: ['address-too-low', 'an address below 64 KiB: a null pointer, or a weight column taken for an address'],
   [BODY_HUGE_ENTRY]: ['huge-entry', 'a page-table entry above 4 KiB names no single page'],
+  [BODY_NO_SLOT_BASE]: [
+    'no-slot-base',
+    'a dirty page is numbered within its memory slot: give the first guest frame with the option slot-base',
+  ],
 };
 
 const ADDRESS = ascii('address');
@@ -67,6 +76,8 @@ const GVA = ascii('gva ');
 const LEVEL = ascii('level ');
 const OLD_SPTE = ascii('old_spte ');
 const NEW_SPTE = ascii('new_spte ');
+const SLOT = ascii(' slot ');
+const OFFSET = ascii(' offset ');
 const OP = ascii('|OP ');
 const WRITE_BIT = 2;
 /** vm.mmap_min_addr: no user page lies below. */
@@ -89,9 +100,11 @@ export class BodyReader {
   /** True when the line carried perf's data source: then `write` is known. */
   hasSource = false;
   readonly #rule: ColumnRule;
+  readonly #slots: SlotBases | undefined;
 
-  constructor(rule: ColumnRule) {
+  constructor(rule: ColumnRule, slots?: SlotBases) {
     this.#rule = rule;
+    this.#slots = slots;
   }
 
   /** @returns BODY_OK or the reason against it */
@@ -112,6 +125,8 @@ export class BodyReader {
         return this.#smallGfn(bytes, body, to);
       case BODY_FAST_FAULT:
         return this.#fastFault(bytes, body, to);
+      case BODY_DIRTY_RING:
+        return this.#dirtyRing(bytes, body, to);
       default:
         return BODY_UNUSABLE;
     }
@@ -211,6 +226,23 @@ export class BodyReader {
     const isNew =
       hexPage(bytes, skip0x(bytes, before + OLD_SPTE.length), to) === 0 && hexPage(bytes, skip0x(bytes, after + NEW_SPTE.length), to) !== 0;
     return isNew ? this.#smallGfn(bytes, body, to) : BODY_UNUSABLE;
+  }
+
+  #dirtyRing(bytes: Uint8Array, body: number, to: number): number {
+    const slotAt = find(bytes, body, to, SLOT);
+    const offsetAt = find(bytes, body, to, OFFSET);
+    if (slotAt < 0 || offsetAt < 0) return BODY_DAMAGED;
+    const slot = decimal(bytes, slotAt + SLOT.length, to);
+    if (slot < 0 || num.end !== offsetAt) return BODY_DAMAGED;
+    const digits = skip0x(bytes, offsetAt + OFFSET.length);
+    const high = hexPage(bytes, digits, to);
+    if (high < 0) return high === -1 ? BODY_DAMAGED : BODY_BEYOND_64_BIT;
+    if (num.end < to && bytes[num.end] !== 32) return BODY_DAMAGED;
+    if (this.#slots === undefined) return BODY_NO_SLOT_BASE;
+    // an offset counts pages
+    this.page = this.#slots.of(slot) + high * 4096 + num.low;
+    this.write = 1;
+    return this.page < 2 ** 52 ? BODY_OK : BODY_BEYOND_64_BIT;
   }
 
   #fastFault(bytes: Uint8Array, body: number, to: number): number {

@@ -8,6 +8,8 @@ export type Noise = 'blank' | 'comment' | 'loss' | 'message' | 'frame';
 export class NoiseReader {
   /** First message of a tool, for the error when there is nothing else. */
   firstMessage: string | undefined;
+  /** Release of the kernel, from the header that perf script --header prints. */
+  kernel: string | undefined;
   readonly #ctx: IngestContext;
 
   constructor(ctx: IngestContext) {
@@ -40,6 +42,7 @@ export class NoiseReader {
 
   /** `# entries-in-buffer/entries-written: 188/3804   #P:2` is ftrace's only sign of overwritten events. */
   #comment(text: string, line: number): void {
+    this.kernel ??= /^# os release : (\S+)/.exec(text)?.[1];
     const entries = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)/.exec(text);
     if (entries === null) return;
     const overwritten = Number(entries[2]) - Number(entries[1]);

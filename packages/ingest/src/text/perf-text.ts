@@ -3,13 +3,16 @@ import { READ, UnreadableInputError, UsageError, SPACES } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext, SpaceId } from '@workset/model';
 import { lineBlocks, MAX_LINE_BYTES } from '../lines.ts';
 import type { LineCursor } from '../lines.ts';
+import { NO_SLOT_BASE, SLOT_BASE_HINT, slotBasesGiven } from '../slot-bases.ts';
 import { AccessBatches } from './access-batches.ts';
 import { damonKind, DamonText, NOT_DAMON } from './damon-text.ts';
 import {
   BODY_COLUMN,
   BODY_DAMAGED,
+  BODY_DIRTY_RING,
   BODY_EXCEPTION,
   BODY_NO_ADDRESS,
+  BODY_NO_SLOT_BASE,
   BODY_OK,
   BODY_REASONS,
   BODY_TOO_LOW,
@@ -64,6 +67,8 @@ class PerfTextReader {
   #withoutAddress = 0;
   #tooLow = 0;
   #unusable = 0;
+  #withoutSlot = 0;
+  #saidKernel = false;
   #columns = 0;
   #blindColumns = 0;
 
@@ -72,7 +77,7 @@ class PerfTextReader {
     this.#path = path;
     const rule = columnRule(ctx.options['fields']);
     this.#trusted = rule.trusted;
-    this.#body = new BodyReader(rule);
+    this.#body = new BodyReader(rule, slotBasesGiven(ctx));
     this.#noise = new NoiseReader(ctx);
     this.#damon = new DamonText(ctx, path, this.#out);
     const space = spaceOption(ctx) ?? (rule.physical ? 'gpa' : 'gva');
@@ -185,6 +190,7 @@ class PerfTextReader {
       this.#drop(nameless && outcome === BODY_UNUSABLE ? BODY_DAMAGED : outcome, line);
       return;
     }
+    if (kind === BODY_DIRTY_RING && this.#accepted === 0) this.#out.push({ kind: 'grade', truth: 'observed' });
     this.#accepted++;
     if (kind === BODY_COLUMN) {
       this.#columns++;
@@ -205,11 +211,16 @@ class PerfTextReader {
     if (outcome === BODY_NO_ADDRESS) this.#withoutAddress++;
     if (outcome === BODY_TOO_LOW) this.#tooLow++;
     if (outcome === BODY_UNUSABLE) this.#unusable++;
+    if (outcome === BODY_NO_SLOT_BASE) this.#withoutSlot++;
     const [code, message] = BODY_REASONS[outcome]!;
     this.#ctx.reject(code, message, { line, severity: code === 'other-event' ? 'info' : 'warning' });
   }
 
   *take(): Generator<IngestBatch> {
+    if (this.#noise.kernel !== undefined && !this.#saidKernel) {
+      this.#saidKernel = true;
+      yield { kind: 'machine', kernel: this.#noise.kernel };
+    }
     yield* this.#out;
     this.#out.length = 0;
   }
@@ -230,6 +241,7 @@ class PerfTextReader {
   }
 
   #refuse(): never {
+    if (this.#withoutSlot > 0) throw new UsageError(NO_SLOT_BASE, SLOT_BASE_HINT);
     const place = { file: this.#path };
     if (this.#unusable > 0 && this.#withoutAddress === 0)
       throw new UnreadableInputError(
