@@ -64,8 +64,10 @@ export function sampledMissRatioCurve(space: SpaceReader, options: SampleOptions
 
 class PageSample {
   readonly #rate: number;
-  /** The sign bit says that a page is sampled; the rest counts its touches. */
+  /** Touches of every page. */
   readonly #seen: Int32Array;
+  /** 1 = the page is in the sample. */
+  readonly #isSampled: Uint8Array;
   readonly #place: Int32Array;
   readonly #group: Uint8Array;
   readonly #stack: StackDistances;
@@ -80,13 +82,14 @@ class PageSample {
   constructor(nPages: number, rate: number, seed: number) {
     this.#rate = rate;
     this.#seen = new Int32Array(nPages);
+    this.#isSampled = new Uint8Array(nPages);
     this.#place = new Int32Array(nPages);
     const limit = rate * 4294967296;
     const groups: number[] = [];
     for (let id = 0; id < nPages; id++) {
       const hash = mix(id, seed);
       if (hash >= limit) continue;
-      this.#seen[id] = SAMPLED;
+      this.#isSampled[id] = 1;
       this.#place[id] = groups.push(hash % GROUPS) - 1;
     }
     this.#group = Uint8Array.from(groups);
@@ -100,24 +103,10 @@ class PageSample {
   push(touches: Int32Array, rows: number, shift: number): void {
     for (let i = 0; i < rows;) {
       const end = Math.min(rows, i + this.#picked.length);
-      this.#book(this.#pick(touches, i, end, shift));
+      countTouches(this.#seen, touches, i, end, shift);
+      this.#book(pickSampled(this.#isSampled, touches, i, end, shift, this.#picked));
       i = end;
     }
-  }
-
-  /** Counts all touches and collects those of sampled pages. Branch-free: every touch is written down, and kept when it is one. */
-  #pick(touches: Int32Array, from: number, to: number, shift: number): number {
-    const seen = this.#seen;
-    const picked = this.#picked;
-    let n = 0;
-    for (let i = from | 0; i < to; i = (i + 1) | 0) {
-      const page = touches[i]! >>> shift;
-      const count = (seen[page]! + 1) | 0;
-      seen[page] = count;
-      picked[n] = page;
-      n = (n + (count >>> 31)) | 0;
-    }
-    return n;
   }
 
   #book(n: number): void {
@@ -134,7 +123,7 @@ class PageSample {
   curve(): MissRatioCurve {
     const truth = classTotals(this.#seen);
     const touches = truth.reduce((sum, n) => sum + n, 0);
-    const pages = this.#seen.reduce((n, seen) => n + ((seen & 0x7fffffff) > 0 ? 1 : 0), 0);
+    const pages = this.#seen.reduce((n, seen) => n + (seen > 0 ? 1 : 0), 0);
     const misses = Array.from({ length: GROUPS * CLASSES }, (_, k) =>
       missesByBin(this.#counts.subarray(k * this.#bins, (k + 1) * this.#bins)),
     );
@@ -155,7 +144,26 @@ class PageSample {
   }
 }
 
-const SAMPLED = 0x80000000 | 0;
+/*
+ * Two loops and functions of their own: in one loop the counters' loads wait for the stores to the list.
+ */
+
+function countTouches(seen: Int32Array, touches: Int32Array, from: number, to: number, shift: number): void {
+  for (let i = from | 0; i < to; i = (i + 1) | 0) {
+    const page = touches[i]! >>> shift;
+    seen[page] = (seen[page]! + 1) | 0;
+  }
+}
+
+/** Writes the sampled pages of touches [from, to) to `picked`; returns their number. */
+function pickSampled(isSampled: Uint8Array, touches: Int32Array, from: number, to: number, shift: number, picked: Int32Array): number {
+  let n = 0;
+  for (let i = from | 0; i < to; i = (i + 1) | 0) {
+    const page = touches[i]! >>> shift;
+    if (isSampled[page] === 1) picked[n++] = page;
+  }
+  return n;
+}
 
 /** Ratio estimate within each class, summed; two standard errors from the groups' residuals. */
 function weighted(
@@ -184,7 +192,7 @@ function weighted(
 function classTotals(seen: Int32Array): Float64Array {
   const totals = new Float64Array(CLASSES);
   for (const value of seen) {
-    for (let c = 0, first = 1, n = value & 0x7fffffff; first <= n; c++, first *= 2) totals[c]! += Math.min(n + 1, 2 * first) - first;
+    for (let c = 0, first = 1, n = value; first <= n; c++, first *= 2) totals[c]! += Math.min(n + 1, 2 * first) - first;
   }
   return totals;
 }
