@@ -1,6 +1,7 @@
 /**
- * npm run bench -- [--filter TEXT] [--scale tiny|small|full|huge] [--json FILE] [--inputs DIR] [--list]
+ * npm run bench -- [--filter TEXT] [--scale tiny|small|full] [--json FILE] [--inputs DIR] [--list]
  * npm run bench -- compare A.json B.json
+ * npm run bench -- chart A.json DIR
  *
  * Every bench runs in a process of its own; its inputs are made before, in this one, and kept.
  */
@@ -10,7 +11,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benches } from './benches/index.ts';
-import { SCALES, USUAL_SCALES, type Bench, type BenchFile, type BenchResult, type Scale } from './lib/bench.ts';
+import { SCALES, type Bench, type BenchFile, type BenchResult, type Scale } from './lib/bench.ts';
+import { drawGrowth } from './lib/growth-chart.ts';
 import { commitOf, machineLine } from './lib/machine.ts';
 import { compareFiles, printResult } from './lib/print.ts';
 
@@ -29,10 +31,14 @@ const { values, positionals } = parseArgs({
 });
 
 if (positionals[0] === 'compare') compare(positionals[1], positionals[2]);
+else if (positionals[0] === 'chart') await chart(positionals[1], positionals[2]);
 else await main(scaleOf(values.scale));
 
 async function main(scale: Scale): Promise<void> {
-  const wanted = benches.filter(({ id, scales = USUAL_SCALES }) => id.includes(values.filter) && scales.includes(scale));
+  const wanted = benches.filter(
+    ({ id, scales = SCALES, byNameOnly = false }) =>
+      (byNameOnly && !values.list ? id === values.filter : id.includes(values.filter)) && scales.includes(scale),
+  );
   if (wanted.length === 0) fail(`no bench at scale ${scale} has ${values.filter} in its name; --list shows them`);
   if (values.list) return wanted.forEach(({ id, title }) => console.log(`${id.padEnd(24)} ${title}`));
   console.log(`${machineLine()}; scale ${scale}`);
@@ -65,6 +71,11 @@ function inChild(bench: Bench, scale: Scale): Promise<BenchResult> {
 function compare(a: string | undefined, b: string | undefined): void {
   if (a === undefined || b === undefined) return fail('usage: npm run bench -- compare A.json B.json');
   console.log(compareFiles(readBenchFile(a), readBenchFile(b)));
+}
+
+async function chart(file: string | undefined, dir: string | undefined): Promise<void> {
+  if (file === undefined || dir === undefined) return fail('usage: npm run bench -- chart A.json DIR');
+  for (const path of await drawGrowth(readBenchFile(file), dir)) console.log(path);
 }
 
 function readBenchFile(path: string): BenchFile {

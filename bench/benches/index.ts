@@ -1,8 +1,18 @@
 /** Every bench. To add one: write it beside these, add a line here; a tiny run of it is then part of `npm test`. */
 import type { Bench } from '../lib/bench.ts';
 import { curves, eviction } from './curves.ts';
+import { growthBenches } from './growth.ts';
 import { ingestBenches } from './ingest.ts';
 import { replayBenches } from './replay.ts';
 import { pipeline, scoring, summary } from './score.ts';
 
-export const benches: readonly Bench[] = [pipeline, scoring, summary, ...replayBenches, curves, eviction, ...ingestBenches];
+export const benches: readonly Bench[] = [
+  pipeline,
+  scoring,
+  summary,
+  ...replayBenches,
+  curves,
+  eviction,
+  ...ingestBenches,
+  ...growthBenches,
+];

@@ -1,9 +1,7 @@
 /** What a bench is: named work at three sizes, each step of it timed, its result hashed, and set against a limit of the machine. */
 
-export type Scale = 'tiny' | 'small' | 'full' | 'huge';
-export const SCALES: readonly Scale[] = ['tiny', 'small', 'full', 'huge'];
-/** What benches run at unless they say otherwise; huge takes many minutes and tens of gigabytes of disk. */
-export const USUAL_SCALES: readonly Scale[] = ['tiny', 'small', 'full'];
+export type Scale = 'tiny' | 'small' | 'full';
+export const SCALES: readonly Scale[] = ['tiny', 'small', 'full'];
 
 /** What is counted for throughput. */
 export type Unit = 'accesses' | 'touches' | 'bytes' | 'rows' | 'runs';
@@ -68,9 +66,11 @@ export interface Outcome {
 export interface Bench {
   readonly id: string;
   readonly title: string;
-  /** Scales it runs at; default USUAL_SCALES. */
+  /** Scales it runs at; default all. */
   readonly scales?: readonly Scale[];
-  /** What must hold at the largest scale that it runs at. */
+  /** Runs only when --filter is its whole id: it takes many minutes and gigabytes of disk. */
+  readonly byNameOnly?: boolean;
+  /** What must hold at scale full. */
   readonly bars?: readonly Bar[];
   /** Makes the inputs; runs in another process than `run`, so that it counts for nothing. */
   prepare(ctx: Pick<BenchContext, 'scale' | 'inputs'>): Promise<void>;

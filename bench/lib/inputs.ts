@@ -21,7 +21,7 @@ export async function prepareSynth(inputs: string, input: SynthInput): Promise<v
 
 const BURST_PAGES = 2000;
 const BURST_ACCESSES = 500;
-const BURST_FRAMES: Readonly<Record<Scale, number>> = { tiny: 50, small: 2000, full: 10_000, huge: 10_000 };
+const BURST_FRAMES: Readonly<Record<Scale, number>> = { tiny: 50, small: 2000, full: 10_000 };
 
 export function burstsPath(inputs: string, scale: Scale): string {
   return join(inputs, `bursts-${BURST_FRAMES[scale]}.trace`);

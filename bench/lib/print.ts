@@ -1,5 +1,5 @@
 /** Results as text: one line per step, its share of the machine's limit, and whether the bars hold. */
-import { SCALES, USUAL_SCALES, type Bar, type Bench, type BenchFile, type BenchResult, type Scale, type Step } from './bench.ts';
+import type { Bar, Bench, BenchFile, BenchResult, Step } from './bench.ts';
 
 const MIB = 2 ** 20;
 
@@ -8,7 +8,7 @@ export function printResult(bench: Bench, result: BenchResult): string {
   for (const { name, unit, unitsPerCpuS } of result.limits ?? []) lines.push(`  limit: ${name} ${rate(unitsPerCpuS)} ${unit}/s`);
   const facts = Object.entries(result.facts ?? {}).map(([name, value]) => `${name} ${typeof value === 'number' ? short(value) : value}`);
   lines.push(`  ${[...facts, `hash ${result.hash}`, `load ${result.load.toFixed(1)}`].join(' · ')}`);
-  if (result.scale === largestScale(bench)) for (const bar of bench.bars ?? []) lines.push(`  ${barLine(bar, result)}`);
+  if (result.scale === 'full') for (const bar of bench.bars ?? []) lines.push(`  ${barLine(bar, result)}`);
   return lines.join('\n');
 }
 
@@ -17,11 +17,6 @@ function stepLine(step: Step, result: BenchResult): string {
   const share = limit === undefined ? '' : ` = ${((100 * step.units) / step.cpuS / limit.unitsPerCpuS).toFixed(0)} % of the ${limit.name}`;
   const perS = `${rate(step.units / step.cpuS)} ${step.unit}/cpu-s, ${rate(step.units / step.wallS)}/s wall`;
   return `${step.name.padEnd(18)} ${step.cpuS.toFixed(2)} s cpu ${step.wallS.toFixed(2)} s wall  ${perS}${share}  peak ${(step.peakRssBytes / MIB).toFixed(0)} MiB`;
-}
-
-/** The scale that the bars of a bench are about. */
-export function largestScale({ scales = USUAL_SCALES }: Bench): Scale {
-  return SCALES.findLast((scale) => scales.includes(scale))!;
 }
 
 function barLine(bar: Bar, result: BenchResult): string {
