@@ -1,7 +1,7 @@
 /** Runs the engine over a plain trace in memory and gives back windows in the oracle's shape. */
 import assert from 'node:assert/strict';
-import { BLOCK_PAGES, PageBitmap, parseParams, Prng, type ParamValues, type Row } from '@workset/model';
-import type { EvictionTable, RunPart, SpaceReader, WindowRow } from '@workset/store';
+import { BLOCK_PAGES, PageBitmap, parseParams, Prng, TABLES, type ParamValues, type Row } from '@workset/model';
+import type { BulkColumn, EvictionTable, RunPart, SpaceReader, WindowRow } from '@workset/store';
 import {
   blocksOf,
   pagesOf,
@@ -99,9 +99,22 @@ export class RecordingPart implements RunPart {
   row(table: EvictionTable, row: Row): void {
     this.rows.push({ table, row });
   }
+  columns(table: EvictionTable, rows: number, columns: Readonly<Record<string, BulkColumn>>): void {
+    for (let i = 0; i < rows; i++)
+      this.row(table, Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, cellOf(table, name, column, i)])));
+  }
   drain = (): Promise<void> => Promise.resolve();
   close = (): Promise<void> => Promise.resolve();
   abort = (): Promise<void> => Promise.resolve();
+}
+
+/** A cell as the store would write it. */
+function cellOf(table: EvictionTable, name: string, column: BulkColumn, row: number): string | number | boolean {
+  if (typeof column !== 'object') return column;
+  if ('first' in column) return column.first + row;
+  if ('codes' in column) return column.texts[column.codes[row]!]!;
+  const { type } = TABLES[table].columns.find((spec) => spec.name === name)!;
+  return type === 'BOOLEAN' ? column[row] !== 0 : Math.round(column[row]!);
 }
 
 export interface EngineRun {

@@ -1,10 +1,25 @@
 /** Drives an evictor over a plain trace with reports made on the spot: every k frames, the pages touched in the last k. */
 import { PageBitmap, parseParams } from '@workset/model';
 import type { Row } from '@workset/model';
-import { costProfiles, DEFAULT_PROFILE, Evictor, parseEvict, ReferenceRuns, runPass, schemes, type EvictPlan } from '@workset/replay';
+import {
+  costProfiles,
+  DEFAULT_PROFILE,
+  Evictor,
+  parseEvict,
+  primitives,
+  ReferenceRuns,
+  runPass,
+  schemes,
+  type EvictPlan,
+} from '@workset/replay';
 import type { PlainTrace } from '@workset/testkit';
 import type { SpaceReader } from '@workset/store';
 import { RecordingPart, spaceOf } from './engine-harness.ts';
+
+/** Every primitive with every choice of its own parameters, as --evict takes them. */
+export const PRIMITIVE_SPECS: readonly string[] = primitives.all.flatMap(({ descriptor: { id }, config }) =>
+  'protect' in config ? [`${id}:protect=rwp`, `${id}:protect=none`] : 'minor' in config ? [`${id}:minor=true`, `${id}:minor=false`] : [id],
+);
 
 export interface EvictRun {
   readonly evictions: readonly Row[];

@@ -1,62 +1,170 @@
-/** Differential test: the fate of every background eviction on random traces, against the oracle's windows. */
+/** Differential test: whole eviction replays on random traces, every primitive under every policy, against the oracle. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { costProfiles, DEFAULT_PROFILE, KERNEL_OPS, parseEvict, primitives, type KernelOp } from '@workset/replay';
-import { arbitraryTrace, oracleEviction, ORACLE_PRIMITIVES, printGrid } from '@workset/testkit';
-import { runEvictor, truthfulReports } from './evict-harness.ts';
+import { costProfiles, DEFAULT_PROFILE, KERNEL_OPS, primitives, type EvictPlan, type KernelOp } from '@workset/replay';
+import {
+  arbitraryTrace,
+  oracleEvictions,
+  ORACLE_PRIMITIVES,
+  printGrid,
+  QUANTUM_NS,
+  type OracleStep,
+  type OracleSwapper,
+  type PlainTrace,
+} from '@workset/testkit';
+import { PRIMITIVE_SPECS, runEvictor, truthfulReports, type EvictRun } from './evict-harness.ts';
 
 const { prices } = costProfiles.get(DEFAULT_PROFILE);
-const LATENCY = { '100us': 100_000, '1500us': 1_500_000, '4ms': 4_000_000 } as const;
 
-/** Completion times of one batch of one page. */
-function stepTimes(text: string, startNs: number, latencyNs: number): number[] {
-  const plan = parseEvict(text);
-  const steps = [...primitives.get(plan.primitive).evict({ backing: plan.backing, armed: true, params: plan.params })];
-  let at = startNs;
-  return steps.map((step: KernelOp) => {
-    const { perPage, perCall } = KERNEL_OPS[step];
-    at +=
-      step === 'store'
-        ? latencyNs + Math.round((4096 * 1e9) / plan.bytesPerSecond)
-        : [...perPage, ...perCall].reduce((sum, op) => sum + prices[op].trackerNs, 0);
-    return at;
-  });
-}
+const RUNS = 16;
 
+/** Policies on few pages, and with a limit that leaves room for background evictions. */
+const POLICIES = [
+  'cold=1',
+  'cold=2',
+  'limit=3p',
+  'limit=60%',
+  'limit=5p,cold=1',
+  'limit=6p,low=3p',
+  'limit=80%,low=30%,cold=1',
+  'limit=4p,order=oldest-fault-in',
+  'limit=7p,low=2p,order=oldest-fault-in',
+] as const;
+/** Limits of 16 pages and more keep a reserve, and need more pages than the usual random trace has. */
+const WIDE_POLICIES = ['limit=20p', 'limit=36p,cold=1', 'limit=33p,order=oldest-fault-in'] as const;
 const traces = arbitraryTrace({ aligned: true, maxFrames: 40 });
+const wideTraces: fc.Arbitrary<PlainTrace> = fc
+  .array(fc.array(fc.record({ page: fc.nat(63), cls: fc.nat(3) }), { maxLength: 16 }), { minLength: 8, maxLength: 24, size: 'max' })
+  .map((columns) => ({
+    nPages: 64,
+    classBits: 2,
+    quantumNs: QUANTUM_NS,
+    frames: columns.map((touches, f) => ({ t0Ns: f * QUANTUM_NS, t1Ns: (f + 1) * QUANTUM_NS, touches })),
+    spans: [{ t0Ns: 0, t1Ns: columns.length * QUANTUM_NS, label: '1' }],
+  }));
 
-for (const primitive of Object.keys(ORACLE_PRIMITIVES)) {
-  test(`${primitive}: every eviction ends as the oracle says`, () => {
-    let compared = 0;
-    fc.assert(
-      fc.property(traces, fc.boolean(), fc.constantFrom('100us', '1500us', '4ms'), (trace, rescue, latency) => {
-        const text = `${primitive}${primitive.includes(':') ? ',' : ':'}cold=1,batch=1,references=off,latency=${latency},handler=${rescue ? 'rescue' : 'finish'}`;
-        const { evictions } = runEvictor(trace, text, truthfulReports(trace, 3), true);
-        const endNs = trace.frames.at(-1)?.t1Ns ?? 0;
-        for (const row of evictions) {
-          const startNs = row['t_ns'] as number;
-          const plan = {
-            page: row['page'] as number,
-            startNs,
-            stepsNs: stepTimes(text, startNs, LATENCY[latency as keyof typeof LATENCY]),
-          };
-          const { page, outcome, reads, writes, lost } = oracleEviction(trace, plan, primitive, rescue, endNs);
-          const got = { page: row['page'], outcome: row['outcome'], reads: row['reads'], writes: row['writes'], lost: row['lost_writes'] };
-          assertFate(got, { page, outcome, reads, writes, lost }, () => `${text}, eviction at ${startNs} on\n${printGrid(trace)}`);
-          compared++;
-        }
-      }),
-      { numRuns: 150, endOnFailure: true },
-    );
-    assert.ok(compared > 100);
+for (const primitive of PRIMITIVE_SPECS) {
+  for (const policy of [...POLICIES, ...WIDE_POLICIES]) {
+    test(`${primitive} under ${policy}: every eviction, refault and wait is as the oracle says`, () => {
+      let compared = 0;
+      fc.assert(
+        fc.property(
+          (WIDE_POLICIES as readonly string[]).includes(policy) ? wideTraces : traces,
+          fc.constantFrom('rescue', 'finish'),
+          fc.constantFrom('10us', '300us', '1500us', '4ms'),
+          fc.constantFrom(1, 2, 5),
+          fc.integer({ min: 1, max: 6 }),
+          fc.boolean(),
+          (trace, handler, latency, batch, every, armed) => {
+            const text = `${primitive}${primitive.includes(':') ? ',' : ':'}${policy},batch=${batch},references=off,latency=${latency},handler=${handler}`;
+            const reports = truthfulReports(trace, every);
+            const run = runEvictor(trace, text, reports, armed);
+            const expected = oracleEvictions(trace, swapperOf(run.plan, primitive, footprintOf(trace), armed), reports);
+            compared += run.evictions.length;
+            assertSame(run, expected, () => `${text}, reports every ${every}, ${armed ? '' : 'not '}armed, on\n${printGrid(trace)}`);
+          },
+        ),
+        { numRuns: RUNS, endOnFailure: true },
+      );
+      assert.ok(compared > RUNS, `only ${compared} evictions`);
+    });
+  }
+}
+
+test('the oracle knows every primitive', () => {
+  assert.deepEqual(Object.keys(ORACLE_PRIMITIVES).sort(), [...PRIMITIVE_SPECS].sort());
+});
+
+function footprintOf(trace: PlainTrace): number {
+  return new Set(trace.frames.flatMap(({ touches }) => touches.map(({ page }) => page))).size;
+}
+
+/** The documented rules: pages of a limit, two batches of reserve without `low`, direct evictions of a 32nd. */
+function swapperOf(plan: EvictPlan, primitive: string, footprint: number, armed: boolean): OracleSwapper {
+  const setup = { backing: plan.backing, params: plan.params };
+  const { open, evict, close } = primitives.get(plan.primitive);
+  const pages = (text: string): number =>
+    Math.max(1, text.endsWith('%') ? Math.floor((footprint * Number(text.slice(0, -1))) / 100) : Number(text.slice(0, -1)));
+  const limit = plan.limit === '' ? undefined : pages(plan.limit);
+  const reserve = limit === undefined ? 0 : Math.min(2 * plan.batch, Math.floor(limit / 16));
+  const low = limit === undefined ? Infinity : plan.low === '' ? limit - reserve : Math.min(limit, pages(plan.low));
+  const messageNs = prices['uffd-message'].vcpuNs;
+  return {
+    primitive,
+    open: stepsOf(open({ ...setup, armed: true }), plan),
+    openArming: stepsOf(open({ ...setup, armed: false }), plan),
+    evict: stepsOf(evict({ ...setup, armed: true }), plan),
+    close: stepsOf(close({ ...setup, armed: true }), plan),
+    limit,
+    high: limit === undefined ? Infinity : Math.floor((limit + low) / 2),
+    low,
+    direct: Math.min(plan.batch, Math.max(1, Math.floor((limit ?? 1) / 32))),
+    cold: plan.cold,
+    byFaultIn: plan.order === 'oldest-fault-in',
+    rescue: plan.handler === 'rescue',
+    batch: plan.batch,
+    armed,
+    messageNs,
+    refaultNs: storeNs(plan, 1) + (plan.primitive === 'madv-pageout' ? 0 : messageNs + prices['uffd-copy'].trackerNs),
+  };
+}
+
+function stepsOf(steps: Iterable<KernelOp>, plan: EvictPlan): OracleStep[] {
+  return [...steps].map((name) => {
+    const { perPage, perCall } = KERNEL_OPS[name];
+    const sum = (ops: typeof perPage): number => ops.reduce((total, op) => total + prices[op].trackerNs, 0);
+    const isStore = name === 'store' || name === 'writeback';
+    return { name, ns: (pages: number) => (isStore ? storeNs(plan, pages) : pages * sum(perPage) + sum(perCall)) };
   });
 }
 
-function assertFate(got: object, expected: object, where: () => string): void {
+function storeNs({ latencyNs, bytesPerSecond }: EvictPlan, pages: number): number {
+  return latencyNs + Math.round((pages * 4096 * 1e9) / bytesPerSecond);
+}
+
+/** Rows in an order of their own: which of two pages of a batch comes first says nothing. */
+function assertSame(run: EvictRun, expected: ReturnType<typeof oracleEvictions>, where: () => string): void {
+  const got = {
+    evictions: sorted(
+      run.evictions.map((row) => ({
+        page: row['page'],
+        t: row['t_ns'],
+        outcome: row['outcome'],
+        direct: row['direct'],
+        latency: row['latency_ns'],
+        reads: row['reads'],
+        writes: row['writes'],
+        lost: row['lost_writes'],
+        blocked: row['blocked_ns'],
+      })),
+    ),
+    refaults: sorted(
+      run.refaults.map((row) => ({
+        page: row['page'],
+        t: row['t_ns'],
+        access: row['access'],
+        away: row['away_ns'],
+        wait: row['wait_ns'],
+        windowRead: row['window_read'],
+        stale: row['stale'],
+      })),
+    ),
+    blocked: {
+      user: run.summary['blocked_user_ns'],
+      kernel: run.summary['blocked_kernel_ns'],
+      reads: run.summary['blocked_reads'],
+      writes: run.summary['blocked_writes'],
+    },
+    peak: run.summary['peak_pages'],
+  };
   try {
-    assert.deepEqual(got, expected);
+    assert.deepEqual(got, { ...expected, evictions: sorted(expected.evictions), refaults: sorted(expected.refaults) });
   } catch (error) {
     throw new Error(`${where()}\n${(error as Error).message}`, { cause: error });
   }
+}
+
+function sorted(rows: readonly object[]): object[] {
+  return rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }

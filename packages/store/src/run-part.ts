@@ -3,8 +3,9 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { TABLES } from '@workset/model';
 import type { PageBitmap, Row, Scope, TableSpec } from '@workset/model';
+import { BulkEncoder, type BulkColumn, type BulkRows } from './bulk-rows.ts';
 import { PageSetBuffer } from './page-set-buffer.ts';
-import { writeParquet } from './parquet/file.ts';
+import { ParquetFile, writeParquet } from './parquet/file.ts';
 import type { Cell } from './parquet/pages.ts';
 import { partPath, publishPart, writeTablePart } from './results-dir.ts';
 import type { EvictionTable, RunPart, RunPartOptions, SetKind, WindowRow } from './types.ts';
@@ -35,6 +36,7 @@ function removeRun(dir: string, runId: string): void {
 class BufferedRunPart implements RunPart {
   readonly #options: RunPartOptions;
   readonly #buffers: Readonly<Record<RunTable, TableBuffer>>;
+  readonly #bulk = new Map<EvictionTable, BulkTable>();
   readonly #sets: PageSetBuffer;
   #setParts = 0;
   /** Paths of flushed parts, still called `.part`. */
@@ -73,6 +75,13 @@ class BufferedRunPart implements RunPart {
     if (missing >= 0) throw new Error(`${table} row without ${TABLES[table].columns[missing]!.name}`);
     this.#push(table, cells as Cell[]);
   }
+  columns(table: EvictionTable, rows: number, columns: Readonly<Record<string, BulkColumn>>): void {
+    let bulk = this.#bulk.get(table);
+    if (bulk === undefined) this.#bulk.set(table, (bulk = { encoder: new BulkEncoder(TABLES[table]), groups: [] }));
+    const group = bulk.encoder.encode(rows, { ...columns, run_id: this.#options.runId });
+    bulk.groups.push(group);
+    this.#bytes += group.bytes;
+  }
 
   async drain(): Promise<void> {
     if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) this.#flush();
@@ -98,8 +107,17 @@ class BufferedRunPart implements RunPart {
       const buffer = this.#buffers[table];
       if (buffer.rows > 0) writeParquet(this.#nextPart(table, buffer.parts++), buffer.table, buffer.take());
     }
+    for (const [table, bulk] of this.#bulk) this.#flushBulk(table, bulk);
     if (!this.#sets.isEmpty) this.#sets.write(this.#nextPart(PAGE_SETS, this.#setParts++));
     this.#bytes = 0;
+  }
+
+  #flushBulk(table: EvictionTable, bulk: BulkTable): void {
+    if (bulk.groups.length === 0) return;
+    const file = new ParquetFile(this.#nextPart(table, this.#buffers[table].parts++), TABLES[table]);
+    for (const { rows, columns } of bulk.groups) file.rowGroup(rows, columns);
+    file.close();
+    bulk.groups = [];
   }
 
   /** Path to write the n-th part of a table to. */
@@ -108,6 +126,11 @@ class BufferedRunPart implements RunPart {
     this.#flushed.push(path);
     return `${path}.part`;
   }
+}
+
+interface BulkTable {
+  readonly encoder: BulkEncoder;
+  groups: BulkRows[];
 }
 
 /** Rows of one table as growing columns. */

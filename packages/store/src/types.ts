@@ -16,6 +16,7 @@ import type {
   TraceSpan,
   TruthGrade,
 } from '@workset/model';
+import type { BulkColumn } from './bulk-rows.ts';
 
 /** `trace.json`: everything about a trace but its columns. */
 export interface TraceManifest {
@@ -147,6 +148,11 @@ export interface RunPart {
   cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void;
   /** One row of an eviction table, all its columns but run_id. Throws Error when one is missing. */
   row(table: EvictionTable, row: Row): void;
+  /**
+   * Many rows of an eviction table as columns, all but run_id, in the order of the table's key; encoded before returning. A table
+   * takes its rows one way only. Throws Error when a column is missing.
+   */
+  columns(table: EvictionTable, rows: number, columns: Readonly<Record<string, BulkColumn>>): void;
   /**
    * Writes what is buffered once it exceeds flushBytes. Call it at quiet points (once per batch of a pass): the calls above cannot
    * wait for the disk, so without it a run's rows stay in memory until close.

@@ -1,87 +1,463 @@
 /**
- * The slow oracle of the eviction replay under the policy "cold for n reports": plain objects, lists of writes instead of counts, and
- * for each primitive the interval in which it lets accesses in, written down from kernel-semantics 11, not from its steps.
+ * The slow oracle of the eviction replay: every page an object, victims found by sorting all of them, writes kept as a list, and for
+ * each primitive the interval in which it lets accesses in, written down from kernel-semantics 11, not from its steps.
  */
-import { meaningOf, type PlainTrace } from './trace.ts';
+import { flightOf, ORACLE_PRIMITIVES, type OracleAccess, type OracleFlight, type OraclePrimitive } from './eviction-oracle-flight.ts';
+import { meaningOf, type PlainTouch, type PlainTrace } from './trace.ts';
 
-/** Milestones of an eviction, as numbers of completed steps of one batch. */
-export interface OraclePrimitive {
-  /** Steps after which writes (reads) through the entry wait; Infinity = never; 0 = from the start. */
-  readonly writesWaitFrom: number;
-  readonly readsWaitFrom: number;
-  /** Steps after which the contents are copied, the page is gone, and waiting accesses are answered. */
-  readonly copiedAt: number;
-  readonly goneAt: number;
-  readonly steps: number;
-  /** False when the page cannot be given back once an access waits for it. */
-  readonly canGiveBack?: false;
+export interface OracleStep {
+  readonly name: string;
+  /** How long it takes on so many pages. */
+  readonly ns: (pages: number) => number;
+}
+export interface OracleSwapper {
+  /** Key of ORACLE_PRIMITIVES. */
+  readonly primitive: string;
+  readonly open: readonly OracleStep[];
+  /** The same when pages must be armed first. */
+  readonly openArming: readonly OracleStep[];
+  readonly evict: readonly OracleStep[];
+  readonly close: readonly OracleStep[];
+  /** Page frames; undefined = no limit. */
+  readonly limit?: number | undefined;
+  /** Above the first the swapper evicts in the background down to the second. */
+  readonly high: number;
+  readonly low: number;
+  /** Pages evicted at once when a fault finds no frame. */
+  readonly direct: number;
+  readonly cold: number;
+  readonly byFaultIn: boolean;
+  readonly rescue: boolean;
+  readonly batch: number;
+  /** True when the tracker leaves pages RW-protected. */
+  readonly armed: boolean;
+  readonly messageNs: number;
+  readonly refaultNs: number;
+}
+/** Pages a report names, and after how many frames it is made. */
+export interface OracleSightings {
+  readonly after: number;
+  readonly pages: readonly number[];
 }
 
-/** The windows of the primitives whose accesses either pass, or wait for a message. */
-export const ORACLE_PRIMITIVES: Readonly<Record<string, OraclePrimitive>> = {
-  'uffd-wp': { writesWaitFrom: 1, readsWaitFrom: Infinity, copiedAt: 3, goneAt: 5, steps: 7 },
-  'rwp-sync': { writesWaitFrom: 0, readsWaitFrom: 0, copiedAt: 1, goneAt: 3, steps: 5 },
-  'punch-hole': { writesWaitFrom: Infinity, readsWaitFrom: Infinity, copiedAt: 1, goneAt: 3, steps: 4 },
-  'readv-dontneed:protect=none': { writesWaitFrom: Infinity, readsWaitFrom: Infinity, copiedAt: 1, goneAt: 3, steps: 4 },
-  'maccess:protect=none': { writesWaitFrom: Infinity, readsWaitFrom: Infinity, copiedAt: 1, goneAt: 3, steps: 4 },
-  'readv-dontneed:protect=rwp': { writesWaitFrom: 0, readsWaitFrom: 0, copiedAt: 1, goneAt: 3, steps: 5 },
-  'maccess:protect=rwp': { writesWaitFrom: 0, readsWaitFrom: 0, copiedAt: 1, goneAt: 3, steps: 5 },
-  'uffd-evict': { writesWaitFrom: 1, readsWaitFrom: 1, copiedAt: 3, goneAt: 4, steps: 5, canGiveBack: false },
-  'uffd-move': { writesWaitFrom: 1, readsWaitFrom: 1, copiedAt: 3, goneAt: 5, steps: 7 },
-};
+export interface OracleEvictions {
+  readonly evictions: object[];
+  readonly refaults: object[];
+  readonly blocked: { user: number; kernel: number; reads: number; writes: number };
+  readonly peak: number;
+}
 
-/** Times at which the steps of one page's eviction complete, first to last. */
-export interface OraclePlan {
+interface Page {
   readonly page: number;
-  readonly startNs: number;
-  readonly stepsNs: readonly number[];
+  where: 'never' | 'here' | 'out' | 'filling';
+  flight?: OracleFlight | undefined;
+  isArmed: boolean;
+  /** The swapper knows that it is not armed. */
+  isKnown: boolean;
+  /** Number of the event that showed the page last; pages of one report share one. */
+  seen: number;
+  faultIn: number;
+  /** Reports counted as in "seen for the last time by the n-th". */
+  report: number;
+  droppedNs: number;
+  isStale: boolean;
+  wasRead: boolean;
 }
 
-export interface OracleEviction {
-  readonly page: number;
-  readonly outcome: 'done' | 'lost-write' | 'aborted-cancelled' | 'unfinished';
-  readonly reads: number;
-  readonly writes: number;
-  readonly lost: number;
+interface Episode {
+  phase: 'open' | 'batch' | 'close';
+  steps: readonly OracleStep[];
+  done: number;
+  dueNs: number;
+  startNs: number;
+  unarmed: number;
+  scanIsKnown: boolean;
+  queue: { readonly page: Page; readonly seen: number }[];
+  batch: Page[];
+  /** Of the batch. */
+  givenBack: number;
 }
 
-/**
- * What becomes of one eviction while the trace runs. `rescue`: the first access that waits takes the page back; else it waits for
- * the end. Call only for a page that is resident at startNs.
- */
-export function oracleEviction(trace: PlainTrace, plan: OraclePlan, primitive: string, rescue: boolean, endNs: number): OracleEviction {
-  const window = ORACLE_PRIMITIVES[primitive]!;
-  const inFrame: string[] = [];
-  let copy: readonly string[] | undefined;
-  let reads = 0;
-  let translated = false;
-  let waiting = false;
-  const completedBefore = (ns: number): number => plan.stepsNs.filter((stepNs) => stepNs < ns).length;
-  for (const { t1Ns, touches } of trace.frames) {
-    if (t1Ns <= plan.startNs) continue;
-    const done = completedBefore(t1Ns);
-    if (done >= window.copiedAt) copy ??= [...inFrame];
-    if (done >= window.goneAt || t1Ns > endNs) break;
-    for (const touch of touches) {
-      if (touch.page !== plan.page || waiting) continue;
-      const { writes, mapped } = meaningOf(trace, touch);
-      const waitsFrom = writes ? window.writesWaitFrom : window.readsWaitFrom;
-      // A translation cached before the protection lasts until its flush, the step after it.
-      const isStale = translated && mapped && waitsFrom > 0 && done === waitsFrom;
-      if (done >= waitsFrom && !isStale) {
-        if (rescue && window.canGiveBack !== false)
-          return { page: plan.page, outcome: 'aborted-cancelled', reads, writes: inFrame.length, lost: 0 };
-        waiting = true;
-        continue;
-      }
-      if (writes) inFrame.push(`${t1Ns} ${inFrame.length}`);
-      else reads++;
-      if (mapped && done < Math.min(window.writesWaitFrom, window.readsWaitFrom)) translated = true;
+export function oracleEvictions(trace: PlainTrace, swapper: OracleSwapper, reports: readonly OracleSightings[]): OracleEvictions {
+  return new Oracle(trace, swapper).run(reports);
+}
+
+class Oracle {
+  readonly #trace: PlainTrace;
+  readonly #s: OracleSwapper;
+  readonly #window: OraclePrimitive;
+  readonly #usesSync: boolean;
+  readonly #pages = new Map<number, Page>();
+  readonly #out: OracleEvictions = { evictions: [], refaults: [], blocked: { user: 0, kernel: 0, reads: 0, writes: 0 }, peak: 0 };
+  #episode: Episode | undefined;
+  #isSync = false;
+  #rearm = false;
+  #mayKick = true;
+  /** A report came in a sync phase: what it calls cold goes next. */
+  #again = false;
+  #reports = 0;
+  #events = 0;
+  #stalledAt: number | undefined;
+
+  constructor(trace: PlainTrace, swapper: OracleSwapper) {
+    this.#trace = trace;
+    this.#s = swapper;
+    this.#window = ORACLE_PRIMITIVES[swapper.primitive]!;
+    this.#usesSync = swapper.open.some(({ name }) => name === 'set-sync');
+  }
+
+  run(reports: readonly OracleSightings[]): OracleEvictions {
+    const { frames } = this.#trace;
+    let readyNs = frames[0]?.t0Ns ?? 0;
+    frames.forEach(({ t0Ns, t1Ns, touches }, f) => {
+      const startNs = Math.max(t0Ns, readyNs);
+      readyNs = Math.max(startNs, t1Ns);
+      this.#completeBefore(startNs);
+      touches.forEach((touch, i) => {
+        const ns = startNs + Math.floor(((readyNs - startNs) * (i + 1)) / touches.length);
+        this.#completeBefore(ns);
+        this.#touch(touch, ns);
+      });
+      for (const { after, pages } of reports) if (after === f + 1) this.#report(pages, t1Ns);
+    });
+    const endNs = frames.at(-1)?.t1Ns ?? 0;
+    this.#completeBefore(endNs);
+    this.#cutOff(endNs);
+    return this.#out;
+  }
+
+  #touch(touch: PlainTouch, ns: number): void {
+    const page = this.#pageOf(touch.page);
+    const { writes, mapped } = meaningOf(this.#trace, touch);
+    const access = { writes, mapped, ns };
+    if (page.flight !== undefined) this.#touchFlight(page, page.flight, access);
+    else if (page.where !== 'here') this.#fault(page, access);
+    else if (page.isArmed) {
+      page.isArmed = false;
+      if (!this.#isSync) return;
+      this.#see(page);
+      this.#message(access);
     }
   }
-  const finished = plan.stepsNs[window.goneAt - 1]! <= endNs;
-  if (!finished) return { page: plan.page, outcome: 'unfinished', reads, writes: inFrame.length, lost: 0 };
-  copy ??= [...inFrame];
-  const lost = inFrame.filter((write) => !copy.includes(write)).length;
-  return { page: plan.page, outcome: lost > 0 ? 'lost-write' : 'done', reads, writes: inFrame.length, lost };
+
+  #fault(page: Page, access: OracleAccess): void {
+    const { limit } = this.#s;
+    while (limit !== undefined && this.#used() >= limit) {
+      const waitNs = this.#episode === undefined ? this.#evictDirectly(access.ns) : this.#stall(access.ns);
+      this.#waits(access, waitNs);
+    }
+    if (page.where === 'out') this.#refault(page, access, access.ns - page.droppedNs, this.#s.refaultNs);
+    page.where = 'here';
+    this.#faultedIn(page);
+    this.#notePeak();
+    if (limit !== undefined && this.#used() > this.#s.high && this.#mayKick && this.#episode === undefined)
+      this.#mayKick = this.#begin(access.ns, false);
+  }
+
+  #report(pages: readonly number[], ns: number): void {
+    this.#completeBefore(ns + 1);
+    this.#reports++;
+    this.#events++;
+    for (const page of pages.map((number) => this.#pageOf(number))) {
+      page.seen = this.#events;
+      page.report = this.#reports;
+      page.isKnown = true;
+    }
+    this.#mayKick = true;
+    if (this.#episode !== undefined && this.#usesSync) {
+      this.#episode.queue = [];
+      this.#again = this.#s.limit === undefined;
+    } else if (this.#episode !== undefined) this.#episode.queue = this.#choose();
+    else if (this.#s.limit === undefined || this.#used() > this.#s.high) this.#mayKick = this.#begin(ns, true);
+    this.#rearm = this.#s.armed && this.#usesSync;
+    if (this.#episode === undefined) this.#armAll();
+  }
+
+  // The swapper.
+
+  #begin(ns: number, atReport: boolean): boolean {
+    const queue = this.#choose();
+    if (queue.length === 0) return false;
+    const unarmed = queue.filter(({ page }) => !this.#s.armed || page.isKnown).length;
+    const steps = unarmed > 0 ? this.#s.openArming : this.#s.open;
+    const scanIsKnown = this.#s.armed && atReport;
+    const times = { dueNs: ns, startNs: ns };
+    this.#episode = { phase: 'open', steps, done: 0, ...times, unarmed, scanIsKnown, queue, batch: [], givenBack: 0 };
+    if (steps.length === 0) this.#nextBatch(this.#episode);
+    else this.#schedule(this.#episode);
+    return true;
+  }
+
+  /** Pages that the policy wants gone, first to go first. */
+  #choose(): Episode['queue'] {
+    const free = this.#freePages().filter(({ report }) => this.#s.cold === 0 || report <= this.#reports - this.#s.cold);
+    const flying = [...this.#pages.values()].filter(({ flight, where }) => flight !== undefined && where === 'here').length;
+    const wanted = this.#s.limit === undefined ? free.length : Math.max(0, this.#used() - flying - this.#s.low);
+    const sorted = this.#s.limit === undefined ? free.sort((a, b) => a.page - b.page) : this.#inOrder(free);
+    return sorted.slice(0, wanted).map((page) => ({ page, seen: page.seen }));
+  }
+  #inOrder(pages: Page[]): Page[] {
+    return this.#s.byFaultIn
+      ? pages.sort((a, b) => a.faultIn - b.faultIn)
+      : pages.sort((a, b) => (a.seen === b.seen ? a.page - b.page : a.seen - b.seen));
+  }
+  #freePages(): Page[] {
+    return [...this.#pages.values()].filter(({ where, flight }) => where === 'here' && flight === undefined);
+  }
+
+  #schedule(episode: Episode): void {
+    const step = episode.steps[episode.done]!;
+    episode.dueNs += this.#durationOf(step, this.#pagesIn(episode, step));
+  }
+  #durationOf(step: OracleStep, pages: number): number {
+    return pages === 0 && !step.name.startsWith('set-') ? 0 : step.ns(pages);
+  }
+  #pagesIn(episode: Episode, { name }: OracleStep): number {
+    if (episode.phase === 'close' || (name === 'scan' && episode.scanIsKnown)) return 0;
+    if (episode.phase === 'open') return name === 'rwp-arm' ? episode.unarmed : episode.queue.length;
+    return episode.batch.length - episode.givenBack;
+  }
+
+  #completeBefore(ns: number): void {
+    while (this.#episode !== undefined && this.#episode.dueNs < ns) this.#completeStep(this.#episode);
+  }
+
+  #completeStep(episode: Episode): void {
+    const { name } = episode.steps[episode.done]!;
+    episode.done++;
+    if (name === 'set-sync' || name === 'set-async') this.#isSync = name === 'set-sync';
+    if (name === 'rwp-arm') for (const { page } of episode.queue) page.isArmed ||= this.#isFree(page) && (!this.#s.armed || page.isKnown);
+    if (name === 'scan') for (const { page } of episode.queue) if (this.#isFree(page) && !page.isArmed) this.#see(page);
+    if (episode.phase === 'batch') {
+      // Pages that were touched first are answered first.
+      const touched = (page: Page): number => page.flight?.touched ?? Infinity;
+      for (const page of episode.batch.toSorted((a, b) => (touched(a) === touched(b) ? 0 : touched(a) - touched(b))))
+        this.#advance(episode, page);
+    }
+    if (episode.done < episode.steps.length) return this.#schedule(episode);
+    if (episode.phase === 'close') return this.#endEpisode(episode.dueNs);
+    this.#nextBatch(episode);
+  }
+
+  #nextBatch(episode: Episode): void {
+    const wasOpened = episode.phase === 'batch' || episode.steps.length > 0;
+    episode.batch = [];
+    episode.givenBack = 0;
+    while (episode.batch.length < this.#s.batch && episode.queue.length > 0) {
+      const { page, seen } = episode.queue.shift()!;
+      if (!this.#isFree(page)) continue;
+      if (this.#isSync ? page.isArmed : this.#s.byFaultIn || page.seen === seen) {
+        page.flight = flightOf(episode.dueNs);
+        episode.batch.push(page);
+      } else if (this.#s.byFaultIn) page.faultIn = ++this.#events;
+    }
+    episode.startNs = episode.dueNs;
+    episode.done = 0;
+    episode.phase = episode.batch.length > 0 ? 'batch' : 'close';
+    episode.steps = episode.batch.length > 0 ? this.#s.evict : wasOpened ? this.#s.close : [];
+    if (episode.steps.length > 0) this.#schedule(episode);
+    else this.#endEpisode(episode.dueNs);
+  }
+  #endEpisode(dueNs: number): void {
+    this.#episode = undefined;
+    this.#isSync = false;
+    if (this.#again) {
+      this.#again = false;
+      if (this.#begin(dueNs, false)) return;
+    }
+    this.#armAll();
+  }
+  #armAll(): void {
+    if (!this.#rearm) return;
+    this.#rearm = false;
+    for (const page of this.#pages.values()) {
+      page.isKnown = false;
+      if (this.#isFree(page)) page.isArmed = true;
+    }
+  }
+
+  /** The workload stands still until the batch, or the steps around it, are over. */
+  #stall(ns: number): number {
+    const episode = this.#episode!;
+    const { phase, batch } = episode;
+    let endNs = ns;
+    this.#stalledAt = ns;
+    while (this.#episode === episode && episode.phase === phase && episode.batch === batch) {
+      endNs = episode.dueNs;
+      this.#completeStep(episode);
+    }
+    this.#stalledAt = undefined;
+    episode.dueNs -= endNs - ns;
+    episode.startNs -= endNs - ns;
+    for (const { flight } of episode.batch) if (flight !== undefined) flight.startNs = episode.startNs;
+    return endNs - ns;
+  }
+
+  #evictDirectly(ns: number): number {
+    const chosen = this.#inOrder(this.#freePages()).slice(0, this.#s.direct);
+    const unarmed = chosen.filter(({ isKnown }) => !this.#s.armed || isKnown).length;
+    let tookNs = 0;
+    const take = (steps: readonly OracleStep[], pagesOf: (name: string) => number): void => {
+      for (const step of steps) tookNs += this.#durationOf(step, pagesOf(step.name));
+    };
+    take(unarmed > 0 ? this.#s.openArming : this.#s.open, (name) => (name === 'rwp-arm' ? unarmed : chosen.length));
+    const isHot = ({ isKnown, isArmed }: Page): boolean => this.#usesSync && this.#s.armed && !isKnown && !isArmed;
+    const gone = chosen.filter((page) => !isHot(page));
+    for (const page of chosen.filter(isHot)) {
+      this.#see(page);
+      if (this.#s.byFaultIn) page.faultIn = this.#events;
+    }
+    take(this.#s.evict.slice(0, this.#window.goneAt), () => gone.length);
+    for (const page of gone) {
+      Object.assign(page, { where: 'out', droppedNs: ns, isStale: false, wasRead: false, isArmed: false });
+      this.#ended({ page: page.page, t: ns, outcome: 'done', direct: true, latency: tookNs, reads: 0, writes: 0, lost: 0, blocked: 0 });
+    }
+    take(this.#s.evict.slice(this.#window.goneAt), () => gone.length);
+    take(this.#s.close, () => 0);
+    return tookNs;
+  }
+
+  // Pages under eviction.
+
+  #touchFlight(page: Page, flight: OracleFlight, access: OracleAccess): void {
+    const done = this.#episode!.done;
+    flight.touched ??= ++this.#events;
+    const answer = flight.answer(this.#window, done, access);
+    if (answer === 'passes') return;
+    const isLocked = answer === 'lock';
+    if (flight.waiters.length === 0 && this.#s.rescue && !isLocked && this.#window.canGiveBack !== false) {
+      this.#message(access);
+      flight.blockedNs += this.#s.messageNs;
+      return this.#giveBack(page, flight, 'cancelled', access.ns);
+    }
+    this.#countWait(access);
+    flight.waiters.push(access);
+  }
+
+  /** What the step just completed means for one page of the batch. */
+  #advance({ done, dueNs, steps }: Episode, page: Page): void {
+    const { flight } = page;
+    if (flight === undefined) return;
+    const window = this.#window;
+    if (done === window.copiedAt) flight.copy = [...flight.written];
+    if (done === window.lock?.until) this.#unlock(page, flight, dueNs);
+    if (flight.isMappedAgain && window.lock?.noticed.includes(done)) return this.#giveBack(page, flight, 'swapped-in', dueNs);
+    if (done === window.goneAt && page.flight !== undefined) this.#drop(page, flight, dueNs);
+    if (done === steps.length) this.#fill(page, dueNs);
+  }
+
+  /** Accesses that waited for the page lock try again. */
+  #unlock(page: Page, flight: OracleFlight, ns: number): void {
+    const waiters = flight.waiters.splice(0);
+    for (const waiter of waiters) {
+      flight.blockedNs += ns - waiter.ns;
+      this.#waits(waiter, ns - waiter.ns);
+      if (this.#isSync) flight.waiters.push({ ...waiter, ns });
+      else flight.isMappedAgain = true;
+    }
+    if (flight.waiters.length > 0 && this.#s.rescue) this.#giveBack(page, flight, 'cancelled', ns);
+  }
+
+  #drop(page: Page, flight: OracleFlight, ns: number): void {
+    const lost = flight.written.filter((write) => !flight.copy!.includes(write)).length;
+    this.#endFlight(page, flight, lost > 0 ? 'lost-write' : 'done', ns, lost);
+    const droppedNs = Math.min(ns, this.#stalledAt ?? Infinity);
+    Object.assign(page, { droppedNs, isStale: lost > 0, wasRead: flight.reads > 0, isArmed: false });
+    page.where = flight.waiters.length > 0 ? 'filling' : 'out';
+    if (page.where === 'out') page.flight = undefined;
+  }
+
+  /** The first of the accesses that waited brings the page back. */
+  #fill(page: Page, ns: number): void {
+    if (page.where !== 'filling') return;
+    const [first, ...others] = page.flight!.waiters;
+    this.#refault(page, first!, 0, ns - first!.ns + this.#s.refaultNs);
+    for (const waiter of others) this.#waits(waiter, ns - waiter.ns + this.#s.refaultNs);
+    page.where = 'here';
+    page.flight = undefined;
+    this.#faultedIn(page);
+  }
+
+  #giveBack(page: Page, flight: OracleFlight, reason: string, ns: number): void {
+    this.#endFlight(page, flight, `aborted-${reason}`, ns, 0);
+    for (const waiter of flight.waiters) this.#waits(waiter, ns - waiter.ns + this.#s.messageNs);
+    page.flight = undefined;
+    page.isArmed = false;
+    this.#episode!.givenBack++;
+    this.#faultedIn(page);
+  }
+
+  #endFlight({ page }: Page, flight: OracleFlight, outcome: string, ns: number, lost: number): void {
+    const { startNs, reads, written } = flight;
+    const blocked = flight.waiters.reduce((sum, waiter) => sum + ns - waiter.ns, flight.blockedNs);
+    const direct = this.#stalledAt !== undefined;
+    this.#ended({ page, t: startNs, outcome, direct, latency: ns - startNs, reads, writes: written.length, lost, blocked });
+  }
+
+  #cutOff(ns: number): void {
+    for (const page of this.#pages.values()) {
+      if (page.where === 'filling') this.#fill(page, ns);
+      else if (page.flight !== undefined) {
+        this.#endFlight(page, page.flight, 'unfinished', ns, 0);
+        for (const waiter of page.flight.waiters) this.#waits(waiter, ns - waiter.ns + this.#s.messageNs);
+      }
+    }
+  }
+
+  // Bookkeeping.
+
+  #pageOf(page: number): Page {
+    const known = this.#pages.get(page);
+    if (known !== undefined) return known;
+    const fresh: Page = {
+      page,
+      where: 'never',
+      isArmed: false,
+      isKnown: false,
+      seen: 0,
+      faultIn: 0,
+      report: 0,
+      droppedNs: 0,
+      isStale: false,
+      wasRead: false,
+    };
+    this.#pages.set(page, fresh);
+    return fresh;
+  }
+  #isFree({ where, flight }: Page): boolean {
+    return where === 'here' && flight === undefined;
+  }
+  #used(): number {
+    return [...this.#pages.values()].filter(({ where }) => where === 'here' || where === 'filling').length;
+  }
+  #notePeak(): void {
+    (this.#out as { peak: number }).peak = Math.max(this.#out.peak, this.#used());
+  }
+  #see(page: Page): void {
+    page.seen = ++this.#events;
+    page.report = this.#reports + 1;
+    page.isKnown = true;
+  }
+  #faultedIn(page: Page): void {
+    this.#see(page);
+    page.faultIn = this.#events;
+  }
+  #message(access: OracleAccess): void {
+    this.#countWait(access);
+    this.#waits(access, this.#s.messageNs);
+  }
+  #countWait({ writes }: OracleAccess): void {
+    this.#out.blocked[writes ? 'writes' : 'reads']++;
+  }
+  #waits({ mapped }: OracleAccess, ns: number): void {
+    this.#out.blocked[mapped ? 'user' : 'kernel'] += ns;
+  }
+  #refault(page: Page, access: OracleAccess, away: number, wait: number): void {
+    this.#waits(access, wait);
+    const name = `${access.mapped ? '' : 'kernel '}${access.writes ? 'write' : 'read'}`;
+    this.#out.refaults.push({ page: page.page, t: access.ns, access: name, away, wait, windowRead: page.wasRead, stale: page.isStale });
+  }
+  #ended(eviction: object): void {
+    this.#out.evictions.push(eviction);
+  }
 }

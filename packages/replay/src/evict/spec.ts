@@ -14,7 +14,7 @@ export const EVICT_CONFIG = {
   low: {
     kind: 'text',
     default: '',
-    help: 'with a limit: once memory is half-way between low and limit, evict in the background down to low',
+    help: 'with a limit: once memory is half-way between low and limit, evict in the background down to low; default: two batches below the limit',
     source: 'watermarks as in mm/vmscan.c; umap uses 90 % and 70 %',
   },
   cold: {
@@ -127,6 +127,33 @@ export function planEvict(primitive: EvictionPrimitive, given: Readonly<Record<s
   };
 }
 
+/** Page frames that the policy keeps to. */
+export interface Limits {
+  /** Never more; Infinity = no limit. */
+  readonly limit: number;
+  /** Above `high` the swapper evicts in the background, down to `low`. */
+  readonly high: number;
+  readonly low: number;
+  /** Pages evicted on the spot when a fault finds no free frame. */
+  readonly direct: number;
+}
+
+/** A direct eviction takes at most this share of the limit (2^-n), and a plain limit holds at most twice that free. */
+const DIRECT_SHIFT = 5;
+
+/**
+ * Without `low` the swapper keeps up to two batches of the limit free, so that faults find a frame while it evicts; a limit below 16
+ * pages has no room for that, and every fault waits.
+ */
+export function limitsOf(plan: Pick<EvictPlan, 'limit' | 'low' | 'batch'>, footprintPages: number): Limits {
+  const limit = pagesOf(plan.limit, footprintPages) ?? Infinity;
+  const direct = Math.min(plan.batch, Math.max(1, limit >>> DIRECT_SHIFT));
+  if (limit === Infinity) return { limit, high: limit, low: limit, direct };
+  const reserve = Math.min(2 * plan.batch, limit >>> (DIRECT_SHIFT - 1));
+  const low = Math.min(limit, pagesOf(plan.low, footprintPages) ?? limit - reserve);
+  return { limit, high: Math.floor((limit + low) / 2), low, direct };
+}
+
 function checkPolicy(id: string, limit: string, low: string, cold: number, order: string): void {
   if (limit === '' && cold === 0)
     throw new UsageError(
@@ -135,6 +162,11 @@ function checkPolicy(id: string, limit: string, low: string, cold: number, order
     );
   if (limit === '' && (low !== '' || order === 'oldest-fault-in'))
     throw new UsageError(`--evict ${id}: ${low === '' ? 'order=oldest-fault-in' : 'low'} needs a limit`, `write ${id}:limit=60%,…`);
+  if (order === 'oldest-fault-in' && cold > 0)
+    throw new UsageError(
+      `--evict ${id}: order=oldest-fault-in goes by age in memory, so cold=${cold} means nothing`,
+      'leave one of them out',
+    );
   // Any footprint will do to check the text.
   for (const size of [limit, low]) if (size !== '') parseSize(size, 1 << 30);
 }

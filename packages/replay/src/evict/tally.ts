@@ -1,30 +1,20 @@
 /** What an eviction run adds up to, and the rows it writes. */
-import { PAGE_BYTES, type Row } from '@workset/model';
+import { KERNEL, PAGE_BYTES, WRITE, type Row } from '@workset/model';
 import type { RunPart } from '@workset/store';
+import { EvictionLog, OUTCOMES, RefaultLog, type Outcome, type PageOf } from './event-log.ts';
 import type { EvictPlan } from './spec.ts';
 
-export const ACCESS_NAMES = ['read', 'write', 'kernel read', 'kernel write'] as const;
-
+/** An eviction in whose window the page was touched, or which did not end as planned. */
 export interface EvictionEnd {
   readonly tNs: number;
-  readonly page: number;
-  readonly outcome: string;
+  readonly id: number;
+  readonly outcome: Outcome;
   readonly direct: boolean;
   readonly latencyNs: number;
   readonly reads: number;
   readonly writes: number;
   readonly lostWrites: number;
   readonly blockedNs: number;
-}
-export interface RefaultEnd {
-  readonly tNs: number;
-  readonly page: number;
-  /** Class of the access, user or kernel, read or write. */
-  readonly cls: number;
-  readonly awayNs: number;
-  readonly waitNs: number;
-  readonly windowRead: boolean;
-  readonly stale: boolean;
 }
 
 /** Refaults of exact LRU and of OPT on the same accesses. */
@@ -33,95 +23,101 @@ export interface References {
   readonly opt: number;
 }
 
+/** What the memory was like. */
+export interface MemoryUse {
+  readonly limit: number | null;
+  readonly used: number;
+  readonly peak: number;
+  readonly mean: number | null;
+  readonly touches: number;
+  readonly firstTouches: number;
+  readonly flushes: number;
+  readonly pteWrites: number;
+}
+
+const DONE = OUTCOMES.indexOf('done');
+
 export class Tally {
   readonly #plan: EvictPlan;
   readonly #part: RunPart;
-  readonly #latencies: number[] = [];
-  evictions = 0;
-  aborted = 0;
-  unfinished = 0;
-  refaults = 0;
-  refaultsWindowRead = 0;
-  staleReads = 0;
-  lostWrites = 0;
-  windowReads = 0;
-  windowWrites = 0;
-  blockedReads = 0;
-  blockedWrites = 0;
-  blockedUserNs = 0;
-  blockedKernelNs = 0;
+  readonly #evictions: EvictionLog;
+  readonly #refaults: RefaultLog;
+  /** Completed evictions by their latency, ns: a batch has one, so that there are few. */
+  readonly #latencies = new Map<number, number>();
+  #evicted = 0;
+  #aborted = 0;
+  #unfinished = 0;
+  #refaultsWindowRead = 0;
+  #staleReads = 0;
+  #lostWrites = 0;
+  #windowReads = 0;
+  #windowWrites = 0;
+  #blockedReads = 0;
+  #blockedWrites = 0;
+  #blockedUserNs = 0;
+  #blockedKernelNs = 0;
 
-  constructor(plan: EvictPlan, part: RunPart) {
+  constructor(plan: EvictPlan, part: RunPart, pageOf: PageOf) {
     this.#plan = plan;
     this.#part = part;
+    const labels = { policy: plan.policy, primitive: plan.primitive };
+    this.#evictions = new EvictionLog(part, 'evictions', labels, pageOf);
+    this.#refaults = new RefaultLog(part, 'refaults', labels, pageOf);
   }
 
-  blocked(kernel: boolean, ns: number): void {
-    if (kernel) this.blockedKernelNs += ns;
-    else this.blockedUserNs += ns;
+  /** An access waited. */
+  blocked(cls: number, ns: number): void {
+    if ((cls & KERNEL) !== 0) this.#blockedKernelNs += ns;
+    else this.#blockedUserNs += ns;
+  }
+  /** An access met an eviction that keeps it out. */
+  countBlocked(cls: number): void {
+    if ((cls & WRITE) === 0) this.#blockedReads++;
+    else this.#blockedWrites++;
+  }
+
+  /** A page nobody touched on its way out. */
+  evicted(id: number, tNs: number, latencyNs: number, direct: boolean): void {
+    this.#evictions.add(id, tNs, DONE, direct, latencyNs, 0, 0, 0, 0);
+    this.#evicted = (this.#evicted + 1) | 0;
+  }
+  /** `n` evictions completed that took so long each. */
+  latency(ns: number, n: number): void {
+    const key = Math.round(ns);
+    this.#latencies.set(key, (this.#latencies.get(key) ?? 0) + n);
   }
 
   eviction(end: EvictionEnd): void {
-    const n = this.evictions + this.aborted + this.unfinished;
-    if (end.outcome === 'unfinished') this.unfinished++;
-    else if (end.outcome.startsWith('aborted')) this.aborted++;
+    if (end.outcome === 'unfinished') this.#unfinished++;
+    else if (end.outcome.startsWith('aborted')) this.#aborted++;
     else {
-      this.evictions++;
-      this.#latencies.push(end.latencyNs);
+      this.#evicted++;
+      this.latency(end.latencyNs, 1);
     }
-    this.lostWrites += end.lostWrites;
-    this.windowReads += end.reads;
-    this.windowWrites += end.writes;
-    this.#part.row('evictions', {
-      n,
-      policy: this.#plan.policy,
-      primitive: this.#plan.primitive,
-      t_ns: Math.round(end.tNs),
-      page: end.page,
-      outcome: end.outcome,
-      direct: end.direct,
-      latency_ns: Math.round(end.latencyNs),
-      reads: end.reads,
-      writes: end.writes,
-      lost_writes: end.lostWrites,
-      blocked_ns: Math.round(end.blockedNs),
-    });
+    this.#lostWrites += end.lostWrites;
+    this.#windowReads += end.reads;
+    this.#windowWrites += end.writes;
+    const { id, tNs, outcome, direct, latencyNs, reads, writes, lostWrites, blockedNs } = end;
+    this.#evictions.add(id, tNs, OUTCOMES.indexOf(outcome), direct, latencyNs, reads, writes, lostWrites, blockedNs);
   }
 
-  refault(end: RefaultEnd): void {
-    const stale = end.stale && (end.cls & 1) === 0;
-    if (stale) this.staleReads++;
-    if (end.windowRead) this.refaultsWindowRead++;
-    this.#part.row('refaults', {
-      n: this.refaults++,
-      policy: this.#plan.policy,
-      primitive: this.#plan.primitive,
-      t_ns: Math.round(end.tNs),
-      page: end.page,
-      access: ACCESS_NAMES[end.cls]!,
-      away_ns: Math.round(end.awayNs),
-      wait_ns: Math.round(end.waitNs),
-      window_read: end.windowRead,
-      stale: end.stale,
-    });
+  refault(id: number, cls: number, tNs: number, awayNs: number, waitNs: number, windowRead: boolean, stale: boolean): void {
+    if (stale && (cls & WRITE) === 0) this.#staleReads++;
+    if (windowRead) this.#refaultsWindowRead++;
+    this.blocked(cls, waitNs);
+    this.#refaults.add(id, tNs, cls, awayNs, waitNs, windowRead, stale);
   }
 
-  /** The row of `eviction_runs`. */
-  summary(
-    memory: {
-      limit: number | null;
-      used: number;
-      peak: number;
-      mean: number | null;
-      touches: number;
-      firstTouches: number;
-      flushes: number;
-      pteWrites: number;
-    },
-    references: References | null,
-  ): Row {
+  /** Writes what is left of the rows, and the row of `eviction_runs`. */
+  finish(memory: MemoryUse, references: References | null): void {
+    this.#evictions.flush();
+    this.#refaults.flush();
+    this.#part.row('eviction_runs', this.#summary(memory, references));
+  }
+
+  #summary(memory: MemoryUse, references: References | null): Row {
     const { policy, primitive, backing, text } = this.#plan;
-    const latencies = this.#latencies.sort((a, b) => a - b);
+    const refaults = this.#refaults.total;
     return {
       policy,
       primitive,
@@ -133,35 +129,39 @@ export class Tally {
       mean_pages: memory.mean,
       touches: memory.touches,
       first_touches: memory.firstTouches,
-      evictions: this.evictions,
-      evicted_bytes: this.evictions * PAGE_BYTES,
-      aborted: this.aborted,
-      unfinished: this.unfinished,
-      refaults: this.refaults,
-      refaulted_bytes: this.refaults * PAGE_BYTES,
-      refault_ratio: this.evictions === 0 ? null : this.refaults / this.evictions,
-      lost_writes: this.lostWrites,
-      stale_reads: this.staleReads,
-      window_reads: this.windowReads,
-      window_writes: this.windowWrites,
-      blocked_reads: this.blockedReads,
-      blocked_writes: this.blockedWrites,
-      refaults_window_read: this.refaultsWindowRead,
-      blocked_user_ns: Math.round(this.blockedUserNs),
-      blocked_kernel_ns: Math.round(this.blockedKernelNs),
+      evictions: this.#evicted,
+      evicted_bytes: this.#evicted * PAGE_BYTES,
+      aborted: this.#aborted,
+      unfinished: this.#unfinished,
+      refaults,
+      refaulted_bytes: refaults * PAGE_BYTES,
+      refault_ratio: this.#evicted === 0 ? null : refaults / this.#evicted,
+      lost_writes: this.#lostWrites,
+      stale_reads: this.#staleReads,
+      window_reads: this.#windowReads,
+      window_writes: this.#windowWrites,
+      blocked_reads: this.#blockedReads,
+      blocked_writes: this.#blockedWrites,
+      refaults_window_read: this.#refaultsWindowRead,
+      blocked_user_ns: Math.round(this.#blockedUserNs),
+      blocked_kernel_ns: Math.round(this.#blockedKernelNs),
       flushes: memory.flushes,
       pte_writes: memory.pteWrites,
-      latency_p50_ns: percentile(latencies, 0.5),
-      latency_p99_ns: percentile(latencies, 0.99),
+      latency_p50_ns: percentile(this.#latencies, 0.5),
+      latency_p99_ns: percentile(this.#latencies, 0.99),
       lru_refaults: references?.lru ?? null,
       opt_refaults: references?.opt ?? null,
-      regret_lru: references === null ? null : this.refaults - references.lru,
-      regret_opt: references === null ? null : this.refaults - references.opt,
+      regret_lru: references === null ? null : refaults - references.lru,
+      regret_opt: references === null ? null : refaults - references.opt,
     };
   }
 }
 
-/** Nearest-rank percentile of sorted values, null of none. */
-function percentile(sorted: readonly number[], p: number): number | null {
-  return sorted.length === 0 ? null : Math.round(sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)]!);
+/** Nearest-rank percentile of values with their counts, null of none. */
+function percentile(counts: ReadonlyMap<number, number>, p: number): number | null {
+  const sorted = [...counts].sort(([a], [b]) => a - b);
+  const total = sorted.reduce((sum, [, n]) => sum + n, 0);
+  let rank = Math.max(1, Math.ceil(p * total));
+  for (const [value, n] of sorted) if ((rank -= n) <= 0) return value;
+  return null;
 }

@@ -6,34 +6,41 @@ import type { EvictPlan } from './spec.ts';
 export class Timing {
   readonly #profile: CostProfile;
   readonly #plan: EvictPlan;
-  /** True when the tracker's own scan has told hot pages already. */
-  readonly #scanIsFree: boolean;
   readonly #counts = new Map<CostOp, number>();
+  /** A synchronous fault message and its answer, ns of the faulting thread. */
+  readonly messageNs: number;
+  /** Bringing a page back, ns of the faulting thread. */
+  readonly refaultNs: number;
   flushes = 0;
   pteWrites = 0;
+  #refaults = 0;
 
-  constructor(profile: CostProfile, plan: EvictPlan, scanIsFree: boolean) {
+  constructor(profile: CostProfile, plan: EvictPlan) {
     this.#profile = profile;
     this.#plan = plan;
-    this.#scanIsFree = scanIsFree;
+    this.messageNs = profile.prices['uffd-message'].vcpuNs;
+    this.refaultNs = this.#inKernel ? this.#io(1) : this.messageNs + this.#io(1) + profile.prices['uffd-copy'].trackerNs;
   }
 
-  /** Duration of one step on `n` pages, ns. */
+  /** Duration of one step on `n` pages, whole ns. Only a change of mode takes time without pages. */
   duration(op: KernelOp, n: number): number {
     if (op === 'store' || op === 'writeback') return n === 0 ? 0 : this.#io(n);
-    if (this.#isFree(op, n)) return 0;
+    if (isFree(op, n)) return 0;
     const { perPage, perCall } = KERNEL_OPS[op];
-    return n * this.#sum(perPage) + this.#sum(perCall);
+    return Math.round(n * this.#sum(perPage) + this.#sum(perCall));
   }
 
   /** Charges one step on `n` pages. */
   charge(op: KernelOp, n: number): void {
-    if (this.#isFree(op, n)) return;
+    if (isFree(op, n)) return;
     const { perPage, perCall, pteWrites } = KERNEL_OPS[op];
     for (const cost of perPage) this.count(cost, n);
     for (const cost of perCall) this.count(cost, 1);
     this.pteWrites += n * pteWrites;
     if (op === 'flush') this.flushes++;
+  }
+  chargeRefault(): void {
+    this.#refaults = (this.#refaults + 1) | 0;
   }
 
   count(cost: CostOp, n: number): void {
@@ -41,30 +48,15 @@ export class Timing {
   }
   /** Hands over what was counted since the last call. */
   take(charge: (op: CostOp, count: number) => void): void {
+    if (!this.#inKernel) for (const cost of ['uffd-message', 'uffd-copy'] as const) this.count(cost, this.#refaults);
+    this.#refaults = 0;
     for (const [cost, n] of this.#counts) charge(cost, n);
     this.#counts.clear();
-  }
-
-  /** A synchronous fault message and its answer, ns of the faulting thread. */
-  get messageNs(): number {
-    return this.#profile.prices['uffd-message'].vcpuNs;
-  }
-  /** Bringing a page back, ns of the faulting thread. */
-  get refaultNs(): number {
-    return this.#inKernel ? this.#io(1) : this.messageNs + this.#io(1) + this.#profile.prices['uffd-copy'].trackerNs;
-  }
-  chargeRefault(): void {
-    if (this.#inKernel) return;
-    this.count('uffd-message', 1);
-    this.count('uffd-copy', 1);
   }
 
   /** Kernel swap brings its pages back without a message. */
   get #inKernel(): boolean {
     return this.#plan.primitive === 'madv-pageout';
-  }
-  #isFree(op: KernelOp, n: number): boolean {
-    return n === 0 ? op !== 'set-async' && op !== 'set-sync' : op === 'scan' && this.#scanIsFree;
   }
   #sum(costs: readonly CostOp[]): number {
     return costs.reduce((total, cost) => total + this.#profile.prices[cost].trackerNs, 0);
@@ -72,4 +64,8 @@ export class Timing {
   #io(pages: number): number {
     return this.#plan.latencyNs + Math.round((pages * PAGE_BYTES * 1e9) / this.#plan.bytesPerSecond);
   }
+}
+
+function isFree(op: KernelOp, n: number): boolean {
+  return n === 0 && op !== 'set-async' && op !== 'set-sync';
 }
