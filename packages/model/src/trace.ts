@@ -58,8 +58,14 @@ export interface SpaceInfo {
   /** Accesses the touches stand for (larger when the log was compacted); equals nTouches when unknown. */
   readonly nAccesses: number;
   readonly nFrames: number;
+  /** Pages that moved to another frame, as far as recorded; absent = nothing is known, none is assumed. */
+  readonly nRemaps?: number;
   readonly truth: TruthGrade;
 }
+
+/** How the contents of a page came into another frame: by migration (compaction, NUMA, a COW break of KSM), or out to swap and back. */
+export const REMAP_KINDS = ['migrate', 'swap'] as const;
+export type RemapKind = (typeof REMAP_KINDS)[number];
 
 /** Blocks of a space that are known to have been huge pages at some time of the capture. Ascending block numbers (page number >> 9). */
 export interface HugeBlocks {

@@ -1,8 +1,8 @@
 /** One thread's share of a replay: one pass over one space for a group of runs. */
-import { BLOCK_PAGES, formatParam, PageBitmap, RunError, type Row, type TraceSpan } from '@workset/model';
+import { BLOCK_PAGES, formatParam, PageBitmap, REMAP_KINDS, RunError, type Row, type TraceSpan } from '@workset/model';
 import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
 import { Crew, type CrewSeat } from './crew.ts';
-import { runPass, type PassRun, type PassWorld } from './engine.ts';
+import { runPass, type PassRun, type PassWorld, type Remap } from './engine.ts';
 import { Arena } from './memory/arena.ts';
 import { DEFAULT_WORLD } from './memory/world.ts';
 import { observedReports, recordedCycles } from './observed.ts';
@@ -53,7 +53,17 @@ export async function runJob(
     const spans = spansOf(trace, job);
     const crew = job.seat && new Crew(job.seat, space.info.nPages, space.info.classBits, signal);
     arena = crew === undefined ? new Arena(space.info.nPages) : undefined;
-    const summary = await runPass({ space, spans, quantumNs: trace.manifest.quantumNs, runs, crew, arena, signal, onProgress });
+    const summary = await runPass({
+      space,
+      spans,
+      quantumNs: trace.manifest.quantumNs,
+      runs,
+      remaps: remapsOf(trace, space),
+      crew,
+      arena,
+      signal,
+      onProgress,
+    });
     finishEvictions(runs, summary.windows, new ReferenceRuns(space, signal));
     for (let i = 0; i < parts.length; i++) await parts[i]!.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
     return { touches: summary.touches };
@@ -64,6 +74,12 @@ export async function runJob(
     arena?.close();
     trace.close();
   }
+}
+
+/** Pages that moved, where the trace says so: trackers of frames lose what they marked. */
+function remapsOf(trace: TraceReader, space: SpaceReader): Remap[] {
+  const { n, tNs, page, kind } = trace.remaps(space.info.id);
+  return Array.from({ length: n }, (_, i) => ({ tNs: tNs[i]!, id: space.idOf(page[i]!), kind: REMAP_KINDS[kind[i]!]! }));
 }
 
 /** Makes the swapper of a run; the footprint that percentages refer to is counted once per range. */

@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { BLOCK_PAGES } from '@workset/model';
-import type { CodedTouches, SpaceId, SpaceInfo, TraceSpan, TruthGrade } from '@workset/model';
+import type { CodedTouches, RemapKind, SpaceId, SpaceInfo, TraceSpan, TruthGrade } from '@workset/model';
 import type { ArrowFileWriter, ColumnTypes } from './arrow.ts';
 import { BlockCodes } from './block-codes.ts';
 import { BlockIndex } from './block-index.ts';
 import { FRAME_TYPES, FrameLog } from './frame-log.ts';
 import type { FileEntry } from './manifest.ts';
+import { REMAP_TYPES, remapFileName, RemapLog } from './remap-log.ts';
 import { touchFileName, TouchStream } from './touch-file.ts';
-import type { FrameColumns } from './types.ts';
+import type { FrameColumns, RemapColumns } from './types.ts';
 
 /** Creates a column file inside the directory being written; `hashed` false leaves its checksum to a later pass. */
 export type CreateFile = (
@@ -23,13 +24,14 @@ export class SpaceWriter {
   readonly id: SpaceId;
   readonly #dir: string;
   readonly #create: CreateFile;
-  readonly #classBits: 0 | 1 | 2;
+  readonly #classBits: SpaceInfo['classBits'];
   readonly #blocks: BlockIndex;
   readonly #touches: TouchStream;
   readonly #frames = new FrameLog();
   readonly #codes: BlockCodes;
+  readonly #remaps = new RemapLog();
 
-  constructor(id: SpaceId, dir: string, create: CreateFile, classBits: 0 | 1 | 2) {
+  constructor(id: SpaceId, dir: string, create: CreateFile, classBits: SpaceInfo['classBits']) {
     this.id = id;
     this.#dir = dir;
     this.#create = create;
@@ -53,6 +55,11 @@ export class SpaceWriter {
     this.#touches.appendCoded(n, touch, this.#codes.of(blocks));
   }
 
+  remap(tNs: number, page: number, kind: RemapKind): void {
+    this.#remaps.push(tNs, page, kind);
+    this.declareRange(page, 1);
+  }
+
   declareRange(startPage: number, nPages: number): void {
     assert(startPage >= 0 && nPages >= 0, `range of ${nPages} pages at page ${startPage}`);
     const end = nPages === 0 ? 0 : Math.ceil((startPage + nPages) / BLOCK_PAGES);
@@ -70,9 +77,11 @@ export class SpaceWriter {
       nTouches: this.#touches.rows,
       nAccesses: this.#frames.accesses,
       nFrames: frames.n,
+      ...(this.#remaps.n > 0 && { nRemaps: this.#remaps.n }),
       truth,
     };
-    return { info, files: [this.#closeTouches(sorted), this.#writeFrames(frames), this.#writeBlocks(sorted)] };
+    const remaps = this.#remaps.n > 0 ? [this.#writeRemaps(this.#remaps.finish(mapTime))] : [];
+    return { info, files: [this.#closeTouches(sorted), this.#writeFrames(frames), this.#writeBlocks(sorted), ...remaps] };
   }
 
   #closeTouches(sorted: Float64Array): FileEntry {
@@ -94,6 +103,13 @@ export class SpaceWriter {
     const name = `blocks.${this.id}.arrow`;
     const file = this.#create(name, { block: 'int64' }, this.#metadata());
     const { columns } = file.write(block.length, { block });
+    return { name, ...file.close(), columns };
+  }
+
+  #writeRemaps({ n, tNs, page, kind }: RemapColumns): FileEntry {
+    const name = remapFileName(this.id);
+    const file = this.#create(name, REMAP_TYPES, this.#metadata());
+    const { columns } = file.write(n, { t_ns: tNs, page, kind });
     return { name, ...file.close(), columns };
   }
 

@@ -10,8 +10,9 @@ import { readFully, readWhole, sha256, sha256File } from './files.ts';
 import { INGEST_AGAIN, readManifest } from './manifest.ts';
 import type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
 import { OBSERVATIONS, OBSERVED_REGIONS, OBSERVED_SETS, readObservations } from './observation-log.ts';
+import { NO_REMAPS, readRemaps, remapFileName } from './remap-log.ts';
 import { BATCH_ROWS, bytesOf, touchFileName } from './touch-file.ts';
-import type { FrameColumns, SpaceReader, TraceManifest, TraceReader } from './types.ts';
+import type { FrameColumns, RemapColumns, SpaceReader, TraceManifest, TraceReader } from './types.ts';
 
 /**
  * Opens the trace at `path`. Checks trace.json and the presence and size of every file now; contents when they are read.
@@ -85,6 +86,17 @@ class DirectoryTraceReader implements TraceReader {
     );
     this.#spaces.set(id, space);
     return space;
+  }
+
+  remaps(id: SpaceId): RemapColumns {
+    const { info } = this.space(id);
+    if ((info.nRemaps ?? 0) === 0) return NO_REMAPS;
+    const name = remapFileName(id);
+    const file = join(this.path, name);
+    const remaps = readRemaps(this.#numbers(name), (what) => new TraceFormatError(`${file}: ${what}`, { file }, INGEST_AGAIN));
+    if (remaps.n !== info.nRemaps)
+      throw new TraceFormatError(`${file} has ${remaps.n} rows, trace.json says ${info.nRemaps}`, { file }, INGEST_AGAIN);
+    return remaps;
   }
 
   observations(stream: string): readonly Observation[] {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SPACES, TRACE_FORMAT, TRACE_VERSION, UsageError } from '@workset/model';
-import type { CodedTouches, Observation, ObservationStream, SpaceId } from '@workset/model';
+import type { CodedTouches, Observation, ObservationStream, RemapKind, SpaceId, SpaceInfo } from '@workset/model';
 import type { ArrowFileWriter } from './arrow.ts';
 import { makeDirectory, replaceDirectory, syncPath } from './files.ts';
 import { isTrace, MANIFEST_NAME, traceIdOf } from './manifest.ts';
@@ -34,14 +34,14 @@ function refuseForeign(out: string): boolean {
 class DirectoryTraceWriter implements TraceWriter {
   readonly #out: string;
   readonly #part: string;
-  readonly #classBits: 0 | 1 | 2;
+  readonly #classBits: SpaceInfo['classBits'];
   readonly #FileWriter: typeof ArrowFileWriter;
   readonly #open: ArrowFileWriter[] = [];
   readonly #spaces = new Map<SpaceId, SpaceWriter>();
   readonly #streams: ObservationStream[] = [];
   readonly #observations: ObservationLog;
 
-  constructor(out: string, classBits: 0 | 1 | 2, FileWriter: typeof ArrowFileWriter) {
+  constructor(out: string, classBits: SpaceInfo['classBits'], FileWriter: typeof ArrowFileWriter) {
     this.#out = out;
     this.#part = `${out}.part`;
     this.#classBits = classBits;
@@ -57,6 +57,10 @@ class DirectoryTraceWriter implements TraceWriter {
 
   codedFrame(space: SpaceId, t0Ns: number, t1Ns: number, n: number, coded: CodedTouches, nAccesses = n): void {
     this.#space(space).codedFrame(t0Ns, t1Ns, n, coded, nAccesses);
+  }
+
+  remap(space: SpaceId, tNs: number, page: number, kind: RemapKind): void {
+    this.#space(space).remap(tNs, page, kind);
   }
 
   declareRange(space: SpaceId, startPage: number, nPages: number): void {

@@ -7,6 +7,7 @@ import type {
   Observation,
   ObservationStream,
   PageBitmap,
+  RemapKind,
   Row,
   Scope,
   SpaceId,
@@ -50,7 +51,7 @@ export interface TraceWriterOptions {
   /** Directory to create; written as `<out>.part` and renamed at close. An existing trace is replaced, anything else is refused. */
   readonly out: string;
   /** Class bits per touch, per space, fixed before the first frame (see access.ts). Default 2. */
-  readonly classBits?: 0 | 1 | 2;
+  readonly classBits?: SpaceInfo['classBits'];
 }
 
 /** What is only known at the end of an ingest. */
@@ -70,6 +71,8 @@ export interface TraceWriter {
   frame(space: SpaceId, t0Ns: Nanos, t1Ns: Nanos, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses?: number): void;
   /** The same for touches in a reader's own numbering: page numbers are looked up once per block, not per touch. */
   codedFrame(space: SpaceId, t0Ns: Nanos, t1Ns: Nanos, n: number, coded: CodedTouches, nAccesses?: number): void;
+  /** A page's contents move to another frame at a time on the source clock; in any order. The page exists from then on, touched or not. */
+  remap(space: SpaceId, tNs: Nanos, page: number, kind: RemapKind): void;
   /** Memory that exists even if never touched. */
   declareRange(space: SpaceId, startPage: number, nPages: number): void;
   stream(stream: ObservationStream): void;
@@ -90,6 +93,16 @@ export interface FrameColumns {
   readonly nAccesses: Float64Array;
   /** Index into manifest.spans, -1 outside any. */
   readonly span: Int32Array;
+}
+
+/** Pages whose contents moved to another frame, in time order. */
+export interface RemapColumns {
+  readonly n: number;
+  readonly tNs: Float64Array;
+  /** Page number. */
+  readonly page: Float64Array;
+  /** Index into REMAP_KINDS. */
+  readonly kind: Int32Array;
 }
 
 export interface SpaceReader {
@@ -113,6 +126,8 @@ export interface TraceReader {
   readonly manifest: TraceManifest;
   /** Throws UsageError naming the spaces the trace has. */
   space(id: SpaceId): SpaceReader;
+  /** Pages of a space that moved; empty when the trace says nothing of them. Throws TraceFormatError. */
+  remaps(space: SpaceId): RemapColumns;
   /** Reports of one stream, by cycle. */
   observations(stream: string): readonly Observation[];
   close(): void;
