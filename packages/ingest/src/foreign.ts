@@ -96,6 +96,11 @@ const TEXT: readonly (Foreign & { readonly text: RegExp })[] = [
     hint: 'echo noraw > trace_options, and read trace again',
   },
   {
+    text: /^(?:#.*\n)*\s*\S.*-\d+\s+(?:\([ \d-]+\) )?\[\d+\]\s+(?:[.\w]{4,5}\s+)?\d+: [a-z_]\w+: /,
+    what: 'ftrace text with a trace_clock that counts events or cycles (counter, x86-tsc): it has no times',
+    hint: 'record again after: echo mono > trace_clock',
+  },
+  {
     text: /^[0-9a-f]{4,16}-[0-9a-f]{4,16} [r-][w-][x-][sp] [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ \d+/,
     what: 'the memory map of a process (/proc/PID/maps)',
     hint: 'it holds no accesses; with a raw pagemap dump give its ranges: --format pagemap --set vaddr=0xSTART',

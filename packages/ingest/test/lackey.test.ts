@@ -73,3 +73,18 @@ test('sniffing', () => {
   assert.equal(lackeyIngestor.sniff(fixture('bad-text/lackey.base.txt')), 0.9);
   assert.equal(lackeyIngestor.sniff(fixture('bad-text/base.exc.txt')), 0);
 });
+
+test("Valgrind's own lines are no accesses and nobody's output: -v, --time-stamp, --trace-superblocks", async () => {
+  const own = [
+    '==00:00:00:00.000 17136== Lackey, an example Valgrind tool',
+    '==17288== Command: ./t',
+    '--17288-- Valgrind options:',
+    '--00:00:00:01.000 17288--    -v',
+    '**17288** a note',
+    'SB 0401ab70',
+  ];
+  const log = `${own.join('\n')}\nI  0401ab70,3\nSB 0401ab73\r\n S 1fff000778,8\nSB my line\n`;
+  const { accesses, rejected } = await ingestText(lackeyIngestor, log, rate);
+  assert.equal(accesses.length, 2);
+  assert.deepEqual(rejected, { 'foreign-line': 1 });
+});

@@ -143,6 +143,13 @@ class DamonTraceReader {
   finish(path: string): void {
     this.#damon.finish();
     if (this.#damon.records > 0) return;
+    const { firstRefusal } = this.#damon;
+    if (firstRefusal !== undefined)
+      throw new UnreadableInputError(
+        `none of the DAMON records in this text can be used; ${firstRefusal}`,
+        { file: path },
+        'a record reads: target_id=0 nr_regions=10 4294967296-4300476416: 0 12, with page-aligned bounds',
+      );
     const why = this.#noise.firstMessage;
     throw new UnreadableInputError(
       why === undefined ? 'no DAMON record in this text' : `no DAMON record in this text; the tool said: ${why}`,

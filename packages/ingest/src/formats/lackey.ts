@@ -31,6 +31,8 @@ export const lackeyIngestor: Ingestor<'lackey'> = {
 };
 
 const [I, L, M, S] = [73, 76, 77, 83];
+/** `==PID==` banners (with --time-stamp the time before the PID), `--PID--` of -v, `**PID**`, `SB 0401ab70` of --trace-superblocks. */
+const OWN = /^(?:==[\d:. ]+==|--[\d:. ]+--|\*\*[\d:. ]+\*\*|SB [0-9a-f]+\r?$)/;
 
 class LackeyReader implements LineReader {
   readonly out: IngestBatch[] = [];
@@ -73,9 +75,9 @@ class LackeyReader implements LineReader {
     if (kind === I) this.#instructions++;
   }
 
-  /** `==PID==` banners; anything else is the program's own output in the log. */
+  /** Valgrind's messages and superblocks; anything else is the program's own output in the log. */
   #foreign(bytes: Buffer, from: number, to: number, line: number): void {
-    if (from === to || (bytes[from] === 61 && bytes[from + 1] === 61)) return;
+    if (from === to || OWN.test(bytes.toString('latin1', from, Math.min(to, from + 32)))) return;
     this.#ctx.reject('foreign-line', "a line that is not Lackey's: the program's output in the log (use --log-file)", {
       line,
       severity: 'warning',

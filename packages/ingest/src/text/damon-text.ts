@@ -23,6 +23,8 @@ export function damonKind(eventName: string): number {
 /** Feeds DAMON bodies to the snapshots and counts what cannot be used. */
 export class DamonText {
   records = 0;
+  /** Why the first record that could not be used could not. */
+  firstRefusal: string | undefined;
   readonly #ctx: IngestContext;
   #sawAge = false;
   readonly #record = new DamonRecord();
@@ -66,6 +68,7 @@ export class DamonText {
     const verdict = this.#record.read(bytes, body, to);
     if (verdict !== RECORD_OK) {
       const [code, message] = RECORD_REASONS[verdict]!;
+      this.firstRefusal ??= `line ${line}: ${message}`;
       this.#ctx.reject(code, message, { line, severity: 'warning' });
       return;
     }

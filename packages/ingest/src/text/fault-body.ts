@@ -54,6 +54,7 @@ export const BODY_UNUSABLE = 5;
 export const BODY_TOO_LOW = 6;
 export const BODY_HUGE_ENTRY = 7;
 export const BODY_NO_SLOT_BASE = 8;
+export const BODY_NO_FIELDS = 9;
 
 export const BODY_REASONS: Readonly<Record<number, readonly [code: string, message: string]>> = {
   [BODY_NO_ADDRESS]: ['no-data-address', 'a sample without a data address (only an instruction address, or none)'],
@@ -63,6 +64,7 @@ export const BODY_REASONS: Readonly<Record<number, readonly [code: string, messa
   [BODY_UNUSABLE]: ['other-event', 'an event that carries no accesses for this reader'],
   [BODY_TOO_LOW]: ['address-too-low', 'an address below 64 KiB: a null pointer, or a weight column taken for an address'],
   [BODY_HUGE_ENTRY]: ['huge-entry', 'a page-table entry above 4 KiB names no single page'],
+  [BODY_NO_FIELDS]: ['no-trace-fields', 'a tracepoint printed without its own fields: perf script -F left out trace'],
   [BODY_NO_SLOT_BASE]: [
     'no-slot-base',
     'a dirty page is numbered within its memory slot: give the first guest frame with the option slot-base',
@@ -184,7 +186,8 @@ export class BodyReader {
   /** `address=0x7f ... error_code=0x6` and `address 84d000 error_code 4`: bit 1 of the code is W on AMD, on Intel and in page faults. */
   #fault(bytes: Uint8Array, body: number, to: number, bareHex: boolean): number {
     const address = find(bytes, body, to, ADDRESS) + ADDRESS.length;
-    if (address < ADDRESS.length || address >= to) return BODY_DAMAGED;
+    if (address < ADDRESS.length) return startsWithColumn(bytes, body, to) ? BODY_NO_FIELDS : BODY_DAMAGED;
+    if (address >= to) return BODY_DAMAGED;
     const digits = skip0x(bytes, address + 1);
     if (digits === address + 1 && !bareHex) return isHexDigit(bytes[digits]!) || digits >= to ? BODY_DAMAGED : BODY_SYMBOLIC;
     const page = hexPage(bytes, digits, to);
@@ -257,6 +260,14 @@ export class BodyReader {
     for (; pos < to && bytes[pos] !== 32; pos++) if (bytes[pos] === 87) this.write = 1;
     return BODY_OK;
   }
+}
+
+/** True when nothing is there, or one of perf's hex columns where a tracepoint's own fields should be. */
+function startsWithColumn(bytes: Uint8Array, from: number, to: number): boolean {
+  const pos = skipBlanks(bytes, from, to);
+  if (pos === to) return true;
+  hexPage(bytes, pos, to);
+  return num.end > pos && (num.end === to || bytes[num.end] === 32);
 }
 
 /** Offset behind the word `error_code`, or -1. It is the last field, so it is looked for from the end first. */

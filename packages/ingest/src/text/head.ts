@@ -108,7 +108,7 @@ export class HeadReader {
     let pos = blanksBack(bytes, from, end);
     if (pos === from) return HEAD_OK;
     if (bytes[pos - 1] === 45 && pos === end) return HEAD_BAD_TIME;
-    if (bytes[pos - 1] !== 93 && !isDigit(bytes[pos - 1]!)) pos = this.#skipFlags(bytes, from, pos);
+    if (bytes[pos - 1] !== 93 && (!isDigit(bytes[pos - 1]!) || endsWithFlags(bytes, from, pos))) pos = this.#skipFlags(bytes, from, pos);
     if (pos > from && bytes[pos - 1] === 93) {
       pos = this.#readCpu(bytes, from, pos);
       if (pos < 0) return HEAD_BAD_CPU;
@@ -238,6 +238,20 @@ function blanksBack(bytes: Uint8Array, from: number, end: number): number {
   while (pos > from && (bytes[pos - 1] === 32 || bytes[pos - 1] === 9)) pos--;
   return pos;
 }
+/** Flags that end with the preemption or migration count: `[000] d..2`, `0d..21`. A pid is digits alone, or has a slash or dash. */
+function endsWithFlags(bytes: Uint8Array, from: number, end: number): boolean {
+  let pos = end;
+  let dots = 0;
+  let others = 0;
+  for (; pos > from && bytes[pos - 1] !== 32 && bytes[pos - 1] !== 9; pos--) {
+    const byte = bytes[pos - 1]!;
+    if (byte === 45 || byte === 47 || byte === 58) return false;
+    if (byte === 46) dots++;
+    else if (!isDigit(byte)) others++;
+  }
+  return dots > 0 || (others > 0 && bytes[blanksBack(bytes, from, pos) - 1] === 93);
+}
+
 /** Left of a `( 1234)` or `(-------)` that ends at `end`. */
 function skipParens(bytes: Uint8Array, from: number, end: number): number {
   let pos = end;

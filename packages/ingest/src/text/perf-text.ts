@@ -12,6 +12,7 @@ import {
   BODY_DIRTY_RING,
   BODY_EXCEPTION,
   BODY_NO_ADDRESS,
+  BODY_NO_FIELDS,
   BODY_NO_SLOT_BASE,
   BODY_OK,
   BODY_REASONS,
@@ -68,6 +69,7 @@ class PerfTextReader {
   #tooLow = 0;
   #unusable = 0;
   #withoutSlot = 0;
+  #withoutFields = 0;
   #saidKernel = false;
   #columns = 0;
   #blindColumns = 0;
@@ -212,6 +214,7 @@ class PerfTextReader {
     if (outcome === BODY_TOO_LOW) this.#tooLow++;
     if (outcome === BODY_UNUSABLE) this.#unusable++;
     if (outcome === BODY_NO_SLOT_BASE) this.#withoutSlot++;
+    if (outcome === BODY_NO_FIELDS) this.#withoutFields++;
     const [code, message] = BODY_REASONS[outcome]!;
     this.#ctx.reject(code, message, { line, severity: code === 'other-event' ? 'info' : 'warning' });
   }
@@ -243,6 +246,12 @@ class PerfTextReader {
   #refuse(): never {
     if (this.#withoutSlot > 0) throw new UsageError(NO_SLOT_BASE, SLOT_BASE_HINT);
     const place = { file: this.#path };
+    if (this.#withoutFields > 0 && this.#accepted === 0)
+      throw new UnreadableInputError(
+        'the tracepoints in this text were printed without their own fields',
+        place,
+        'rerun: perf script -F comm,pid,tid,cpu,time,event,trace --ns',
+      );
     if (this.#unusable > 0 && this.#withoutAddress === 0)
       throw new UnreadableInputError(
         'none of the events in this text carries an access',
