@@ -101,7 +101,7 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
   const space = trace.space(options.space ?? mainSpace(trace));
   const range = trackedRange(space, options.addr);
   return wanted.flatMap((spec) => {
-    const { scheme, params } = resolve(spec, options.windowNs);
+    const { scheme, params } = resolve(spec, options.windowNs, trace.manifest.notes['kernel']);
     return seedsOf(scheme.descriptor.id, options).map((seed) =>
       identify(trace, options, {
         scheme: scheme.descriptor.id,
@@ -171,7 +171,7 @@ function modelOf(stream: ObservationStream, trace: TraceReader, options: PlanOpt
   if (options.schemes !== undefined && wanted === undefined) return undefined;
   const scheme = schemes.get(stream.tracker);
   if (!('interval' in scheme.config) && !('aggr' in scheme.config)) return undefined;
-  return { id: scheme.descriptor.id, params: resolve(wanted ?? stream.tracker, undefined).params };
+  return { id: scheme.descriptor.id, params: resolve(wanted ?? stream.tracker, undefined, trace.manifest.notes['kernel']).params };
 }
 
 function worldOf(options: PlanOptions): WorldPlan {
@@ -211,11 +211,28 @@ function sharedWorld(id: string, options: PlanOptions): string | null {
   return groups[0]?.join('+') ?? null;
 }
 
-function resolve(spec: SchemeSpec, windowNs: number | undefined) {
+/** A scheme and its parameters: as given, else as the command or the capture says, else the kernel's defaults. */
+function resolve(spec: SchemeSpec, windowNs: number | undefined, releases: string | number | undefined) {
   const { id, ...given } = typeof spec === 'string' ? { id: spec } : spec;
   const scheme = schemes.get(id);
   const interval = 'interval' in scheme.config && windowNs !== undefined ? { interval: windowNs } : {};
-  return { scheme, params: parseParams(id, scheme.config, { ...interval, ...given }) };
+  const version = scheme.config['kernel'];
+  const kernel = version?.kind === 'choice' ? versionFor(String(releases ?? ''), version.choices) : undefined;
+  return { scheme, params: parseParams(id, scheme.config, { ...interval, ...(kernel === undefined ? {} : { kernel }), ...given }) };
+}
+
+/** The newest of `versions` that a kernel release ("6.1.192-vmcap", or several with commas) is not older than; undefined when they disagree. */
+export function versionFor(releases: string, versions: readonly string[]): string | undefined {
+  const ascending = [...versions].sort((a, b) => orderOf(a) - orderOf(b));
+  const found = [...releases.matchAll(/(?:^|,\s*)(\d+\.\d+)/g)].map(
+    ([, release]) => ascending.findLast((version) => orderOf(version) <= orderOf(release!)) ?? ascending[0]!,
+  );
+  return new Set(found).size === 1 ? found[0] : undefined;
+}
+
+function orderOf(version: string): number {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major * 1000 + minor;
 }
 
 function idOf(spec: SchemeSpec): string {

@@ -46,7 +46,7 @@ export const damonPaddr = defineScheme({
       kind: 'choice',
       default: '7.3',
       choices: ['6.1', '7.3'],
-      help: 'kernel version whose merge, age and split rules apply',
+      help: "kernel version whose merge, age and split rules apply; unless given, the capture's own when it says",
       source: 'kernel-changes 12-14',
     },
     recheck: {
