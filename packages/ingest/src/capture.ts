@@ -1,7 +1,15 @@
 /** Normalises a capture set (exact log, tracker outputs, maps) into one trace. */
 import { basename } from 'node:path';
 import { createHash } from 'node:crypto';
-import { NS_PER_MS, throwIfAborted, TraceFormatError, UnreadableInputError, type Diagnostic, type SpaceId } from '@workset/model';
+import {
+  NS_PER_MS,
+  throwIfAborted,
+  TraceFormatError,
+  UnreadableInputError,
+  UsageError,
+  type Diagnostic,
+  type SpaceId,
+} from '@workset/model';
 import { createTraceWriter, type TraceManifest } from '@workset/store';
 import type { OpenSource } from './byte-source.ts';
 import { Assembler } from './capture/assembler.ts';
@@ -82,7 +90,10 @@ export async function ingestCapture(paths: readonly string[], options: CaptureOp
     }
     // First: what it finds out goes into the diagnostics.
     const described = assembler.final();
-    const diagnostics = [...assembler.logs.flatMap((log) => log.reasons.rows(log.inputId)), ...skipped];
+    const unused = unusedOptions(assembler, options.options ?? {});
+    if (unused[0] !== undefined && options.strict === true)
+      throw new UsageError(unused[0].message, 'leave it out, or see workset list ingestors');
+    const diagnostics = [...assembler.logs.flatMap((log) => log.reasons.rows(log.inputId)), ...unused, ...skipped];
     if (assembler.isEmpty) throw nothing(diagnostics);
     const name = options.name ?? manifest?.name ?? nameOf(options.out);
     const producer = { version: VERSION, argv: options.argv ?? [] };
@@ -93,6 +104,22 @@ export async function ingestCapture(paths: readonly string[], options: CaptureOp
     await writer.abort();
     throw error;
   }
+}
+
+/** Options that no reader looked at: most likely misspelt. */
+function unusedOptions({ logs }: Assembler, options: Readonly<Record<string, string>>): Diagnostic[] {
+  const formats = [...new Set(logs.map(({ input }) => input.ingestor.descriptor.id))].join(', ');
+  return Object.keys(options)
+    .filter((name) => !logs.some(({ usedOptions }) => usedOptions.has(name)))
+    .map((name) => ({
+      inputId: '',
+      severity: 'warning',
+      code: 'option-unused',
+      line: null,
+      byteOffset: null,
+      count: 1,
+      message: `the option ${name} was not looked at by any reader here (${formats})`,
+    }));
 }
 
 /** What files beside the inputs say, in the directories that were named. */

@@ -271,3 +271,14 @@ test('two streams of one name are told apart', async () => {
     ['idle', 'idle#2'],
   );
 });
+
+test('an option that no reader looks at is said, and refused with strict', async () => {
+  const dir = capture({ 'gt.vmgt.gz': KIT['gt.vmgt.gz'] });
+  const set = { space: 'gpa', agregation: '1s' };
+  const { diagnostics } = await ingestCapture([dir], options({ options: set }));
+  assert.deepEqual(
+    diagnostics.filter(({ code }) => code === 'option-unused').map(({ severity, message }) => [severity, message]),
+    [['warning', 'the option agregation was not looked at by any reader here (vmgt)']],
+  );
+  await assert.rejects(ingestCapture([dir], options({ options: set, strict: true })), UsageError);
+});

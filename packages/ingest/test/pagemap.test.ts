@@ -237,6 +237,19 @@ test('idle bitmap: accessed means marked and no longer idle', async () => {
   }
 });
 
+test('idle bitmap whose runs are whole only in the other byte order: said, unless the order is given', async () => {
+  // runs of 12 idle and 12 accessed frames
+  const little = new Uint8Array(4096);
+  for (let pfn = 0; pfn < little.length * 8; pfn++) if (pfn % 24 < 12) little[pfn >> 3]! |= 1 << (pfn & 7);
+  const big = little.slice();
+  for (let at = 0; at < big.length; at += 8) big.subarray(at, at + 8).reverse();
+  assert.ok(!codes(await run(pageIdleRawIngestor, little, TIMES)).includes('byte-order-doubt'));
+  assert.ok(codes(await run(pageIdleRawIngestor, big, TIMES)).includes('byte-order-doubt'));
+  const told = await run(pageIdleRawIngestor, big, { ...TIMES, 'byte-order': 'big' });
+  assert.ok(!codes(told).includes('byte-order-doubt'));
+  assert.deepEqual(told.reports[0]!.reported, (await run(pageIdleRawIngestor, little, TIMES)).reports[0]!.reported);
+});
+
 test('idle bitmap without its marking pass is reported with a warning, in either byte order', async () => {
   const little = await run(pageIdleRawIngestor, bytes('bitmap.synthetic.le.bin.gz'), TIMES);
   const big = await run(pageIdleRawIngestor, bytes('bitmap.synthetic.be.bin.gz'), { ...TIMES, 'byte-order': 'big' });

@@ -13,6 +13,8 @@ export class InputLog {
   space: SpaceId | null;
   inputId = '';
   accepted = 0;
+  /** Names of the options that the reader looked at. */
+  readonly usedOptions = new Set<string>();
   #lost: number | null = null;
   #firstNs = Number.POSITIVE_INFINITY;
   #lastNs = Number.NEGATIVE_INFINITY;
@@ -27,7 +29,7 @@ export class InputLog {
     this.truth = descriptor.truth;
     this.space = descriptor.space === 'any' ? null : descriptor.space;
     this.context = {
-      options: input.options,
+      options: watched(input.options, this.usedOptions),
       ...(signal === undefined ? {} : { signal }),
       accept: (n) => void (this.accepted += n),
       lost: (n) => void (this.#lost = (this.#lost ?? 0) + n),
@@ -69,4 +71,19 @@ export class InputLog {
       vcpus: this.#cpus > 0 ? this.#cpus : null,
     };
   }
+}
+
+/** The same options; which of them are read goes into `used`. */
+function watched(options: Readonly<Record<string, string>>, used: Set<string>): Readonly<Record<string, string>> {
+  const all: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options)) {
+    Object.defineProperty(all, name, {
+      enumerable: true,
+      get() {
+        used.add(name);
+        return value;
+      },
+    });
+  }
+  return all;
 }
