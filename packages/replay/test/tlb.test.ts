@@ -43,7 +43,7 @@ function touchesOf({ seed, hotPages }: Case, classBits: number, memory: StampMem
   return touches;
 }
 
-function run(one: Case, classBits: number, memory: StampMemory, touches: Int32Array): Int32Array {
+function run(one: Case, memory: StampMemory, touches: Int32Array): Int32Array {
   memory.stamps.fill(0);
   const huge = one.hugeBlocks.length === 0 ? undefined : PageBitmap.of(N_PAGES / BLOCK_PAGES, one.hugeBlocks);
   const tlb = new Tlb(one.config, memory, huge);
@@ -82,8 +82,8 @@ describe('TLB', () => {
           fc.property(cases(hasHuge), (one) => {
             const touches = touchesOf(one, classBits, memory);
             assert.notEqual(Arena.loopsFor(touches, memory.stamps), undefined);
-            const vector = run(one, classBits, memory, touches);
-            const plain = run(one, classBits, memory, Int32Array.from(touches));
+            const vector = run(one, memory, touches);
+            const plain = run(one, memory, Int32Array.from(touches));
             memory.arena.release(touches);
             assert.deepEqual(vector, plain);
             assert.deepEqual(plain, oracleRun(one, classBits, touches));

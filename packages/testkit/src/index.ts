@@ -7,6 +7,7 @@ export * from './oracle/damon.ts';
 export * from './oracle/memory.ts';
 export * from './oracle/schemes.ts';
 export * from './oracle/simulate.ts';
+export * from './oracle/hardware.ts';
 export * from './oracle/machine.ts';
 export * from './oracle/tlb.ts';
 export * from './oracle/trackers.ts';

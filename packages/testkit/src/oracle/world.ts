@@ -1,6 +1,7 @@
 /** Several trackers on one machine: each wakes at its own times and finds what the others left. */
 import { pagesOf, type PlainTrace } from '../trace.ts';
-import { Machine, PLAIN_WORLD, type MachineCounts, type OracleWorldConfig } from './machine.ts';
+import { PLAIN_WORLD, type MachineCounts, type OracleWorldConfig } from './hardware.ts';
+import { Machine } from './machine.ts';
 import type { Coroutine } from './schemes.ts';
 import { score, snapToEdge, type OracleWindow } from './simulate.ts';
 import { startTracker, type WorldTracker } from './trackers.ts';
