@@ -7,7 +7,7 @@ import { packedSource, packParts } from '../src/results/packed.ts';
 import { withDuckDb } from '../src/scores/score-by-sql.ts';
 import { replayRuns, scratch, windowRow } from './results-dir.ts';
 
-const pack = (dir: string): Promise<void> => withDuckDb(1, (connection) => packParts(dir, (sql) => connection.run(sql), 2));
+const pack = (dir: string): Promise<void> => withDuckDb({ threads: 1 }, (connection) => packParts(dir, (sql) => connection.run(sql), 2));
 
 async function addRun(dir: string, id: string, nPages: number): Promise<void> {
   const pages = Array.from({ length: nPages }, (_, i) => i);

@@ -49,6 +49,8 @@ export interface CommandContext {
   readonly out: Output;
   /** `--json`: results as JSON on stdout. */
   readonly json: boolean;
+  /** `--memory-limit`, bytes. */
+  readonly memoryLimitBytes: number | undefined;
   /** Fires on SIGINT, SIGTERM and when stdout is closed by its reader. */
   readonly signal: AbortSignal;
   /** The words after `workset`, as given. */
@@ -61,6 +63,11 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { name: 'json', help: 'results as JSON on stdout, an error as one JSON object on stderr' },
   { name: 'quiet', alias: 'q', help: 'no notes and no progress on stderr' },
   { name: 'no-progress', help: 'no progress line' },
+  {
+    name: 'memory-limit',
+    value: 'SIZE',
+    help: 'stay within so much memory, e.g. 2G or 50%: replay makes more passes, SQL uses the disk, results stay the same; default 80 % of what is free',
+  },
   { name: 'color', help: 'colours even when stdout is not a terminal (--no-color or NO_COLOR: never)' },
   { name: 'help', alias: 'h', help: 'this help' },
 ];

@@ -11,6 +11,7 @@ import type { Streams } from './output.ts';
 import { ProgressLine } from './progress.ts';
 import { errorText, reportOf } from './report-error.ts';
 import { watchProcess } from './signals.ts';
+import { memoryLimit, named } from './values.ts';
 import { version } from './version.ts';
 
 /** Runs the process: main() plus signals, broken pipes and the exit. Called by bin/workset.js. */
@@ -65,6 +66,7 @@ async function run(
   const ctx: CommandContext = {
     out,
     json: args.flag('json'),
+    memoryLimitBytes: named('memory-limit', args.text('memory-limit'), memoryLimit),
     signal,
     argv,
     progress: (label) => new ProgressLine(streams.stderr, label, lines),

@@ -1,5 +1,6 @@
 /** Option texts → numbers, with the option named in the error. */
-import { UsageError, parseDuration } from '@workset/model';
+import { totalmem } from 'node:os';
+import { formatBytes, parseDuration, parseSize, UsageError } from '@workset/model';
 
 import type { Args } from './command.ts';
 
@@ -20,6 +21,17 @@ export function countOption(args: Args, name: string, min: number): number | und
     if (!Number.isSafeInteger(n) || n < min) throw new UsageError(`not a whole number from ${min}: ${JSON.stringify(text)}`);
     return n;
   });
+}
+
+/** Below this not even an empty process with a database fits. */
+const MIN_MEMORY_BYTES = 256 << 20;
+
+/** A size, or a share of the machine's memory, that a process can live with. */
+export function memoryLimit(text: string): number {
+  const bytes = parseSize(text, totalmem());
+  if (bytes < MIN_MEMORY_BYTES)
+    throw new UsageError(`${JSON.stringify(text)} is too little to run in`, `give ${formatBytes(MIN_MEMORY_BYTES)} or more`);
+  return bytes;
 }
 
 /** `a:b`, either end may be missing: `:10s`, `1s:`. */

@@ -22,7 +22,7 @@ export async function withResults<T>(
   const path = resultsPath(dir);
   const { Results, materialiseScores } = await import('@workset/analyze');
   if (options.unscored !== true) await bringUpToDate();
-  const results = await Results.open(path, options);
+  const results = await Results.open(path, { ...databaseLimit(ctx), ...options });
   const interrupt = (): void => results.interrupt();
   ctx.signal.addEventListener('abort', interrupt);
   try {
@@ -35,13 +35,21 @@ export async function withResults<T>(
   /** Results that may only be read are used as they are, unless nothing was ever scored. */
   async function bringUpToDate(): Promise<void> {
     try {
-      await materialiseScores(path, { signal: ctx.signal });
+      await materialiseScores(path, { signal: ctx.signal, ...databaseLimit(ctx) });
     } catch (error) {
       const readOnly = ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
       if (!readOnly || !existsSync(join(path, 'scores'))) throw error;
       ctx.out.note(`workset: the scores in ${path} cannot be brought up to date: ${(error as Error).message}`);
     }
   }
+}
+
+/** What the process needs beside its database. */
+const PROCESS_BYTES = 160 << 20;
+
+/** The database's part of `--memory-limit`, as it reads sizes. */
+function databaseLimit({ memoryLimitBytes }: CommandContext): { readonly memoryLimit?: string } {
+  return memoryLimitBytes === undefined ? {} : { memoryLimit: `${Math.floor((memoryLimitBytes - PROCESS_BYTES) / 2 ** 20)}MiB` };
 }
 
 /** Results as charts ask them; no query of theirs returns a list or struct. */

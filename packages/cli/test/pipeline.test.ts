@@ -15,6 +15,8 @@ interface ScoreRow {
   readonly params: string;
 }
 
+const RUNS = ['--window', '500ms', '--scheme', 'uffd-rwp', '--scheme', 'idle-page'];
+
 describe('synth → replay → score, sql, compare, chart, report, export', () => {
   const dir = mkdtempSync(join(tmpdir(), 'workset-cli-'));
   const trace = join(dir, 't.trace');
@@ -24,21 +26,7 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     const made = await workset(['synth', 'zipf', '--pages', '2048', '--seconds', '3', '--rate', '2e4', '-o', trace, '--json']);
     assert.equal(made.code, 0, made.stderr);
     assert.equal((JSON.parse(made.stdout) as { synthetic: boolean }).synthetic, true);
-    const ran = await workset([
-      'replay',
-      trace,
-      '-o',
-      results,
-      '--window',
-      '500ms',
-      '--scheme',
-      'uffd-rwp',
-      '--scheme',
-      'idle-page',
-      '--jobs',
-      '2',
-      '--json',
-    ]);
+    const ran = await workset(['replay', trace, '-o', results, ...RUNS, '--jobs', '2', '--json']);
     assert.equal(ran.code, 0, ran.stderr);
     assert.equal((JSON.parse(ran.stdout) as { runs: unknown[] }).runs.length, 2);
   });
@@ -53,19 +41,22 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     assert.ok(!existsSync(out));
   });
 
+  test("--memory-limit plans more passes, and is the database's too", async () => {
+    const planned = async (...words: string[]): Promise<{ passes: number; memoryBytes: number }> =>
+      JSON.parse((await workset(['replay', trace, '--dry-run', '--json', ...words])).stdout) as { passes: number; memoryBytes: number };
+    const free = await planned();
+    const { memoryBytes } = await planned('--memory-limit', '256M');
+    assert.equal(free.passes, 1);
+    assert.ok(memoryBytes <= 256 * 2 ** 20, `${memoryBytes} bytes`);
+    const setting = ['sql', results, '-c', "SELECT current_setting('memory_limit')", '--format', 'csv'];
+    assert.match((await workset([...setting, '--memory-limit', '1G'])).stdout, /864/);
+    const tooLittle = await workset([...setting, '--memory-limit', '1M']);
+    assert.equal(tooLittle.code, 2);
+    assert.match(tooLittle.stderr, /--memory-limit: "1M" is too little/);
+  });
+
   test('running again finds everything done', async () => {
-    const { code, stdout } = await workset([
-      'replay',
-      trace,
-      '-o',
-      results,
-      '--window',
-      '500ms',
-      '--scheme',
-      'uffd-rwp',
-      '--scheme',
-      'idle-page',
-    ]);
+    const { code, stdout } = await workset(['replay', trace, '-o', results, ...RUNS]);
     assert.equal(code, 0);
     assert.match(stdout, /^0 runs done, 2 were there already/m);
   });

@@ -22,6 +22,8 @@ export interface ScoreOptions {
   readonly threads?: number;
   /** Worker threads. Default: `threads` when the page sets exceed 32 MiB, else none. The scores are the same. */
   readonly workers?: number;
+  /** DuckDB size text, e.g. `4GiB`. Default: DuckDB's own. */
+  readonly memoryLimit?: string;
   readonly signal?: AbortSignal;
   /** Called after each run. */
   readonly onRun?: (runId: string, rows: number) => void;
@@ -55,14 +57,14 @@ export async function materialiseScores(dir: string, options: ScoreOptions = {})
   const threads = options.threads ?? 2;
   if (parts === undefined) {
     const { scoreBySql } = await import('./score-by-sql.ts');
-    await scoreBySql(root, due, threads, options.signal, write);
+    await scoreBySql(root, due, { threads, memoryLimit: options.memoryLimit }, options.signal, write);
   } else if (due.length > 0) {
     const workers = options.workers ?? (bytesOf(join(root, 'page_sets')) > WORKER_BYTES ? threads : 1);
     await scoreParts(due, parts, workers, options.signal, write);
   }
   if (needsPacking(root)) {
     const { withDuckDb } = await import('./score-by-sql.ts');
-    await withDuckDb(threads, (connection) => packParts(root, (sql) => connection.run(sql)));
+    await withDuckDb({ threads, memoryLimit: options.memoryLimit }, (connection) => packParts(root, (sql) => connection.run(sql)));
   }
   return { scored: due.length, skipped: settled.size + runs.length - due.length, rows };
 }

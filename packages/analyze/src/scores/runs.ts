@@ -80,7 +80,7 @@ function columnOf(group: RowGroup, name: string) {
 
 async function readBySql(files: readonly string[]): Promise<RunInfo[]> {
   const { withDuckDb } = await import('./score-by-sql.ts');
-  return withDuckDb(1, async (connection) => {
+  return withDuckDb({ threads: 1 }, async (connection) => {
     const result = await connection.run(
       `SELECT run_id, trace_id, "scope", "target", status, n_windows, filename
        FROM read_parquet([${files.map((file) => literal(file.replaceAll(/[*?[]/g, '[$&]'))).join(', ')}], filename = true)`,

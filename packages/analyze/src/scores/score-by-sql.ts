@@ -25,11 +25,11 @@ interface WindowInfo {
 export function scoreBySql(
   root: string,
   runs: readonly RunInfo[],
-  threads: number,
+  database: DatabaseOptions,
   signal: AbortSignal | undefined,
   onRun: (run: RunInfo, rows: readonly (ScoreRow & Row)[]) => Promise<void>,
 ): Promise<void> {
-  return withDuckDb(threads, async (connection) => {
+  return withDuckDb(database, async (connection) => {
     for (const run of runs) {
       if (signal?.aborted === true) throw new InterruptedError();
       await onRun(run, await scoreRun(connection, root, run));
@@ -37,8 +37,20 @@ export function scoreBySql(
   });
 }
 
-export async function withDuckDb<T>(threads: number, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-  const instance = await DuckDBInstance.create(':memory:', { threads: String(threads) });
+export interface DatabaseOptions {
+  readonly threads: number;
+  /** DuckDB size text. */
+  readonly memoryLimit?: string | undefined;
+}
+
+export async function withDuckDb<T>(
+  { threads, memoryLimit }: DatabaseOptions,
+  work: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(threads),
+    ...(memoryLimit === undefined ? {} : { memory_limit: memoryLimit }),
+  });
   const connection = await instance.connect();
   try {
     await connection.run(`SET streaming_buffer_size = '256MB'`); // let DuckDB decompress ahead of the counting
@@ -110,7 +122,7 @@ export async function writeNoScores(path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
   const columns = TABLES.scores.columns.map(({ name, type }) => `NULL::${type} AS ${ident(name)}`).join(', ');
   const part = `${path}.part`;
-  await withDuckDb(1, async (connection) => {
+  await withDuckDb({ threads: 1 }, async (connection) => {
     await connection.run(`COPY (SELECT ${columns} WHERE false) TO ${literal(part)} (FORMAT parquet, USE_TMP_FILE false)`);
   });
   renameSync(part, path);

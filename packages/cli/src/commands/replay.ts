@@ -1,6 +1,5 @@
 /** `workset replay <trace> -o DIR`: run tracking schemes over a trace. */
-import { totalmem } from 'node:os';
-import { formatBytes, formatParam, parseAddressRange, parseParams, parseSize, SPACES, UsageError } from '@workset/model';
+import { formatBytes, formatParam, parseAddressRange, parseParams, SPACES, UsageError } from '@workset/model';
 import type { Param, Registry, SpaceId } from '@workset/model';
 import type { ReplayOptions, RunPlan, SchemeSpec, TrackingScheme } from '@workset/replay';
 
@@ -62,11 +61,6 @@ export const replay: CommandSpec = {
     { name: 'seed', value: 'N', help: 'seed of schemes with randomness; default 1' },
     { name: 'seeds', value: 'N', help: 'so many seeds per scheme with randomness; default 1' },
     { name: 'jobs', alias: 'j', value: 'N', help: 'worker threads; the results are the same for any number; default 1' },
-    {
-      name: 'memory-limit',
-      value: 'SIZE',
-      help: 'memory to stay within, e.g. 2G or 50%: more passes if need be, with the same results; default 80 % of what is free',
-    },
     { name: 'dry-run', alias: 'n', help: 'print what would be run and what it would take; write nothing' },
   ],
   examples: [
@@ -77,7 +71,7 @@ export const replay: CommandSpec = {
   ],
   async run(args, ctx) {
     const trace = tracePath(args.positionals[0]!);
-    const options = { ...replayOptions(args), tlb: await tlbOption(args.text('tlb')) };
+    const options = { ...replayOptions(args), tlb: await tlbOption(args.text('tlb')), memoryLimitBytes: ctx.memoryLimitBytes };
     if (args.flag('dry-run')) return dryRun(trace, options, ctx);
     const out = requireText(args, 'out', `workset replay ${trace} -o results`);
     const engine = await import('@workset/replay');
@@ -123,7 +117,6 @@ function replayOptions(args: Args): Chosen {
     seed: countOption(args, 'seed', 0) ?? 1,
     seeds: countOption(args, 'seeds', 1),
     jobs: countOption(args, 'jobs', 1),
-    memoryLimitBytes: named('memory-limit', args.text('memory-limit'), (text) => parseSize(text, totalmem())),
   };
 }
 
