@@ -146,6 +146,57 @@ test('any records in any chunks give what a plain reader gives', async () => {
   );
 });
 
+test('walks through memory, over the ends of blocks and over one another', async () => {
+  const walk = fc.record({
+    gap: fc.integer({ min: 1, max: 3 }),
+    vpn: fc.integer({ min: 0, max: 3000 }),
+    length: fc.integer({ min: 1, max: 700 }),
+    flags: fc.constantFrom(1, 2, 3, 5, 7, 9, 18, 8, 32),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(walk, { maxLength: 6 }), { maxLength: 4 }),
+      fc.integer({ min: 50, max: 5000 }),
+      async (quanta, chunk) => {
+        const wanted: string[][] = [];
+        const frames: VmgtFrame[] = quanta.map((walks, q) => {
+          let pfn = 500;
+          const gpa: string[] = [];
+          const gva = new Set<string>();
+          const records = walks.flatMap(({ gap, vpn, length, flags }) => {
+            pfn += gap;
+            return Array.from({ length }, (_, i) => {
+              const page = vpn + i;
+              const user = [...((flags & 5) !== 0 ? ['r'] : []), ...((flags & 2) !== 0 ? ['w'] : [])];
+              const kernel = [...((flags & 40) !== 0 ? ['R'] : []), ...((flags & 16) !== 0 ? ['W'] : [])];
+              for (const c of [...user, ...kernel]) gpa.push(`${pfn}${c}`);
+              for (const c of user) gva.add(`${page}${c}`);
+              return { pfn: pfn++, flags, vpn: page };
+            });
+          });
+          wanted.push(gpa, [...gva].sort());
+          return { tag: 'Q', q, records };
+        });
+        const total = frames.reduce((sum, frame) => sum + (frame.tag === 'Q' ? frame.records.length : 0), 0);
+        const got = quanta.flatMap((): [string[], string[]] => [[], []]);
+        for await (const batch of vmgtIngestor.ingest(
+          sourceOfBytes('gt.vmgt', vmgtFile([...frames, { tag: 'E', records: total }]), chunk),
+          recorder(),
+        )) {
+          if (batch.kind !== 'touches') continue;
+          const { page, cls } = batch;
+          got[2 * (batch.t0Ns / 1e6) + (batch.space === 'gva' ? 1 : 0)] = Array.from(page, (p, i) => `${p}${'rwRW'[cls[i]!]}`);
+        }
+        assert.deepEqual(
+          got.map((list, i) => (i % 2 === 1 ? list.toSorted() : list)),
+          wanted,
+        );
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
 test('a quantum of many pages is kept whole', async () => {
   const records = Array.from({ length: 50_000 }, (_, i) => ({ pfn: 3 * i, flags: 1, vpn: 1_000_000 - i }));
   const batches = await read(
