@@ -35,6 +35,7 @@ export class SettledBits implements AccessBits {
   /** Entries that no TLB held when they were settled. */
   readonly #uncached: PageBitmap;
   #hasUnmapped = false;
+  #fresh = { from: 0, to: 0, at: -1 };
 
   constructor(world: World) {
     this.#world = world;
@@ -152,8 +153,8 @@ export class SettledBits implements AccessBits {
   /** Brings the bits of a range up to date. */
   settle(range: PageRange): void {
     const { from, to } = range;
-    if (from >= to) return;
     const world = this.#world;
+    if (from >= to || this.#isFresh(range)) return;
     if (this.#columns.includes('written')) this.#noticeSplits(range);
     const [first, last] = [from >>> 5, (to - 1) >>> 5];
     for (const name of this.#columns) {
@@ -165,8 +166,14 @@ export class SettledBits implements AccessBits {
       addNewerThanMarks(world.walked(), this.#settled, range, this.#news.walks);
       this.#addFlushedWalks(range);
     }
-    for (let i = first; i <= last; i++) this.#settleWord(i);
+    this.#settleWords(first, last);
     fillMarks(this.#settled, range, world.now);
+    this.#fresh = { from, to, at: world.now };
+  }
+
+  /** The range was settled last, and no frame has passed since. */
+  #isFresh({ from, to }: PageRange): boolean {
+    return this.#fresh.at === this.#world.now && from >= this.#fresh.from && to <= this.#fresh.to;
   }
 
   /** The same for one entry, without a look at all the others. */
@@ -178,7 +185,7 @@ export class SettledBits implements AccessBits {
     const word = id >>> 5;
     const bit = 1 << (id & 31);
     for (const name of this.#columns) this.#news[name].words[word] = world.lastOf(name, id) > this.#settled[id]! ? bit : 0;
-    this.#settleWord(word);
+    this.#settleWords(word, word);
     this.#settled[id] = world.now;
   }
 
@@ -228,30 +235,38 @@ export class SettledBits implements AccessBits {
     }
   }
 
-  #settleWord(i: number): void {
+  #settleWords(first: number, last: number): void {
     const world = this.#world;
-    const news = (name: ColumnName): number => this.#news[name].words[i]!;
-    const [cpu, host, gup, fast] = [news('cpu'), news('host'), news('gup'), news('gup-fast')];
-    const any = cpu | host | gup | fast;
-    const other = news('other');
-    if ((any | other) === 0) return;
-    const walks = world.hasTlb ? this.#news.walks.words[i]! : cpu;
-    const writeFault = (this.#writeGuarded.words[i]! & news('written')) | (this.#cleanGuarded.words[i]! & news('written entry'));
-    const fault = (any & (this.#guarded.words[i]! | ~this.#mapped.words[i]!)) | writeFault;
-    // KVM marks a page accessed whenever it installs an SPTE: a missing one, or a writable one for one that was not.
-    const installed = this.#isHost ? (cpu & ~this.#spte.words[i]!) | this.#upgraded(i) : 0;
-    const slow = gup | (fast & fault);
-    if (this.#isHost) {
-      this.#spte.words[i]! |= cpu;
-      this.#secondary.words[i]! |= walks | installed;
+    const isHost = this.#isHost;
+    const news = this.#news;
+    const [cpus, hosts, gups, fasts, others] = [news.cpu.words, news.host.words, news.gup.words, news['gup-fast'].words, news.other.words];
+    const walked = world.hasTlb ? news.walks.words : cpus;
+    const [written, writtenEntry] = [news.written.words, news['written entry'].words];
+    const [mapped, primary, spte, secondary] = [this.#mapped.words, this.#primary.words, this.#spte.words, this.#secondary.words];
+    const [guarded, writeGuarded, cleanGuarded] = [this.#guarded.words, this.#writeGuarded.words, this.#cleanGuarded.words];
+    for (let i = first; i <= last; i = (i + 1) | 0) {
+      const cpu = cpus[i]!;
+      const host = hosts[i]!;
+      const gup = gups[i]!;
+      const fast = fasts[i]!;
+      const any = cpu | host | gup | fast;
+      this.#others.words[i]! |= others[i]!;
+      if (any === 0) continue;
+      const writeFault = (writeGuarded[i]! & written[i]!) | (cleanGuarded[i]! & writtenEntry[i]!);
+      const fault = (any & (guarded[i]! | ~mapped[i]!)) | writeFault;
+      // KVM marks a page accessed whenever it installs an SPTE: a missing one, or a writable one for one that was not.
+      const installed = isHost ? (cpu & ~spte[i]!) | this.#upgraded(i) : 0;
+      if (isHost) {
+        spte[i]! |= cpu;
+        secondary[i]! |= walked[i]! | installed;
+      }
+      primary[i]! |= (isHost ? host : walked[i]!) | fault;
+      mapped[i]! |= any;
+      guarded[i]! &= ~any;
+      writeGuarded[i]! &= ~written[i]!;
+      cleanGuarded[i]! &= ~writtenEntry[i]!;
+      if ((installed | gup | fast) !== 0) world.markAccessed(i, installed | gup | (fast & fault), fast);
     }
-    this.#primary.words[i]! |= (this.#isHost ? host : walks) | fault;
-    this.#others.words[i]! |= other;
-    this.#mapped.words[i]! |= any;
-    this.#guarded.words[i]! &= ~any;
-    this.#writeGuarded.words[i]! &= ~news('written');
-    this.#cleanGuarded.words[i]! &= ~news('written entry');
-    if ((installed | gup | fast) !== 0) world.markAccessed(i, installed | slow, fast);
   }
 
   /** SPTEs without W that a vCPU has written through. */
