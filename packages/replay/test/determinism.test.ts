@@ -96,6 +96,17 @@ describe('a replay', () => {
     assert.deepEqual(await scratch.replay({ jobs: 2 }), one);
   });
 
+  it('writes the same bytes of eviction runs with one worker and with two', async (t) => {
+    const scratch = new Scratch(t);
+    const evict = ['uffd-wp:cold=1', 'rwp-sync:limit=3p,low=2p', 'punch-hole:limit=2p,order=oldest-fault-in', 'madv-pageout:limit=60%'];
+    const one = await scratch.replay({ jobs: 1, evict });
+    const parts = (table: string): number => [...one.keys()].filter((path) => path.startsWith(`/${table}/`)).length;
+    assert.equal(parts('eviction_runs'), evict.length * (SCHEMES.length + 1));
+    assert.ok(parts('evictions') > evict.length && parts('refaults') > evict.length);
+    assert.deepEqual(await scratch.replay({ jobs: 2, evict }), one);
+    assert.deepEqual(await scratch.replay({ jobs: 3, evict }), one);
+  });
+
   it('writes the same bytes again with the same seed', async (t) => {
     const scratch = new Scratch(t);
     assert.deepEqual(await scratch.replay({ seed: 7 }), await scratch.replay({ seed: 7 }));
