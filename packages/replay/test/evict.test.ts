@@ -136,6 +136,18 @@ test('the same run twice gives the same rows', () => {
   );
 });
 
+test('events=off leaves out the rows and nothing else', () => {
+  fc.assert(
+    fc.property(traces, specs, (trace, text) => {
+      const reports = truthfulReports(trace, 3);
+      const [full, sums] = [runEvictor(trace, text, reports, true), runEvictor(trace, `${text},events=off`, reports, true)];
+      assert.deepEqual({ ...sums.summary, spec: full.summary['spec'] }, full.summary);
+      assert.deepEqual([sums.evictions, sums.refaults], [[], []]);
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test('the engine shows the swapper every touch and every report', async () => {
   const trace = grid`p0: R....R.R....R... | p1: WWWWWWWWWWWWWWWW | p2: .RW....W........ | p600: R..........B....`;
   for (const text of ['uffd-wp:cold=1,latency=1500us,batch=1', 'rwp-sync:limit=3p,low=2p,latency=500us', 'punch-hole:limit=2p']) {

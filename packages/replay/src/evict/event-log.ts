@@ -12,14 +12,15 @@ abstract class EventLog {
   /** Rows so far, and rows in the chunk. */
   total = 0;
   protected rows = 0;
-  readonly #part: RunPart;
+  readonly #part: RunPart | undefined;
   readonly #table: EvictionTable;
   readonly #labels: Readonly<Record<string, string>>;
   readonly #pageOf: PageOf;
   #pages = new Float64Array(FIRST);
   protected ids: Int32Array = new Int32Array(FIRST);
 
-  constructor(part: RunPart, table: EvictionTable, labels: Readonly<Record<string, string>>, pageOf: PageOf) {
+  /** @param part undefined = rows are only counted */
+  constructor(part: RunPart | undefined, table: EvictionTable, labels: Readonly<Record<string, string>>, pageOf: PageOf) {
     this.#part = part;
     this.#table = table;
     this.#labels = labels;
@@ -28,8 +29,9 @@ abstract class EventLog {
 
   /** Counts the row just filled in. */
   protected commit(): void {
-    this.rows = (this.rows + 1) | 0;
     this.total = (this.total + 1) | 0;
+    if (this.#part === undefined) return;
+    this.rows = (this.rows + 1) | 0;
     if (this.rows === CHUNK) this.flush();
     else if (this.rows === this.ids.length) {
       this.#pages = new Float64Array(2 * this.rows);
@@ -41,7 +43,7 @@ abstract class EventLog {
   /** Hands over what is left of a chunk. */
   flush(): void {
     const { rows } = this;
-    if (rows === 0) return;
+    if (rows === 0 || this.#part === undefined) return;
     for (let i = 0; i < rows; i++) this.#pages[i] = this.#pageOf(this.ids[i]!);
     const n = { first: this.total - rows };
     this.#part.columns(this.#table, rows, { ...this.#labels, n, page: this.#pages, ...this.columns() });

@@ -55,6 +55,12 @@ export const EVICT_CONFIG = {
     help: "replay exact LRU and Belady's OPT at the same memory (8 bytes per touch)",
     source: '-',
   },
+  events: {
+    kind: 'flag',
+    default: true,
+    help: 'write a row per eviction and per refault; off: only the sums of the run, for large grids',
+    source: '-',
+  },
 } as const satisfies ParamSpec;
 
 export type EvictPolicy = 'cold' | 'limit' | 'hysteresis' | 'oldest-fault-in';
@@ -75,6 +81,8 @@ export interface EvictPlan {
   readonly latencyNs: number;
   readonly bytesPerSecond: number;
   readonly references: boolean;
+  /** Rows in `evictions` and `refaults`. */
+  readonly events: boolean;
   /** Canonical text: equal plans print alike, defaults are left out. */
   readonly text: string;
 }
@@ -123,6 +131,7 @@ export function planEvict(primitive: EvictionPrimitive, given: Readonly<Record<s
     latencyNs: common.latency,
     bytesPerSecond: common.bandwidth,
     references: common.references,
+    events: common.events,
     text: canonical(id, spec, all),
   };
 }

@@ -60,9 +60,10 @@ export class Tally {
   constructor(plan: EvictPlan, part: RunPart, pageOf: PageOf) {
     this.#plan = plan;
     this.#part = part;
+    const rowsTo = plan.events ? part : undefined;
     const labels = { policy: plan.policy, primitive: plan.primitive };
-    this.#evictions = new EvictionLog(part, 'evictions', labels, pageOf);
-    this.#refaults = new RefaultLog(part, 'refaults', labels, pageOf);
+    this.#evictions = new EvictionLog(rowsTo, 'evictions', labels, pageOf);
+    this.#refaults = new RefaultLog(rowsTo, 'refaults', labels, pageOf);
   }
 
   /** An access waited. */
