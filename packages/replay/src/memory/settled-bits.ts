@@ -15,6 +15,18 @@ import type { ColumnName, World } from './world.ts';
 /** Sets of pages touched since they were settled, one per question. */
 type News = Record<ColumnName | 'walks', PageBitmap>;
 
+const COLUMNS: readonly ColumnName[] = [
+  'cpu',
+  'host',
+  'gup',
+  'gup-fast',
+  'other',
+  'written',
+  'written entry',
+  'cpu written',
+  'cpu written entry',
+];
+
 export class SettledBits implements AccessBits {
   readonly #world: World;
   readonly #settled: Int32Array;
@@ -29,9 +41,10 @@ export class SettledBits implements AccessBits {
   readonly #spte: PageBitmap;
   readonly #secondary: PageBitmap;
   /** Entries whose next access, next write (of the page, of the entry) faults. */
-  readonly #guarded: PageBitmap;
-  readonly #writeGuarded: PageBitmap;
-  readonly #cleanGuarded: PageBitmap;
+  #guarded: PageBitmap;
+  #writeGuarded: PageBitmap;
+  #cleanGuarded: PageBitmap;
+  readonly #none: PageBitmap;
   /** Entries that no TLB held when they were settled. */
   readonly #uncached: PageBitmap;
   #hasUnmapped = false;
@@ -41,22 +54,20 @@ export class SettledBits implements AccessBits {
     this.#world = world;
     this.#settled = world.column();
     this.#isHost = world.config.mmu === 'host';
-    const empty = (): PageBitmap => world.emptySet();
     this.#columns = world.columns;
-    this.#news = {
-      cpu: empty(),
-      walks: empty(),
-      host: empty(),
-      gup: empty(),
-      'gup-fast': empty(),
-      other: empty(),
-      written: empty(),
-      'written entry': empty(),
-      'cpu written': empty(),
-      'cpu written entry': empty(),
-    };
-    [this.#mapped, this.#primary, this.#others, this.#spte, this.#secondary] = [empty(), empty(), empty(), empty(), empty()];
-    [this.#guarded, this.#writeGuarded, this.#cleanGuarded, this.#uncached] = [empty(), empty(), empty(), empty()];
+    // Sets that nothing is ever added to are one set.
+    this.#none = world.emptySet();
+    const none = this.#none;
+    const news = (name: ColumnName | 'walks', isUsed: boolean): [string, PageBitmap] => [name, isUsed ? world.emptySet() : none];
+    this.#news = Object.fromEntries([
+      ...COLUMNS.map((name) => news(name, this.#columns.includes(name))),
+      news('walks', world.hasTlb),
+    ]) as News;
+    [this.#mapped, this.#primary] = [world.emptySet(), world.emptySet()];
+    this.#others = this.#columns.includes('other') ? world.emptySet() : none;
+    [this.#spte, this.#secondary] = this.#isHost ? [world.emptySet(), world.emptySet()] : [none, none];
+    this.#uncached = world.hasTlb ? world.emptySet() : none;
+    [this.#guarded, this.#writeGuarded, this.#cleanGuarded] = [none, none, none];
     // What was there before anybody looked: mapped, used, and no folio flag set.
     this.settle({ from: 0, to: world.nPages });
     world.flag('referenced').clear();
@@ -101,7 +112,7 @@ export class SettledBits implements AccessBits {
     const one = { from: id, to: id + 1 };
     this.settle(one);
     this.#dropSptes(one);
-    this.#uncached.add(id);
+    if (this.#world.hasTlb) this.#uncached.add(id);
     this.#hasUnmapped = true;
     if (keepsA) return;
     this.#primary.delete(id);
@@ -119,14 +130,25 @@ export class SettledBits implements AccessBits {
   /** The next access to these entries faults, and so sets A whoever makes it. */
   guard(set: PageBitmap): void {
     this.settle({ from: 0, to: set.nPages });
-    this.#guarded.or(set);
+    this.#guarded = this.#own(this.#guarded).or(set);
   }
   /** The next write to these pages (uffd-wp), or to these entries (soft-dirty), faults. */
   guardWrites(range: PageRange, by: 'page' | 'entry'): void {
     this.settle(range);
-    const columns: readonly ColumnName[] = by === 'page' ? ['written', 'cpu written'] : ['written entry', 'cpu written entry'];
-    for (const name of columns) if (!this.#columns.includes(name)) this.#columns.push(name);
+    const names: readonly ColumnName[] = by === 'page' ? ['written', 'cpu written'] : ['written entry', 'cpu written entry'];
+    const columns = this.#isHost ? names : names.slice(0, 1);
+    for (const name of columns) {
+      if (this.#columns.includes(name)) continue;
+      this.#columns.push(name);
+      this.#news[name] = this.#world.emptySet();
+    }
+    if (by === 'page') this.#writeGuarded = this.#own(this.#writeGuarded);
+    else this.#cleanGuarded = this.#own(this.#cleanGuarded);
     (by === 'page' ? this.#writeGuarded : this.#cleanGuarded).addRange(range.from, range.to);
+  }
+  /** A set that may be added to. */
+  #own(set: PageBitmap): PageBitmap {
+    return set === this.#none ? this.#world.emptySet() : set;
   }
 
   /** Drops the SPTEs of a range; those it had count as violations when they are built again. */

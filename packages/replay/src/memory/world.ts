@@ -6,7 +6,7 @@
  */
 import { actorClasses, BLOCK_PAGES, BLOCK_SHIFT, PageBitmap, type Actor } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { MarkedBits, type AccessBits, type WhichBits } from './access-bits.ts';
+import { MarkedBits, PRIMARY, type AccessBits, type WhichBits } from './access-bits.ts';
 import { addNewer } from './bit-loops.ts';
 import { EntryColumns } from './entry-columns.ts';
 import { addInRange, holdsAny, removeRange } from './page-sets.ts';
@@ -60,7 +60,7 @@ export class World {
   readonly #faultingWrites: number;
   readonly #others: number;
   readonly #entries: EntryColumns;
-  readonly #bits: AccessBits;
+  #accessBits: AccessBits | undefined;
   readonly #marks = new Map<MarkName, Int32Array>();
   readonly #columns: Int32Array[] = [];
   readonly #flags = new Map<FlagName, PageBitmap>();
@@ -82,8 +82,14 @@ export class World {
     this.#faultingWrites = actorClasses(classBits, faulting, 'written');
     this.#others = actorClasses(classBits, ['other'], 'touched');
     this.#entries = new EntryColumns(memory, walks, config.hugeBlocks);
-    const isPlain = config.mmu === 'guest' && config.hugeBlocks === undefined && memory.classBits <= 3;
-    this.#bits = isPlain ? new MarkedBits(this) : new SettledBits(this);
+  }
+
+  /** Made when somebody first looks: trackers of writes never do, and do without their columns. */
+  get #bits(): AccessBits {
+    return (this.#accessBits ??= this.settles ? new SettledBits(this) : new MarkedBits(this));
+  }
+  get #settled(): SettledBits | undefined {
+    return this.settles ? (this.#bits as SettledBits) : undefined;
   }
 
   get now(): number {
@@ -268,23 +274,23 @@ export class World {
   }
   /** False where touches do one thing only, and protections need not be known to the A bits. */
   get settles(): boolean {
-    return this.#bits instanceof SettledBits;
+    return this.config.mmu === 'host' || this.config.hugeBlocks !== undefined || this.memory.classBits > 3;
   }
   /** Brings bits that depend on what was there before up to date. */
   settle(range: PageRange): void {
-    if (this.#bits instanceof SettledBits) this.#bits.settle(range);
+    this.#settled?.settle(range);
   }
   /** The next access (next write) of the entries faults: it sets A, whoever makes it. Marks need not know: there only walks touch. */
   guard(set: PageBitmap): void {
-    if (this.#bits instanceof SettledBits) this.#bits.guard(set);
+    this.#settled?.guard(set);
   }
   guardWrites(range: PageRange, by: 'page' | 'entry'): void {
-    if (this.#bits instanceof SettledBits) this.#bits.guardWrites(range, by);
+    this.#settled?.guardWrites(range, by);
   }
   /** Entries taken out of the page table while their pages stay cached. */
   unmapSet(set: PageBitmap): void {
-    if (this.#bits instanceof SettledBits) this.#bits.unmapSet(set);
-    else this.#bits.clearYoungSet(set, { primary: true, secondary: false, others: false });
+    if (this.settles) this.#settled!.unmapSet(set);
+    else this.#bits.clearYoungSet(set, PRIMARY);
   }
 
   /**
@@ -292,16 +298,15 @@ export class World {
    * the last call: one EPT violation each.
    */
   zap(range: PageRange): PageBitmap | undefined {
-    if (this.config.mmu === 'guest' || !(this.#bits instanceof SettledBits)) return undefined;
-    const violations = this.#bits.takeViolations(range);
-    this.#bits.zap(range);
+    if (this.config.mmu === 'guest') return undefined;
+    const violations = this.#settled!.takeViolations(range);
+    this.#settled!.zap(range);
     this.flushTlb();
     return violations;
   }
   /** SPTEs that were zapped and have been built again since they were last asked for. */
   takeViolations(range: PageRange): PageBitmap | undefined {
-    if (this.config.mmu === 'guest' || !(this.#bits instanceof SettledBits)) return undefined;
-    return this.#bits.takeViolations(range);
+    return this.config.mmu === 'guest' ? undefined : this.#settled!.takeViolations(range);
   }
 
   /** folio_mark_accessed of pages of one word (6): `slow` as GUP with FOLL_TOUCH and KVM do it, `fast` sets PG_referenced alone. */
