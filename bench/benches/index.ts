@@ -4,12 +4,13 @@ import { curves, eviction } from './curves.ts';
 import { growthBenches } from './growth.ts';
 import { ingestBenches } from './ingest.ts';
 import { replayBenches } from './replay.ts';
-import { pipeline, scoring, summary } from './score.ts';
+import { pipeline, report, scoring, summary } from './score.ts';
 
 export const benches: readonly Bench[] = [
   pipeline,
   scoring,
   summary,
+  report,
   ...replayBenches,
   curves,
   eviction,

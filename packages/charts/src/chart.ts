@@ -67,6 +67,8 @@ export interface ChartContext {
   readonly runs: readonly RunInfo[];
   /** Usable runs of every trace. */
   readonly allRuns: readonly RunInfo[];
+  /** Runs that the results hold, asked for or not. */
+  readonly nStored: number;
   /** Runs left out because of `maxRuns`. */
   readonly omitted: number;
   readonly scope: Scope;

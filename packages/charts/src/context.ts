@@ -1,14 +1,15 @@
 /** Which runs a chart shows, and what they are called. */
 import type { ChartContext, ChartParams, DataRow, QuerySource, RunInfo } from './chart.ts';
 import type { Theme } from './style.ts';
-import { groupBy, inList, num, printable, text } from './values.ts';
+import { groupBy, inList, num, printable, quote, text } from './values.ts';
 
+export const TABLES_SQL = 'SELECT table_name, column_name FROM information_schema.columns';
 export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, space, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
 FROM runs WHERE status <> 'failed' AND scheme <> 'truth' ORDER BY trace, replace(scheme, 'observed:', ''), stream NULLS FIRST, kind DESC, run_id`;
 
 /** Names of the tables and views that the source has, and `table.column` for each of their columns. */
 export async function tablesOf(source: QuerySource): Promise<ReadonlySet<string>> {
-  const { rows } = await source.query('SELECT table_name, column_name FROM information_schema.columns');
+  const { rows } = await source.query(TABLES_SQL);
   return new Set(rows.flatMap((row) => [text(row, 'table_name'), `${text(row, 'table_name')}.${text(row, 'column_name')}`]));
 }
 
@@ -33,6 +34,7 @@ export async function loadContext(
     traces,
     runs,
     allRuns,
+    nStored: found.length,
     omitted: ofTrace.length - runs.length,
     scope: params.scope ?? 'any',
     target: params.target ?? 'touched',
@@ -129,4 +131,21 @@ export function runFilter(ctx: ChartContext, column = 'run_id'): string {
 
 export function allRunFilter(ctx: ChartContext, column = 'run_id'): string {
   return `${column} IN ${inList(ctx.allRuns.map((run) => run.runId))}`;
+}
+
+/**
+ * `page_sets` of the runs drawn, for FROM. When they are some of many runs, run by run: DuckDB leaves files out by an equality only, and sets
+ * are most of what results hold.
+ */
+export function pageSets(ctx: ChartContext): string {
+  return pageSetsOf(
+    ctx.runs.map((run) => run.runId),
+    ctx.nStored,
+  );
+}
+
+/** @param nAll runs that the results hold */
+export function pageSetsOf(runIds: readonly string[], nAll: number): string {
+  if (runIds.length === 0 || 2 * runIds.length > nAll) return `(SELECT * FROM page_sets WHERE run_id IN ${inList(runIds)})`;
+  return `(${runIds.map((id) => `SELECT * FROM page_sets WHERE run_id = ${quote(id)}`).join('\n    UNION ALL ')})`;
 }

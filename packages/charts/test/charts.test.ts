@@ -7,7 +7,7 @@ import type { Fixture } from './fixture.ts';
 import { readMarkup } from './markup.ts';
 
 /** Charts that need tables which the fixture does not have. */
-const WITHOUT_DATA: readonly ChartId[] = ['refaults', 'eviction-outcomes'];
+const WITHOUT_DATA: readonly ChartId[] = ['refaults', 'eviction-outcomes', 'eviction-window'];
 
 async function svgWithoutWarnings(db: Fixture, id: string, dark = false): Promise<string> {
   const warnings: string[] = [];

@@ -1,6 +1,6 @@
 /** Memory by how long it has been idle at the end of the trace, in truth and as each scheme sees it. */
 import type { Chart } from '../chart.ts';
-import { runFilter } from '../context.ts';
+import { pageSets, runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { labelsOf, seriesEncodings } from '../series.ts';
 import { BYTES_LABEL, binaryTicks, durationTicks } from '../style.ts';
@@ -19,17 +19,18 @@ export const coldAge: Chart<'cold-age'> = {
   /** Walks back from the last window: a page is idle for n windows when the union of the last n lacks it. */
   sql(ctx) {
     const back = Array.from({ length: 14 }, (_, k) => 2 ** k).join(', ');
-    return `WITH live AS (
+    return `WITH sets AS (SELECT * FROM ${pageSets(ctx)}),
+live AS (
   SELECT run_id, w, n_pages, claim_t0_ns, claim_t1_ns, row_number() OVER (PARTITION BY run_id ORDER BY w DESC) AS back FROM windows WHERE ${runFilter(ctx)} AND NOT warmup
 ), depth AS (
   SELECT DISTINCT run_id, least(d.d, max(back) OVER (PARTITION BY run_id)) AS d FROM live, (SELECT unnest([${back}]) AS d) d
 ), horizon AS (
   SELECT d.run_id, d.d, max(l.n_pages) AS n_pages, max(l.claim_t1_ns) - min(l.claim_t0_ns) AS idle_ns FROM depth d JOIN live l ON l.run_id = d.run_id AND l.back <= d.d GROUP BY ALL
 ), pick AS (
-  SELECT run_id FROM live WHERE run_id IN (SELECT run_id FROM page_sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)}) GROUP BY run_id ORDER BY count(*) DESC, run_id LIMIT 1
+  SELECT run_id FROM live WHERE run_id IN (SELECT run_id FROM sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)}) GROUP BY run_id ORDER BY count(*) DESC, run_id LIMIT 1
 ), seen AS (
   SELECT d.run_id, d.d, CASE p.kind WHEN 'truth' THEN 'truth' ELSE 'reported' END AS what, p.chunk, bit_count(bit_or(p.bits::BIT)) AS n
-  FROM depth d JOIN live l ON l.run_id = d.run_id AND l.back <= d.d JOIN page_sets p ON p.run_id = l.run_id AND p.w = l.w
+  FROM depth d JOIN live l ON l.run_id = d.run_id AND l.back <= d.d JOIN sets p ON p.run_id = l.run_id AND p.w = l.w
   WHERE p.kind = 'reported' OR (p.kind = 'truth' AND p.scope = ${quote(ctx.scope)} AND p.run_id IN (FROM pick)) GROUP BY d.run_id, d.d, what, p.chunk
 )
 SELECT h.run_id, k.what, h.idle_ns / 1e9 AS idle_s, (h.n_pages - coalesce(sum(s.n), 0)) * 4096 AS idle_bytes

@@ -1,6 +1,6 @@
 /** How soon newly used pages appear in a report: ECDF over pages, log time. */
 import type { Chart } from '../chart.ts';
-import { runFilter } from '../context.ts';
+import { pageSets, runFilter } from '../context.ts';
 import { sampled, strideSql } from '../sampling.ts';
 import { framed } from '../frame.ts';
 import { labelsOf, seriesEncodings } from '../series.ts';
@@ -19,18 +19,19 @@ export const detectionLatency: Chart<'detection-latency'> = {
 
   /** onset = touched in w, not in w-1; found after k windows = onset within the union of the reports w … w+k. Only onsets with a full horizon count. */
   sql(ctx) {
-    return `WITH live AS (
+    return `WITH sets AS (SELECT * FROM ${pageSets(ctx)}),
+live AS (
   SELECT run_id, w, span, claim_t0_ns, report_ns, row_number() OVER (PARTITION BY run_id, span ORDER BY w) AS k FROM windows WHERE ${runFilter(ctx)} AND scored AND NOT warmup
 ), touched AS (
-  SELECT l.run_id, l.span, l.k, l.claim_t0_ns, p.chunk, p.bits::BIT AS bits FROM live l JOIN page_sets p USING (run_id, w) WHERE p.kind = 'truth' AND p.scope = ${quote(ctx.scope)}
+  SELECT l.run_id, l.span, l.k, l.claim_t0_ns, p.chunk, p.bits::BIT AS bits FROM live l JOIN sets p USING (run_id, w) WHERE p.kind = 'truth' AND p.scope = ${quote(ctx.scope)}
 ), lag AS (SELECT unnest([0, 1, 2, 3, 4, 6, 8, 12, 16]) AS lag),
-${strideSql(ctx, 61)},
+${strideSql(61)},
 onset AS (
   SELECT a.run_id, a.span, a.k, a.claim_t0_ns, a.chunk, CASE WHEN b.bits IS NULL THEN a.bits ELSE a.bits & ~b.bits END AS bits
   FROM touched a LEFT JOIN touched b ON b.run_id = a.run_id AND b.span = a.span AND b.chunk = a.chunk AND b.k = a.k - 1 WHERE a.k > 1 AND a.k % (SELECT s FROM stride) = 0
 ),
 seen AS (
-  SELECT l.run_id, l.span, l.k, p.chunk, p.bits::BIT AS bits FROM live l JOIN page_sets p USING (run_id, w) WHERE p.kind = 'reported'
+  SELECT l.run_id, l.span, l.k, p.chunk, p.bits::BIT AS bits FROM live l JOIN sets p USING (run_id, w) WHERE p.kind = 'reported'
 ), last AS (SELECT run_id, span, max(k) AS k FROM live GROUP BY ALL),
 horizon AS (SELECT run_id, max(lag) AS h FROM (SELECT run_id, max(k) AS k FROM live GROUP BY run_id) JOIN lag ON lag <= greatest(k // 2, 1) GROUP BY run_id),
 due AS (

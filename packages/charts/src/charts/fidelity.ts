@@ -1,6 +1,6 @@
 /** Model against kernel: how alike the simulated and the real report of each window are. */
 import type { Chart } from '../chart.ts';
-import { runFilter } from '../context.ts';
+import { pageSets, runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import { colorOf, styleOf } from '../style.ts';
@@ -18,7 +18,8 @@ export const fidelityChart: Chart<'fidelity'> = {
 
   /** A model that follows the schedule of the real report is preferred to one with a schedule of its own. Each window of a real report, with the window of its model that overlaps it most (at least half of both). */
   sql(ctx) {
-    return `WITH pair AS (
+    return `WITH sets AS (SELECT * FROM ${pageSets(ctx)}),
+pair AS (
   SELECT o.run_id AS observed, s.run_id AS simulated, o.stream, s.scheme, s.stream IS NOT NULL AS follows
   FROM runs o JOIN runs s ON s.trace_id = o.trace_id AND s.space = o.space AND 'observed:' || s.scheme = o.scheme AND (s.stream = o.stream OR s.stream IS NULL)
   WHERE o.kind = 'observed' AND s.kind = 'simulated' AND ${runFilter(ctx, 'o.run_id')} AND ${runFilter(ctx, 's.run_id')}
@@ -28,8 +29,8 @@ export const fidelityChart: Chart<'fidelity'> = {
   FROM pair p JOIN windows x ON x.run_id = p.observed JOIN windows y ON y.run_id = p.simulated AND y.claim_t0_ns < x.claim_t1_ns AND y.claim_t1_ns > x.claim_t0_ns
   WHERE NOT x.warmup AND NOT y.warmup AND 2 * overlap_ns >= x.claim_t1_ns - x.claim_t0_ns AND 2 * overlap_ns >= y.claim_t1_ns - y.claim_t0_ns
   QUALIFY row_number() OVER (PARTITION BY p.observed, p.simulated, x.w ORDER BY overlap_ns DESC, y.w) = 1
-), a AS (SELECT b.observed, b.simulated, b.wo, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN page_sets s ON s.run_id = b.observed AND s.w = b.wo AND s.kind = 'reported'),
-m AS (SELECT b.observed, b.simulated, b.wo, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN page_sets s ON s.run_id = b.simulated AND s.w = b.ws AND s.kind = 'reported'),
+), a AS (SELECT b.observed, b.simulated, b.wo, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN sets s ON s.run_id = b.observed AND s.w = b.wo WHERE s.kind = 'reported'),
+m AS (SELECT b.observed, b.simulated, b.wo, s.chunk, s.bits::BIT AS bits FROM both_w b JOIN sets s ON s.run_id = b.simulated AND s.w = b.ws WHERE s.kind = 'reported'),
 c AS (
   SELECT observed, simulated, wo, sum(CASE WHEN a.bits IS NULL OR m.bits IS NULL THEN 0 ELSE bit_count(a.bits & m.bits) END) AS both_n, sum(coalesce(bit_count(a.bits), 0)) AS kernel, sum(coalesce(bit_count(m.bits), 0)) AS model
   FROM a FULL JOIN m USING (observed, simulated, wo, chunk) GROUP BY observed, simulated, wo

@@ -1,7 +1,7 @@
 /** Where in memory, and when: pages touched (truth) beside pages reported, address gaps left out. */
 import type { Chart, ChartContext, DataRow, Spec } from '../chart.ts';
 import { MAX_MARKS } from '../chart.ts';
-import { runFilter } from '../context.ts';
+import { pageSets, runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { panels } from '../panels.ts';
 import type { Panel } from '../panels.ts';
@@ -10,6 +10,8 @@ import { timeAxis } from '../time-axis.ts';
 import { groupBy, num, quote, text } from '../values.ts';
 
 const PAGE_BYTES = 4096;
+/** A column of many windows is the mean of about this many of them. */
+const WINDOWS_PER_COLUMN = 8;
 
 export const heatmap: Chart<'heatmap'> = {
   descriptor: {
@@ -47,7 +49,7 @@ export const heatmap: Chart<'heatmap'> = {
       heatmap,
       ctx,
       {
-        reading: `Shade: share of pages touched (truth) or reported, per ${bytes(span)} of address and column of windows, in eighths. Address ranges in which nothing was touched or reported are left out; lines mark the gaps when they are few. Warm-up windows are not drawn.`,
+        reading: `Shade: share of pages touched (truth) or reported, per ${bytes(span)} of address and column of windows, in eighths. Address ranges in which nothing was touched or reported are left out; lines mark the gaps when they are few. Warm-up windows are not drawn.${ctx.runs.some((run) => run.nWindows > 100 * WINDOWS_PER_COLUMN) ? ` Of columns with many windows, about ${WINDOWS_PER_COLUMN} are used.` : ''}`,
         without: ['cost'],
       },
       panels(list, ctx, Math.max(90, Math.min(170, bands.length * 3))),
@@ -57,17 +59,19 @@ export const heatmap: Chart<'heatmap'> = {
 
 /** Truth comes, span by span, from the run whose windows cover most of it. Binning: time = groups of neighbouring windows; address = used granules of 8·2^k pages, numbered without gaps. */
 export function heatmapSql(ctx: ChartContext, nt: number, na: number): string {
-  return `WITH pick AS (
+  return `WITH sets AS (SELECT * FROM ${pageSets(ctx)}),
+pick AS (
   SELECT run_id, span FROM windows WHERE ${runFilter(ctx)} AND scored AND NOT warmup
-    AND run_id IN (SELECT run_id FROM page_sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)})
+    AND run_id IN (SELECT run_id FROM sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)})
   GROUP BY run_id, span QUALIFY row_number() OVER (PARTITION BY span ORDER BY round(sum(claim_t1_ns - claim_t0_ns) / 1e8) DESC, count(*) DESC, run_id) = 1
 ), slot AS (
   SELECT run_id, w, claim_t0_ns, claim_t1_ns, span, w * ${nt} // greatest(max(w) OVER (PARTITION BY run_id) + 1, ${nt}) AS bin
   FROM windows WHERE ${runFilter(ctx)} AND NOT warmup
+  QUALIFY w % greatest(1, (max(w) OVER (PARTITION BY run_id) + 1) // ${nt * WINDOWS_PER_COLUMN}) = 0
 ), col AS (
   SELECT run_id, span, bin, min(claim_t0_ns) / 1e9 AS t0_s, max(claim_t1_ns) / 1e9 AS t1_s, count(*) AS n FROM slot GROUP BY ALL
 ), part AS (
-  SELECT p.run_id, p.w, CASE p.kind WHEN 'truth' THEN 'truth' ELSE 'reported' END AS what, p.chunk, p.bits FROM page_sets p
+  SELECT p.run_id, p.w, CASE p.kind WHEN 'truth' THEN 'truth' ELSE 'reported' END AS what, p.chunk, p.bits FROM sets p
   JOIN slot USING (run_id, w)
   WHERE p.kind = 'reported' OR (p.kind = 'truth' AND p.scope = ${quote(ctx.scope)} AND (p.run_id, slot.span) IN (SELECT (run_id, span) FROM pick))
 ), used AS (

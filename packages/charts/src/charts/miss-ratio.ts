@@ -1,6 +1,6 @@
 /** The working-set policy run on reports: keep what was seen in the last n windows, count what is then missing. */
 import type { Chart } from '../chart.ts';
-import { runFilter } from '../context.ts';
+import { pageSets, runFilter } from '../context.ts';
 import { sampled, strideSql } from '../sampling.ts';
 import { framed } from '../frame.ts';
 import { labelsOf, seriesEncodings } from '../series.ts';
@@ -19,23 +19,24 @@ export const missRatio: Chart<'miss-ratio'> = {
 
   /** kept(n) = union of the n windows before w; missing = truth of w without kept. */
   sql(ctx) {
-    return `WITH live AS (
+    return `WITH sets AS (SELECT * FROM ${pageSets(ctx)}),
+live AS (
   SELECT run_id, w, span, row_number() OVER (PARTITION BY run_id, span ORDER BY w) AS k FROM windows WHERE ${runFilter(ctx)} AND scored AND NOT warmup
 ), pick AS (
-  SELECT run_id FROM live WHERE run_id IN (SELECT run_id FROM page_sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)}) GROUP BY run_id ORDER BY count(*) DESC, run_id LIMIT 1
+  SELECT run_id FROM live WHERE run_id IN (SELECT run_id FROM sets WHERE kind = 'truth' AND scope = ${quote(ctx.scope)}) GROUP BY run_id ORDER BY count(*) DESC, run_id LIMIT 1
 ), depth AS (SELECT unnest([1, 2, 4, 8, 16, 32, 64]) AS n),
-${strideSql(ctx, 127)},
+${strideSql(127)},
 target AS (
   SELECT l.run_id, l.span, l.w, l.k, d.n FROM live l JOIN depth d ON l.k > d.n WHERE l.k % (SELECT s FROM stride) = 0
 ), source AS (
-  SELECT l.run_id, l.span, l.k, CASE p.kind WHEN 'truth' THEN 'truth' ELSE 'reported' END AS what, p.chunk, p.bits::BIT AS bits FROM live l JOIN page_sets p USING (run_id, w)
+  SELECT l.run_id, l.span, l.k, CASE p.kind WHEN 'truth' THEN 'truth' ELSE 'reported' END AS what, p.chunk, p.bits::BIT AS bits FROM live l JOIN sets p USING (run_id, w)
   WHERE p.kind = 'reported' OR (p.kind = 'truth' AND p.scope = ${quote(ctx.scope)} AND p.run_id IN (FROM pick))
 ), kept AS (
   SELECT t.run_id, t.w, t.n, s.what, s.chunk, bit_or(s.bits) AS bits FROM target t JOIN source s ON s.run_id = t.run_id AND s.span = t.span AND s.k BETWEEN t.k - t.n AND t.k - 1 GROUP BY ALL
 ), size AS (
   SELECT run_id, n, what, sum(bit_count(bits)) AS pages FROM kept GROUP BY ALL
 ), need AS (
-  SELECT t.run_id, t.w, t.n, p.chunk, p.bits::BIT AS bits FROM target t JOIN page_sets p USING (run_id, w) WHERE p.kind = 'truth' AND p.scope = ${quote(ctx.scope)}
+  SELECT t.run_id, t.w, t.n, p.chunk, p.bits::BIT AS bits FROM target t JOIN sets p USING (run_id, w) WHERE p.kind = 'truth' AND p.scope = ${quote(ctx.scope)}
 ), hit AS (
   SELECT k.run_id, k.n, k.what, sum(bit_count(k.bits & d.bits)) AS pages FROM kept k JOIN need d USING (run_id, w, n, chunk) GROUP BY k.run_id, k.n, k.what
 ), total AS (

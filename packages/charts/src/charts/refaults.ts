@@ -1,57 +1,87 @@
-/** Refaults per eviction, by policy and primitive. */
-import type { Chart } from '../chart.ts';
-import { runFilter } from '../context.ts';
+/** Refaults over memory, per tracking scheme, beside exact LRU and OPT with the same memory. */
+import type { Chart, DataRow } from '../chart.ts';
 import { framed } from '../frame.ts';
-import { seriesEncodings, labelsOf } from '../series.ts';
-import { num, printable, text } from '../values.ts';
+import { panels } from '../panels.ts';
+import { colorOf, styleOf } from '../style.ts';
+import { groupBy, num, numOrNull, printable, quote, text } from '../values.ts';
+
+const LRU = 'exact LRU';
+const OPT = 'OPT';
+
+interface Point {
+  readonly series: string;
+  readonly memory: number;
+  readonly refaults: number;
+}
 
 export const refaults: Chart<'refaults'> = {
   descriptor: {
     id: 'refaults',
-    title: 'How many evicted pages come back?',
+    title: 'How often do evicted pages come back, at which memory?',
     source: 'linux-mm thread on userfaultfd working set tracking, April 2026 (claims C13, C14)',
-    reads: ['runs', 'evictions.policy', 'evictions.primitive', 'refaults.policy', 'refaults.primitive'],
-    advice: 'workset replay TRACE -o DIR --evict PRIMITIVE',
+    reads: ['runs.trace', 'eviction_runs.memory_pages', 'eviction_runs.refaults'],
+    advice: 'workset replay TRACE -o DIR --evict PRIMITIVE:limit=60%,cold=3',
   },
 
   sql(ctx) {
-    return `WITH e AS (SELECT run_id, policy, primitive, count(*) AS evictions FROM evictions WHERE ${runFilter(ctx)} AND outcome IN ('done', 'lost-write') GROUP BY ALL),
-r AS (SELECT run_id, policy, primitive, count(*) AS refaults FROM refaults WHERE ${runFilter(ctx)} GROUP BY ALL)
-SELECT run_id, policy, primitive, evictions, coalesce(refaults, 0) AS refaults, coalesce(refaults, 0) / evictions AS ratio FROM e LEFT JOIN r USING (run_id, policy, primitive) ORDER BY policy, primitive, run_id`;
+    return `SELECT policy, primitive, scheme, memory_pages / greatest(1, first_touches) AS memory,
+avg(1000 * refaults / greatest(1, touches)) AS refaults, avg(1000 * lru_refaults / greatest(1, touches)) AS lru, avg(1000 * opt_refaults / greatest(1, touches)) AS opt
+FROM eviction_runs JOIN runs USING (run_id) WHERE trace = ${quote(ctx.trace)} GROUP BY ALL ORDER BY ALL`;
   },
 
   spec(rows, ctx) {
-    const labels = labelsOf(ctx.runs);
-    const data = rows.map((row) => ({
-      series: labels.get(text(row, 'run_id')) ?? text(row, 'run_id'),
-      how: printable(`${text(row, 'policy')}, ${text(row, 'primitive')}`),
-      ratio: num(row, 'ratio'),
-      evictions: num(row, 'evictions'),
-    }));
-    const present = new Set(data.map((row) => row.series));
-    const look = seriesEncodings(
-      ctx.runs.filter((run) => present.has(run.label)),
-      ctx,
-    );
+    const schemes = [...new Set(rows.map((row) => text(row, 'scheme')))].sort();
+    const lines = [
+      ...schemes.map((scheme) => ({ name: printable(scheme), color: colorOf(scheme, ctx.theme), dash: styleOf(scheme).dash })),
+      { name: LRU, color: ctx.theme.truth, dash: [6, 3] },
+      { name: OPT, color: ctx.theme.truth, dash: [] },
+    ];
+    const scale = (range: readonly unknown[]) => ({
+      field: 'series',
+      type: 'nominal',
+      title: null,
+      scale: { domain: lines.map(({ name }) => name), range },
+      legend: { symbolType: 'stroke', symbolSize: 260, symbolStrokeWidth: 2, symbolLimit: 40 },
+    });
+    const view = {
+      mark: { type: 'line', point: { size: 28 }, strokeWidth: 1.5 },
+      encoding: {
+        x: { field: 'memory', type: 'quantitative', title: 'memory (% of touched pages)', axis: { format: '~%' }, scale: { zero: false } },
+        y: { field: 'refaults', type: 'quantitative', title: 'refaults per 1000 touches', scale: { zero: true } },
+        color: scale(lines.map(({ color }) => color)),
+        strokeDash: scale(lines.map(({ dash }) => (dash.length === 0 ? [1, 0] : dash))),
+      },
+    };
+    const byHow = groupBy(rows, (row) => `${text(row, 'policy')}, ${text(row, 'primitive')}`);
     return framed(
       refaults,
-      ctx,
+      { ...ctx, omitted: 0 },
       {
-        reading: 'Refaults over evictions of the same run; fewer is better, and so is more memory freed: read it beside eviction-outcomes.',
+        reading:
+          'Fewer is better. OPT knows the future: no policy refaults less with the same memory. Schemes that report the same draw one line.',
         without: ['cost', 'scope'],
       },
-      {
-        width: ctx.width - 420,
-        height: { step: 22 },
-        data: { values: data },
-        mark: { type: 'point', filled: true, size: 80, opacity: 0.9 },
-        encoding: {
-          y: { field: 'how', type: 'nominal', title: null },
-          x: { field: 'ratio', type: 'quantitative', title: 'refaults per eviction (%)', scale: { zero: true }, axis: { format: '.3~p' } },
-          color: look.color,
-          shape: look.shape,
-        },
-      },
+      panels(
+        [...byHow].map(([title, group]) => ({ title: printable(title), color: ctx.theme.text, data: pointsOf(group), view })),
+        { ...ctx, width: ctx.width - 160 },
+        260,
+      ),
     );
   },
 };
+
+function pointsOf(rows: readonly DataRow[]): Point[] {
+  const references = new Map<string, Point>();
+  const points = rows.map((row) => {
+    const memory = num(row, 'memory');
+    for (const [series, column] of [
+      [LRU, 'lru'],
+      [OPT, 'opt'],
+    ] as const) {
+      const value = numOrNull(row, column);
+      if (value !== null) references.set(`${series} ${memory}`, { series, memory, refaults: value });
+    }
+    return { series: printable(text(row, 'scheme')), memory, refaults: num(row, 'refaults') };
+  });
+  return [...points, ...references.values()];
+}

@@ -20,16 +20,16 @@ export const wssOverTime: Chart<'wss-over-time'> = {
 
   sql(ctx) {
     const bins = Math.max(20, Math.min(300, Math.floor(MAX_MARKS / (3 * Math.max(1, ctx.runs.length)))));
-    return `WITH unscored AS (
-  SELECT run_id, w, sum(bit_count(bits::BIT)) * 4096 AS bytes FROM page_sets
-  WHERE kind = 'reported' AND ${runFilter(ctx)} AND run_id NOT IN (SELECT run_id FROM scores) GROUP BY ALL
+    return `WITH bare AS MATERIALIZED (SELECT run_id FROM runs WHERE ${runFilter(ctx)} AND run_id NOT IN (SELECT run_id FROM scores)),
+unscored AS (
+  SELECT p.run_id, p.w, sum(bit_count(p.bits::BIT)) * 4096 AS bytes FROM page_sets p JOIN bare USING (run_id) WHERE p.kind = 'reported' GROUP BY ALL
 ), sized AS (
   SELECT w.run_id, w.span, w.claim_t1_ns / 1e9 AS t_s, s.wss_true_bytes AS truth, coalesce(s.wss_bytes, u.bytes, 0) AS reported,
     w.w * ${bins} // greatest(max(w.w) OVER (PARTITION BY w.run_id) + 1, ${bins}) AS bin
   FROM windows w
   LEFT JOIN scores s ON s.run_id = w.run_id AND s.w = w.w AND s.scope = ${quote(ctx.scope)} AND s.target = ${quote(ctx.target)}
   LEFT JOIN unscored u ON u.run_id = w.run_id AND u.w = w.w
-  WHERE ${runFilter(ctx, 'w.run_id')} AND NOT w.warmup AND (s.run_id IS NOT NULL OR w.run_id NOT IN (SELECT run_id FROM scores))
+  WHERE ${runFilter(ctx, 'w.run_id')} AND NOT w.warmup AND (s.run_id IS NOT NULL OR w.run_id IN (FROM bare))
 )
 SELECT run_id, span, max(t_s) AS t_s, avg(truth) AS truth_bytes, avg(reported) AS reported_bytes, count(*) AS n_windows
 FROM sized GROUP BY run_id, span, bin ORDER BY run_id, t_s`;

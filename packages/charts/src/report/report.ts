@@ -6,6 +6,7 @@ import { LIGHT } from '../style.ts';
 import { Downloads } from './figure.ts';
 import { html, raw } from './html.ts';
 import type { Markup } from './html.ts';
+import { askingOnce, detailRuns } from './large.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import type { BuildSection, ReportState, Section } from './section.ts';
@@ -32,13 +33,16 @@ const SECTIONS: readonly BuildSection[] = [capture, workingSet, time, cost, fail
 const DOWNLOAD_BUDGET_BYTES = 1.5e6;
 
 /** One HTML page without network access, for file:// and mail. Same results, same options: same text. */
-export async function buildReport(source: QuerySource, options: ReportOptions = {}): Promise<string> {
+export async function buildReport(results: QuerySource, options: ReportOptions = {}): Promise<string> {
+  const source = askingOnce(results);
   const all = await loadContext(source, {}, { theme: LIGHT, width: 960 });
   let lastId = 0;
+  const tables = await tablesOf(source);
   const state: ReportState = {
     source,
     all,
-    tables: await tablesOf(source),
+    tables,
+    detail: await detailRuns(source, tables, all),
     downloads: new Downloads(DOWNLOAD_BUDGET_BYTES),
     chartTraces: all.traces.slice(0, options.maxTraces ?? 4),
     nextId: () => ++lastId,

@@ -4,6 +4,7 @@ import { colorOf, LIGHT } from '../style.ts';
 import { html } from './html.ts';
 import type { Child, Markup } from './html.ts';
 import type { ReportContext } from './figure.ts';
+import type { Detail } from './large.ts';
 import { text } from '../values.ts';
 import { embedColor } from './svg.ts';
 
@@ -12,6 +13,8 @@ export interface ReportState extends ReportContext {
   readonly all: ChartContext;
   /** Traces that get charts of their own. */
   readonly chartTraces: readonly string[];
+  /** Of large traces, the runs whose page sets are read. */
+  readonly detail: Detail;
 }
 
 export interface Section {

@@ -4,6 +4,7 @@ import { groupBy } from '../../values.ts';
 import type { RunInfo } from '../../chart.ts';
 import { count } from '../format.ts';
 import { html } from '../html.ts';
+import { detailNote } from '../large.ts';
 import type { Markup } from '../html.ts';
 import type { BuildSection } from '../section.ts';
 
@@ -22,6 +23,7 @@ export const capture: BuildSection = async (report) => {
     title: 'What was captured',
     body: html`${[...traces].map(([trace, runs]) => facts(trace, runs))}
 ${traces.size === 0 && html`<p>These results hold no finished run. <code>workset replay TRACE -o DIR</code> makes some.</p>`}
+${detailNote(report.detail, report.all)}
 <ul>${grades.map((grade) => html`<li>Truth grade <b>${grade}</b>: ${GRADES[grade] ?? 'not a grade that workset knows'}.</li>`)}</ul>`,
   };
 };

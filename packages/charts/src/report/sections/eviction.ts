@@ -2,6 +2,7 @@
 import type { ChartParams } from '../../chart.ts';
 import { chartFigure } from '../figure.ts';
 import { html } from '../html.ts';
+import { detailOf } from '../large.ts';
 import type { Markup } from '../html.ts';
 import { perTrace, perTraceAndSpace } from '../section.ts';
 import type { BuildSection } from '../section.ts';
@@ -13,7 +14,7 @@ export const eviction: BuildSection = async (report) => {
     if (figure !== null) drawn.push(figure);
     return figure;
   };
-  await perTraceAndSpace(report, (trace, space) => add('miss-ratio', { trace, space }));
+  await perTraceAndSpace(report, (trace, space) => add('miss-ratio', { trace, space, ...detailOf(report.detail, trace) }));
   for (const id of ['refaults', 'eviction-outcomes']) await perTrace(report, (trace) => add(id, { trace }));
   return drawn.length === 0 ? null : { id: 'eviction', title: 'Eviction and prediction', body: html`${drawn}` };
 };

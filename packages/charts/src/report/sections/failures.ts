@@ -1,11 +1,12 @@
 /** Where they fail: memory over time, and the worst windows with addresses. */
 import type { DataRow } from '../../chart.ts';
-import { allRunFilter } from '../../context.ts';
-import { num, quote } from '../../values.ts';
+import { pageSetsOf } from '../../context.ts';
+import { inList, num, quote } from '../../values.ts';
 import { chartFigure, queryFigure } from '../figure.ts';
 import { countColumn, secondsColumn, textColumn } from '../format.ts';
 import type { Column } from '../format.ts';
 import { html } from '../html.ts';
+import { detailOf } from '../large.ts';
 import type { Child } from '../html.ts';
 import { perTrace, perTraceAndSpace, runName } from '../section.ts';
 import type { BuildSection, ReportState } from '../section.ts';
@@ -17,12 +18,12 @@ export const failures: BuildSection = async (report) => {
     id: 'failures',
     title: report.all.allRuns.every((run) => run.truth === 'observed') ? 'Where in memory' : 'Where they fail',
     body: html`${await perTrace(report, (trace) => chartFigure(report, 'confusion', { trace }, true))}
-${await perTraceAndSpace(report, (trace, space) => chartFigure(report, 'heatmap', { trace, space }, true))}
+${await perTraceAndSpace(report, (trace, space) => chartFigure(report, 'heatmap', { trace, space, ...detailOf(report.detail, trace) }, true))}
 ${await queryFigure(report, worstWindowsSql(report), (result) =>
   result.rows.length === 0
     ? html`<p>No scored window has a missed or an extra page in scope ${report.all.scope}, or no window could be scored.</p>`
     : table(
-        html`The two worst windows of each run (most missed plus extra pages), and the 2 MiB of addresses where most of it happened. Scope ${report.all.scope}, pages ${report.all.target}; truth grade in each row.`,
+        html`The two worst windows of each run${report.detail.size > 0 && ' whose page sets are read'} (most missed plus extra pages), and the 2 MiB of addresses where most of it happened. Scope ${report.all.scope}, pages ${report.all.target}; truth grade in each row.`,
         columns(report),
         result.rows,
       ),
@@ -56,15 +57,22 @@ function address(row: DataRow): Child {
 /** Blocks are 64 bytes of a bitmap chunk: 512 pages. */
 function worstWindowsSql(report: ReportState): string {
   const { scope, target } = report.all;
+  const detailed = report.all.traces.flatMap(
+    (trace) => report.detail.get(trace) ?? report.all.allRuns.filter((run) => run.trace === trace),
+  );
+  const ids = inList(detailed.map((run) => run.runId));
   const kind = target === 'written' ? 'truth_writes' : 'truth';
   return `WITH ranked AS (
   SELECT s.run_id, s.w, s.scope, w.claim_t0_ns, w.claim_t1_ns, s.truth, s.reported, s.fn, s.fp, row_number() OVER (PARTITION BY s.run_id ORDER BY s.fn + s.fp DESC, s.w) AS k
   FROM scores s JOIN windows w USING (run_id, w)
-  WHERE ${allRunFilter(report.all, 's.run_id')} AND s.scope = ${quote(scope)} AND s.target = ${quote(target)} AND w.scored AND NOT w.warmup AND s.fn + s.fp > 0
+  WHERE s.run_id IN ${ids} AND s.scope = ${quote(scope)} AND s.target = ${quote(target)} AND w.scored AND NOT w.warmup AND s.fn + s.fp > 0
 ), worst AS (SELECT * FROM ranked WHERE k <= 2),
 part AS (
   SELECT p.run_id, p.w, p.chunk, max(p.bits) FILTER (p.kind = '${kind}') AS t, max(p.bits) FILTER (p.kind = 'reported') AS d
-  FROM page_sets p JOIN worst USING (run_id, w) WHERE p.kind = 'reported' OR (p.kind = '${kind}' AND p.scope = ${quote(scope)}) GROUP BY ALL
+  FROM ${pageSetsOf(
+    detailed.map((run) => run.runId),
+    report.all.allRuns.length,
+  )} p JOIN worst USING (run_id, w) WHERE p.kind = 'reported' OR (p.kind = '${kind}' AND p.scope = ${quote(scope)}) GROUP BY ALL
 ), block AS (
   SELECT run_id, w, chunk * 65536 + i.i * 512 AS page,
     bit_count(t[i.i * 64 + 1 : i.i * 64 + 64]::BIT) AS nt, bit_count(d[i.i * 64 + 1 : i.i * 64 + 64]::BIT) AS nd,

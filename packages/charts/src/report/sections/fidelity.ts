@@ -18,13 +18,14 @@ export const fidelity: BuildSection = async (report) => ({
 
 async function modelAgainstKernel(report: ReportState): Promise<Child> {
   let empty = true;
+  const nObserved = report.all.allRuns.filter((run) => run.kind === 'observed').length;
   const charts = await perTrace(report, async (trace) => {
+    if (nObserved === 0) return null;
     const figure = await chartFigure(report, 'fidelity', { trace }, true);
     if (figure !== null) empty = false;
     return figure;
   });
   if (!empty) return html`${charts}${await queryFigure(report, pairsSql(report), (result) => pairTable(report, result))}`;
-  const nObserved = report.all.allRuns.filter((run) => run.kind === 'observed').length;
   const why = nObserved === 0 ? 'no real report was captured' : 'no simulated run can be laid beside a real report of the same scheme';
   return html`<p>Not measured: ${why}, so these results cannot say how close the model is to the kernel.</p>`;
 }
