@@ -13,6 +13,8 @@ const TRACES = join(dirname(fileURLToPath(import.meta.url)), '../../traces');
 const MIB = 2 ** 20;
 const BYTES: Readonly<Record<Scale, number>> = { tiny: MIB >> 2, small: 16 * MIB, full: 128 * MIB };
 const CHUNK_BYTES = MIB;
+/** Times the reader goes over the bytes: the compiler is not done with it after one. */
+const READS: Readonly<Record<Scale, number>> = { tiny: 1, small: 4, full: 4 };
 const PEAK_RSS = 512 * MIB;
 
 interface Kind {
@@ -51,9 +53,11 @@ function made({ id, title, make, format, options = {}, atLeast, fullBytes }: Kin
       const { path, count } = place(inputs, scale);
       const records = Number(readFileSync(count, 'utf8'));
       const trace = await step('ingest', 'rows', records, () => ingestCapture([path], { out: join(scratch, 'a.trace'), format, options }));
-      // The compiler has seen the reader at work by now.
       const bytes = readFileSync(path);
-      const kept = await step('read', 'rows', records, () => read(format, path, bytes, options));
+      let kept = 0;
+      await step('read', 'rows', records * READS[scale], async () => {
+        for (let i = 0; i < READS[scale]; i++) kept = await read(format, path, bytes, options);
+      });
       rmSync(join(scratch, 'a.trace'), { recursive: true });
       return { hash: trace.traceId.slice(0, 16), facts: { bytes: bytes.length, kept } };
     },
@@ -100,7 +104,7 @@ const KINDS: readonly Kind[] = [
     options: { 'accesses-per-second': '1e9' },
     atLeast: 8e6,
   },
-  { id: 'perf-data', title: 'perf.data samples', make: captures.perfData, format: 'perf-data', fullBytes: 512 * MIB, atLeast: 40e6 },
+  { id: 'perf-data', title: 'perf.data samples', make: captures.perfData, format: 'perf-data', fullBytes: 256 * MIB, atLeast: 40e6 },
   {
     id: 'damo',
     title: 'regions of damo json',

@@ -3,6 +3,8 @@ import { TraceFormatError, throwIfAborted } from '@workset/model';
 import type { ByteSource } from '@workset/model';
 
 const FIRST_CAPACITY = 1 << 16;
+/** A chunk goes through the window in pieces that stay in the processor's cache. */
+const PIECE_BYTES = 1 << 17;
 
 /** A sliding window: bytes [start, end) are unread; `push` adds behind, readers advance `start`. */
 export class ByteWindow {
@@ -94,6 +96,8 @@ export class ByteReader extends ByteWindow {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #signal: AbortSignal | undefined;
   #ended = false;
+  /** Of the chunk read last, what is not in the window yet. */
+  #rest: Uint8Array = new Uint8Array(0);
 
   constructor(source: ByteSource, signal?: AbortSignal, base = 0) {
     super(base);
@@ -107,12 +111,16 @@ export class ByteReader extends ByteWindow {
     while (this.available < n) {
       if (this.atLimit || this.#ended) return false;
       throwIfAborted(this.#signal);
-      const next = await this.#chunks.next();
-      if (next.done === true) {
-        this.#ended = true;
-        return this.available >= n;
+      if (this.#rest.length === 0) {
+        const next = await this.#chunks.next();
+        if (next.done === true) {
+          this.#ended = true;
+          return this.available >= n;
+        }
+        this.#rest = next.value;
       }
-      this.push(next.value);
+      this.push(this.#rest.subarray(0, PIECE_BYTES));
+      this.#rest = this.#rest.subarray(PIECE_BYTES);
     }
     return true;
   }

@@ -6,7 +6,7 @@ import type { Ingestor } from '@workset/model';
 export const perfScriptIngestor: Ingestor<'perf-script'> = {
   descriptor: {
     id: 'perf-script',
-    title: 'perf script, ftrace or trace-cmd text with page faults or KVM faults',
+    title: 'perf script, ftrace or trace-cmd text with page faults, KVM faults or dirty ring entries',
     source: 'Linux tools/perf/builtin-script.c; arch/x86/include/asm/trace/exceptions.h; arch/x86/kvm/trace.h',
     produces: 'faults',
     space: 'any',
