@@ -4,6 +4,7 @@ import { coldAge } from './charts/cold-age.ts';
 import { confusion } from './charts/confusion.ts';
 import { detectionLatency } from './charts/detection-latency.ts';
 import { evictionOutcomes } from './charts/eviction-outcomes.ts';
+import { evictionWindow } from './charts/eviction-window.ts';
 import { fidelityChart } from './charts/fidelity.ts';
 import { heatmap } from './charts/heatmap.ts';
 import { missRatio } from './charts/miss-ratio.ts';
@@ -27,6 +28,7 @@ export const CHARTS = defineRegistry('chart', [
   detectionLatency,
   refaults,
   evictionOutcomes,
+  evictionWindow,
   confusion,
   ranking,
   fidelityChart,

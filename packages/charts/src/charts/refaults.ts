@@ -43,11 +43,12 @@ FROM eviction_runs JOIN runs USING (run_id) WHERE trace = ${quote(ctx.trace)} GR
       scale: { domain: lines.map(({ name }) => name), range },
       legend: { symbolType: 'stroke', symbolSize: 260, symbolStrokeWidth: 2, symbolLimit: 40 },
     });
+    const most = Math.max(...rows.flatMap((row) => [num(row, 'refaults'), numOrNull(row, 'lru') ?? 0]));
     const view = {
       mark: { type: 'line', point: { size: 28 }, strokeWidth: 1.5 },
       encoding: {
         x: { field: 'memory', type: 'quantitative', title: 'memory (% of touched pages)', axis: { format: '~%' }, scale: { zero: false } },
-        y: { field: 'refaults', type: 'quantitative', title: 'refaults per 1000 touches', scale: { zero: true } },
+        y: { field: 'refaults', type: 'quantitative', title: 'refaults per 1000 touches', scale: { domain: [0, most], nice: true } },
         color: scale(lines.map(({ color }) => color)),
         strokeDash: scale(lines.map(({ dash }) => (dash.length === 0 ? [1, 0] : dash))),
       },
@@ -62,7 +63,7 @@ FROM eviction_runs JOIN runs USING (run_id) WHERE trace = ${quote(ctx.trace)} GR
         without: ['cost', 'scope'],
       },
       panels(
-        [...byHow].map(([title, group]) => ({ title: printable(title), color: ctx.theme.text, data: pointsOf(group), view })),
+        [...byHow].map(([title, group]) => ({ title: printable(title), color: ctx.theme.ink, data: pointsOf(group), view })),
         { ...ctx, width: ctx.width - 160 },
         260,
       ),

@@ -15,6 +15,6 @@ export const eviction: BuildSection = async (report) => {
     return figure;
   };
   await perTraceAndSpace(report, (trace, space) => add('miss-ratio', { trace, space, ...detailOf(report.detail, trace) }));
-  for (const id of ['refaults', 'eviction-outcomes']) await perTrace(report, (trace) => add(id, { trace }));
+  for (const id of ['refaults', 'eviction-window', 'eviction-outcomes']) await perTrace(report, (trace) => add(id, { trace }));
   return drawn.length === 0 ? null : { id: 'eviction', title: 'Eviction and prediction', body: html`${drawn}` };
 };
