@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -73,6 +73,41 @@ for (const name of SAME_AS_PERF) {
     assert.equal(result.ctx.accepted, result.accesses.length);
   });
 }
+
+const SHARED_KVM = join(import.meta.dirname, '../../../../shared/samples/kvm');
+test(
+  'kvm.data of the shared samples: every fault that perf script prints, in its order',
+  { skip: existsSync(SHARED_KVM) ? false : 'no shared samples beside the repository' },
+  async () => {
+    const result = await collect(
+      perfDataIngestor,
+      bytesSource(new Uint8Array(readFileSync(join(SHARED_KVM, 'kvm.data'))), 65536, 'kvm.data'),
+    );
+    const lines = readFileSync(join(SHARED_KVM, 'kvm.script.txt'), 'latin1').split('\n');
+    const faults = lines.flatMap((line) => {
+      // tinyvm  5378 [000]  1446.544244: exceptions:page_fault_user: address=0x.. ip=0x.. error_code=0x14
+      const match = /(\d+)\.(\d{6}): +exceptions:page_fault_user: address=0x([0-9a-f]+) .*error_code=0x([0-9a-f]+)/.exec(line);
+      return match === null
+        ? []
+        : [
+            {
+              us: Number(match[1]) * 1e6 + Number(match[2]),
+              page: Number(BigInt(`0x${match[3]!}`) >> 12n),
+              cls: (parseInt(match[4]!, 16) >> 1) & 1,
+            },
+          ];
+    });
+    assert.equal(faults.length, 54);
+    assert.deepEqual(
+      result.accesses.map(({ t, page, cls }) => ({ us: Math.floor(t / 1000), page, cls })),
+      faults,
+    );
+    assert.equal(
+      lines.filter((line) => line !== '').length,
+      54 + result.ctx.rejections.find(({ code }) => code === 'perf-event-ignored')!.count,
+    );
+  },
+);
 
 test('data_src tells stores from loads', async () => {
   const result = await run('memlike.patched.data');
