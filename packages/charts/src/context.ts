@@ -133,19 +133,28 @@ export function allRunFilter(ctx: ChartContext, column = 'run_id'): string {
   return `${column} IN ${inList(ctx.allRuns.map((run) => run.runId))}`;
 }
 
+/** What charts read: reports, and the truth in the scope of the chart. */
+function readSets(ctx: ChartContext): string {
+  return `(kind = 'reported' OR (kind = 'truth' AND scope = ${quote(ctx.scope)}))`;
+}
+
 /**
- * `page_sets` of the runs drawn, for FROM. When they are some of many runs, run by run: DuckDB leaves files out by an equality only, and sets
+ * `page_sets` of the runs drawn, for FROM: reported sets and truth. When they are some of many runs, run by run: DuckDB leaves files out by an equality only, and sets
  * are most of what results hold.
  */
 export function pageSets(ctx: ChartContext): string {
   return pageSetsOf(
     ctx.runs.map((run) => run.runId),
     ctx.nStored,
+    readSets(ctx),
   );
 }
 
-/** @param nAll runs that the results hold */
-export function pageSetsOf(runIds: readonly string[], nAll: number): string {
-  if (runIds.length === 0 || 2 * runIds.length > nAll) return `(SELECT * FROM page_sets WHERE run_id IN ${inList(runIds)})`;
-  return `(${runIds.map((id) => `SELECT * FROM page_sets WHERE run_id = ${quote(id)}`).join('\n    UNION ALL ')})`;
+/**
+ * @param nAll runs that the results hold
+ * @param which condition on the sets; it stands inside, where it keeps DuckDB from reading their bits
+ */
+export function pageSetsOf(runIds: readonly string[], nAll: number, which: string): string {
+  if (runIds.length === 0 || 2 * runIds.length > nAll) return `(SELECT * FROM page_sets WHERE run_id IN ${inList(runIds)} AND ${which})`;
+  return `(${runIds.map((id) => `SELECT * FROM page_sets WHERE run_id = ${quote(id)} AND ${which}`).join('\n    UNION ALL ')})`;
 }

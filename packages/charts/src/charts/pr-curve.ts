@@ -1,6 +1,6 @@
 /** The whole threshold sweep of schemes that give scores; set reports are single points. */
 import type { Chart } from '../chart.ts';
-import { pageSets, runFilter } from '../context.ts';
+import { pageSetsOf, runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
 import { labelsOf, seriesEncodings } from '../series.ts';
 import { num, quote, text } from '../values.ts';
@@ -26,7 +26,11 @@ export const prCurve: Chart<'pr-curve'> = {
   SELECT p.run_id, p.w, p.score, p.hi - p.lo AS n, CASE WHEN t.bits IS NULL THEN 0 ELSE bit_count(t.bits[p.lo // 8 + 1 : (p.hi - 1) // 8 + 1]::BIT)
     - bit_count(t.bits[p.lo // 8 + 1 : p.lo // 8 + 1]::BIT & from_hex(printf('%02x', (1 << (p.lo % 8)) - 1))::BIT)
     - bit_count(t.bits[(p.hi - 1) // 8 + 1 : (p.hi - 1) // 8 + 1]::BIT & from_hex(printf('%02x', 255 - ((2 << ((p.hi - 1) % 8)) - 1)))::BIT) END AS tp
-  FROM piece p LEFT JOIN ${pageSets(ctx)} t ON t.run_id = p.run_id AND t.w = p.w AND t.chunk = p.chunk AND t.kind = '${kind}' AND t.scope = ${quote(ctx.scope)}
+  FROM piece p LEFT JOIN ${pageSetsOf(
+    ctx.runs.map((run) => run.runId),
+    ctx.nStored,
+    `kind = '${kind}'`,
+  )} t ON t.run_id = p.run_id AND t.w = p.w AND t.chunk = p.chunk AND t.kind = '${kind}' AND t.scope = ${quote(ctx.scope)}
 ), level AS (
   SELECT run_id, score, sum(n) AS n, sum(tp) AS tp FROM hit GROUP BY run_id, score
 ), swept AS (

@@ -71,7 +71,8 @@ part AS (
   SELECT p.run_id, p.w, p.chunk, max(p.bits) FILTER (p.kind = '${kind}') AS t, max(p.bits) FILTER (p.kind = 'reported') AS d
   FROM ${pageSetsOf(
     detailed.map((run) => run.runId),
-    report.all.allRuns.length,
+    report.all.nStored,
+    `(kind = 'reported' OR (kind = '${kind}' AND scope = ${quote(scope)}))`,
   )} p JOIN worst USING (run_id, w) WHERE p.kind = 'reported' OR (p.kind = '${kind}' AND p.scope = ${quote(scope)}) GROUP BY ALL
 ), block AS (
   SELECT run_id, w, chunk * 65536 + i.i * 512 AS page,
