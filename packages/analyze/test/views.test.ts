@@ -248,6 +248,54 @@ test('agreement: best overlap, Jaccard, kappa; fidelity: simulated against obser
   assert.deepEqual(await rowsOf(results, 'SELECT a_run, b_run FROM fidelity'), [{ a_run: 'a', b_run: 'b' }]);
 });
 
+test('idle_causes: windows meet by time, not by number, and pages of one side are told apart', async (t) => {
+  const results = await openWith(t, [
+    {
+      id: 'real',
+      run: { kind: 'observed', scheme: 'observed:idle-page', stream: 'B.idle' },
+      windows: [{ warmup: true }, {}, {}],
+      sets: [
+        { w: 1, kind: 'reported', pages: [1, 2, 3, 4, 5] },
+        { w: 1, kind: 'truth', scope: 'any', pages: [1, 2, 3, 6] },
+        { w: 1, kind: 'truth', scope: 'mapped', pages: [1, 2, 6] },
+        { w: 1, kind: 'edge', scope: 'any', pages: [4] },
+        { w: 1, kind: 'edge', scope: 'mapped', pages: [4] },
+      ],
+    },
+    {
+      id: 'model',
+      run: { scheme: 'idle-page', stream: 'B.idle' },
+      // its window 0 is the second of the real report, its window 1 far away
+      windows: [
+        { claim_t0_ns: 1.1e8, claim_t1_ns: 2.05e8 },
+        { claim_t0_ns: 9e8, claim_t1_ns: 1e9 },
+      ],
+      sets: [
+        { w: 0, kind: 'reported', pages: [1, 6, 7] },
+        { w: 1, kind: 'reported', pages: range(0, 60) },
+      ],
+    },
+  ]);
+  assert.deepEqual(await rowsOf(results, 'SELECT * EXCLUDE (trace, jaccard, jaccard_explained) FROM idle_causes'), [
+    {
+      stream: 'B.idle',
+      w: 1,
+      t_s: 0.2,
+      observed: 5,
+      simulated: 3,
+      agreed: 1,
+      observed_untouched: 1,
+      observed_kernel: 1,
+      observed_edge: 1,
+      observed_sure: 1,
+      simulated_sure: 1,
+      simulated_edge: 1,
+      observed_run: 'real',
+      simulated_run: 'model',
+    },
+  ]);
+});
+
 test('idle_snapshots: kernel-touched and untouched apart, within the LRU pages', async (t) => {
   const results = await openWith(t, [
     {
