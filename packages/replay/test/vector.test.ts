@@ -12,6 +12,7 @@ import {
   fillMarks,
   markNewer,
   setMarks,
+  takeNewer,
 } from '../src/memory/bit-loops.ts';
 import { StampMemory } from '../src/memory/stamps.ts';
 
@@ -70,6 +71,8 @@ describe('vector loops', () => {
   it('newer than marks', () => same(({ last, marks }, range) => setOf((out) => addNewerThanMarks(last, marks, range, out))));
   it('still marked', () => same(({ last, marks }, range) => setOf((out) => addStillMarked(last, marks, range, out))));
   it('marks what is newer', () => same(({ last, marks }, range, now) => [markNewer(last, marks, range, now), [...marks]]));
+  it('takes what is newer', () =>
+    same(({ last, marks }, range, now) => [setOf((out) => takeNewer(last, marks, range, out, now)), [...marks]]));
   it('sets the marks of a set', () =>
     same(({ last, marks }, range, now) => {
       const set = new PageBitmap(N_PAGES);

@@ -22,6 +22,7 @@ export interface VectorLoops {
   newer(last: number, after: number, words: number, out: number): void;
   newerThanMarks(last: number, marks: number, words: number, out: number): number;
   stillMarked(last: number, marks: number, words: number, out: number): void;
+  takeNewer(last: number, marks: number, words: number, out: number, now: number): number;
   markNewer(last: number, marks: number, words: number, now: number): number;
   touchedAndWritten(pairs: number, after: number, words: number, touched: number, written: number): void;
   lastOfPairs(pairs: number, last: number, words: number): void;

@@ -46,6 +46,24 @@ export function markNewer(last: Int32Array, marks: Int32Array, range: PageRange,
   return words.rest.reduce((sum, rest) => sum + markNewerScalar(last, marks, rest, now), count);
 }
 
+/** Adds to `out` the pages touched after their own mark, and sets it to `now`; returns how many. */
+export function takeNewer(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap, now: number): number {
+  const arena = Arena.loopsFor(last, marks);
+  const words = arena && wholeWords(range);
+  if (arena === undefined || words === undefined) return takeNewerScalar(last, marks, range, out, now);
+  let taken = 0;
+  addBits(arena, words, out, (set) => {
+    taken = arena.loops.takeNewer(addressOf(last, words), addressOf(marks, words), words.n, set, now);
+  });
+  for (const rest of words.rest) taken += takeNewerScalar(last, marks, rest, out, now);
+  return taken;
+}
+
+function takeNewerScalar(last: Int32Array, marks: Int32Array, range: PageRange, out: PageBitmap, now: number): number {
+  addNewerThanMarksScalar(last, marks, range, out);
+  return markNewerScalar(last, marks, range, now);
+}
+
 /** One pass over stamps of two classes (read, write): pages touched, and pages written, after `after`. */
 export function addTouchedAndWritten(stamps: Int32Array, range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
   const arena = Arena.loopsFor(stamps);

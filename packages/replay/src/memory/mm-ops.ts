@@ -2,7 +2,7 @@
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { BOTH, PRIMARY, SECONDARY } from './access-bits.ts';
-import { addNewer, addNewerThanMarks, fillMarks, markNewer, setMarks } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, fillMarks, setMarks, takeNewer } from './bit-loops.ts';
 import type { Desk } from './desk.ts';
 
 export function clearSoftDirty(desk: Desk, range: PageRange): void {
@@ -79,9 +79,8 @@ export function takeDirtyLog(desk: Desk, range: PageRange, out: PageBitmap): num
   const { world } = desk;
   const mark = world.mark('kvm-dirty');
   const written = world.dirtied();
-  addNewerThanMarks(written, mark, range, out);
+  const dirty = takeNewer(written, mark, range, out, world.now);
   desk.charge('syscall', 1);
-  const dirty = markNewer(written, mark, range, world.now);
   desk.chargeFlush(dirty);
   return dirty;
 }

@@ -141,6 +141,37 @@ function markNewer(): Func {
   return { name: 'markNewer', params: 4, result: true, locals: [I32, V128], body };
 }
 
+/** takeNewer(last, marks, words, out, now): newer and markNewer at once; how many marks were set */
+function takeNewer(): Func {
+  const [last, marks, words, out, now, count, bits, stamp] = [0, 1, 2, 3, 4, 5, 6, 7];
+  const isNewer = (v: number): Code => seq(load(last, v * 16), load(marks, v * 16), GREATER);
+  const update = (v: number): Code => seq(get(marks), get(stamp), load(marks, v * 16), isNewer(v), SELECT, store(v * 16));
+  const body = seq(
+    get(now),
+    SPLAT,
+    set(stamp),
+    loop(
+      words,
+      seq(
+        word(isNewer),
+        set(bits),
+        addWord(out, get(bits)),
+        get(count),
+        get(bits),
+        POPCOUNT,
+        ADD,
+        set(count),
+        ...[0, 1, 2, 3, 4, 5, 6, 7].map(update),
+        advance(last, 128),
+        advance(marks, 128),
+        advance(out, 4),
+      ),
+    ),
+    get(count),
+  );
+  return { name: 'takeNewer', params: 5, result: true, locals: [I32, I32, V128], body };
+}
+
 /** touchedAndWritten(pairs, after, words, touched, written): stamps of two classes side by side */
 function touchedAndWritten(): Func {
   const [pairs, after, words, touched, written, limit] = [0, 1, 2, 3, 4, 5];
@@ -250,6 +281,7 @@ export const SIMD_FUNCTIONS: readonly Func[] = [
   newerThanMarks(),
   stillMarked(),
   markNewer(),
+  takeNewer(),
   touchedAndWritten(),
   lastOfPairs(),
   ofPairs('readsOfPairs', READS),

@@ -2,7 +2,7 @@
 import { BLOCK_PAGES, type PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { PRIMARY } from './access-bits.ts';
-import { addNewer, addNewerThanMarks, fillMarks, markNewer } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, fillMarks, markNewer, takeNewer } from './bit-loops.ts';
 import type { Desk } from './desk.ts';
 
 export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
@@ -121,8 +121,7 @@ export function writeMessages(desk: Desk, range: PageRange, out: PageBitmap): nu
 function takeWritten({ world }: Desk, range: PageRange, out: PageBitmap): number {
   const written = world.writtenSmall();
   const mark = world.mark('wp');
-  addNewerThanMarks(written, mark, range, out);
-  const taken = markNewer(written, mark, range, world.now);
+  const taken = takeNewer(written, mark, range, out, world.now);
   if (taken > 0) world.guardWrites(range, 'page');
   return taken;
 }
