@@ -3,49 +3,8 @@
  * each primitive the interval in which it lets accesses in, written down from kernel-semantics 11, not from its steps.
  */
 import { flightOf, ORACLE_PRIMITIVES, type OracleAccess, type OracleFlight, type OraclePrimitive } from './eviction-oracle-flight.ts';
+import type { OracleEvictions, OracleSightings, OracleStep, OracleSwapper } from './eviction-oracle-plan.ts';
 import { meaningOf, type PlainTouch, type PlainTrace } from './trace.ts';
-
-export interface OracleStep {
-  readonly name: string;
-  /** How long it takes on so many pages. */
-  readonly ns: (pages: number) => number;
-}
-export interface OracleSwapper {
-  /** Key of ORACLE_PRIMITIVES. */
-  readonly primitive: string;
-  readonly open: readonly OracleStep[];
-  /** The same when pages must be armed first. */
-  readonly openArming: readonly OracleStep[];
-  readonly evict: readonly OracleStep[];
-  readonly close: readonly OracleStep[];
-  /** Page frames; undefined = no limit. */
-  readonly limit?: number | undefined;
-  /** Above the first the swapper evicts in the background down to the second. */
-  readonly high: number;
-  readonly low: number;
-  /** Pages evicted at once when a fault finds no frame. */
-  readonly direct: number;
-  readonly cold: number;
-  readonly byFaultIn: boolean;
-  readonly rescue: boolean;
-  readonly batch: number;
-  /** True when the tracker leaves pages RW-protected. */
-  readonly armed: boolean;
-  readonly messageNs: number;
-  readonly refaultNs: number;
-}
-/** Pages a report names, and after how many frames it is made. */
-export interface OracleSightings {
-  readonly after: number;
-  readonly pages: readonly number[];
-}
-
-export interface OracleEvictions {
-  readonly evictions: object[];
-  readonly refaults: object[];
-  readonly blocked: { user: number; kernel: number; reads: number; writes: number };
-  readonly peak: number;
-}
 
 interface Page {
   readonly page: number;

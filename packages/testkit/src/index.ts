@@ -1,5 +1,6 @@
 export * from './eviction-oracle-references.ts';
 export * from './eviction-oracle.ts';
+export * from './eviction-oracle-plan.ts';
 export { ORACLE_PRIMITIVES } from './eviction-oracle-flight.ts';
 export * from './fixture.ts';
 export * from './grid.ts';
