@@ -2,6 +2,7 @@
 import type { Bench } from '../lib/bench.ts';
 import { curves, eviction } from './curves.ts';
 import { growthBenches } from './growth.ts';
+import { evictionReplay } from './eviction.ts';
 import { ingestBenches } from './ingest.ts';
 import { replayBenches } from './replay.ts';
 import { pipeline, report, scoring, summary } from './score.ts';
@@ -14,6 +15,7 @@ export const benches: readonly Bench[] = [
   ...replayBenches,
   curves,
   eviction,
+  evictionReplay,
   ...ingestBenches,
   ...growthBenches,
 ];
