@@ -1,5 +1,6 @@
 /** What a chart is: one question, one SQL query that bins the data, one vega-lite 6 specification. */
 import type { Descriptor, Scope, Target } from '@workset/model';
+import type { BlindSpots } from './blind-spots.ts';
 import type { Theme } from './style.ts';
 
 /** A value as a query returns it; BIGINT may come as number or bigint. */
@@ -76,6 +77,8 @@ export interface ChartContext {
   readonly truth: string;
   readonly costProfile: string;
   readonly theme: Theme;
+  /** What schemes cannot see, by id; for captions. */
+  readonly blindSpots: BlindSpots;
   /** Width of the whole chart, px. */
   readonly width: number;
 }

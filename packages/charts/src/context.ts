@@ -1,5 +1,6 @@
 /** Which runs a chart shows, and what they are called. */
 import type { ChartContext, ChartParams, DataRow, QuerySource, RunInfo } from './chart.ts';
+import type { BlindSpots } from './blind-spots.ts';
 import type { Theme } from './style.ts';
 import { groupBy, inList, num, printable, quote, text } from './values.ts';
 
@@ -17,7 +18,7 @@ export async function tablesOf(source: QuerySource): Promise<ReadonlySet<string>
 export async function loadContext(
   source: QuerySource,
   params: ChartParams,
-  look: { theme: Theme; width: number; oneSpace?: boolean },
+  look: { theme: Theme; width: number; oneSpace?: boolean; blindSpots?: BlindSpots },
 ): Promise<ChartContext> {
   const tables = await tablesOf(source);
   const found = tables.has('runs') ? nameRuns((await source.query(RUNS_SQL)).rows) : [];
@@ -42,6 +43,7 @@ export async function loadContext(
     costProfile: unique(runs.filter((run) => run.kind === 'simulated').map((run) => run.costProfile)),
     spaces: [...new Set(inTrace.map((run) => run.space))],
     theme: look.theme,
+    blindSpots: look.blindSpots ?? {},
     width: look.width,
     ...(space === undefined ? {} : { space }),
   };

@@ -1,5 +1,6 @@
 /** What every chart shares: title, subtitle with trace, truth grade and cost profile, and the chart that says there is no data. */
 import type { Chart, ChartContext, Spec } from './chart.ts';
+import { blindSpotNote } from './blind-spots.ts';
 import { configOf } from './style.ts';
 import { wrap } from './text-width.ts';
 
@@ -8,13 +9,13 @@ export interface FrameNotes {
   readonly reading?: string;
   /** Parts of the subtitle that do not apply to this chart. */
   readonly without?: readonly ('scope' | 'cost')[];
-  /** Blind spots and limits, below everything else in the subtitle. */
+  /** Below everything else in the subtitle; default: what the schemes drawn cannot see. */
   readonly caption?: string;
 }
 
 /** Puts a view (or a concat) under the common title and config. */
 export function framed(chart: Chart, ctx: ChartContext, notes: FrameNotes, view: Spec): Spec {
-  const lines = [subtitle(chart, ctx, notes), notes.reading ?? '', notes.caption ?? ''].filter((line) => line !== '');
+  const lines = [subtitle(chart, ctx, notes), notes.reading ?? '', notes.caption ?? blindSpotNote(ctx)].filter((line) => line !== '');
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     description: `${chart.descriptor.title} ${lines.join(' ')}`,
@@ -52,7 +53,7 @@ export function emptySpec(chart: Chart, ctx: ChartContext, why: string): Spec {
   return framed(
     chart,
     ctx,
-    { without: ['scope', 'cost'] },
+    { without: ['scope', 'cost'], caption: '' },
     {
       width: ctx.width - 40,
       height: 24 + 16 * lines.length,

@@ -1,3 +1,4 @@
+export type { BlindSpots } from './blind-spots.ts';
 export * from './chart.ts';
 export * from './registry.ts';
 export * from './render.ts';

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { BlindSpots } from './blind-spots.ts';
 import type { Chart, ChartContext, ChartParams, QuerySource, Spec } from './chart.ts';
 import { loadContext, tablesOf } from './context.ts';
 import { emptySpec } from './frame.ts';
@@ -20,11 +21,13 @@ export interface RenderOptions {
   readonly width?: number;
   readonly dark?: boolean;
   readonly params?: ChartParams;
+  /** What schemes cannot see, by id, for the caption. */
+  readonly blindSpots?: BlindSpots;
   /** Called for each warning of the vega compilers; there should be none. */
   readonly onWarning?: (message: string) => void;
 }
 
-export interface DrawOptions extends Pick<RenderOptions, 'width' | 'dark' | 'params'> {
+export interface DrawOptions extends Pick<RenderOptions, 'width' | 'dark' | 'params' | 'blindSpots'> {
   /** Instead of the light or dark one. */
   readonly theme?: Theme;
 }
@@ -65,6 +68,7 @@ export async function drawChart(source: QuerySource, id: string, options: DrawOp
     theme: options.theme ?? (options.dark === true ? DARK : LIGHT),
     width: options.width ?? 960,
     oneSpace: chart.descriptor.oneSpace === true,
+    blindSpots: options.blindSpots ?? {},
   };
   const context = await loadContext(source, options.params ?? {}, look);
   const tables = await tablesOf(source);

@@ -52,6 +52,12 @@ function databaseLimit({ memoryLimitBytes }: CommandContext): { readonly memoryL
   return memoryLimitBytes === undefined ? {} : { memoryLimit: `${Math.floor((memoryLimitBytes - PROCESS_BYTES) / 2 ** 20)}MiB` };
 }
 
+/** What schemes cannot see, by id, for captions. */
+export async function blindSpots(): Promise<Record<string, readonly string[]>> {
+  const { schemes } = await import('@workset/replay');
+  return Object.fromEntries(schemes.all.map(({ descriptor }) => [descriptor.id, descriptor.blindSpots]));
+}
+
 /** Results as charts ask them; no query of theirs returns a list or struct. */
 export function asSource(results: Results): QuerySource {
   return {

@@ -1,5 +1,6 @@
 /** The report: one offline HTML file, built from small sections. */
 import { createHash } from 'node:crypto';
+import type { BlindSpots } from '../blind-spots.ts';
 import type { QuerySource } from '../chart.ts';
 import { loadContext, tablesOf } from '../context.ts';
 import { LIGHT } from '../style.ts';
@@ -24,6 +25,8 @@ export interface ReportOptions {
   readonly title?: string;
   /** Facts for the head of the page, e.g. command, version, date: shown as given. */
   readonly meta?: Readonly<Record<string, string>>;
+  /** What schemes cannot see, by id. */
+  readonly blindSpots?: BlindSpots;
   /** Traces that get charts of their own; default 4. */
   readonly maxTraces?: number;
 }
@@ -46,6 +49,7 @@ export async function buildReport(results: QuerySource, options: ReportOptions =
     downloads: new Downloads(DOWNLOAD_BUDGET_BYTES),
     chartTraces: all.traces.slice(0, options.maxTraces ?? 4),
     nextId: () => ++lastId,
+    blindSpots: options.blindSpots ?? {},
   };
   const sections: Section[] = [];
   for (const build of SECTIONS) {

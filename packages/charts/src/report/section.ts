@@ -1,4 +1,5 @@
 /** What a section gets and gives. */
+import type { BlindSpots } from '../blind-spots.ts';
 import type { ChartContext, DataRow, RunInfo } from '../chart.ts';
 import { colorOf, LIGHT } from '../style.ts';
 import { html } from './html.ts';
@@ -13,6 +14,8 @@ export interface ReportState extends ReportContext {
   readonly all: ChartContext;
   /** Traces that get charts of their own. */
   readonly chartTraces: readonly string[];
+  /** What schemes cannot see, by id. */
+  readonly blindSpots: BlindSpots;
   /** Of large traces, the runs whose page sets are read. */
   readonly detail: Detail;
 }

@@ -5,7 +5,7 @@ import type { Scope, Target } from '@workset/model';
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
 import { listItems } from '../listing.ts';
 import { countOption, requireText } from '../values.ts';
-import { asSource, withResults } from '../with-results.ts';
+import { asSource, blindSpots, withResults } from '../with-results.ts';
 import { writeWhole } from '../write-whole.ts';
 
 export const chart: CommandSpec = {
@@ -33,8 +33,14 @@ export const chart: CommandSpec = {
     CHARTS.get(name);
     const out = requireText(args, 'out', `workset chart ${dir} ${name} -o ${name}.svg`);
     const format = chartFormat(out, args.text('format'));
+    const spots = await blindSpots();
     const content = await withResults(dir, ctx, (results) =>
-      renderChart(asSource(results), name, { format, ...renderOptions(args), onWarning: (message) => ctx.out.note(`workset: ${message}`) }),
+      renderChart(asSource(results), name, {
+        format,
+        blindSpots: spots,
+        ...renderOptions(args),
+        onWarning: (message) => ctx.out.note(`workset: ${message}`),
+      }),
     );
     if (out === '-') return void ctx.out.streams.stdout.write(content);
     await writeWhole(out, content);

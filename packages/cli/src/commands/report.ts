@@ -2,7 +2,7 @@
 import type { CommandSpec } from '../command.ts';
 import { requireText } from '../values.ts';
 import { version } from '../version.ts';
-import { asSource, withResults } from '../with-results.ts';
+import { asSource, blindSpots, withResults } from '../with-results.ts';
 import { writeWhole } from '../write-whole.ts';
 
 export const report: CommandSpec = {
@@ -21,7 +21,11 @@ export const report: CommandSpec = {
     const title = args.text('title');
     const html = await withResults(dir, ctx, async (results) => {
       const { buildReport } = await import('@workset/charts');
-      return buildReport(asSource(results), { ...(title === undefined ? {} : { title }), meta: { workset: version() } });
+      return buildReport(asSource(results), {
+        ...(title === undefined ? {} : { title }),
+        blindSpots: await blindSpots(),
+        meta: { workset: version() },
+      });
     });
     if (out === '-') return void ctx.out.streams.stdout.write(html);
     await writeWhole(out, html);

@@ -1,6 +1,7 @@
 /** Method and definitions: what the words and figures mean. */
 import { html } from '../html.ts';
-import type { BuildSection } from '../section.ts';
+import type { Markup } from '../html.ts';
+import type { BuildSection, ReportState } from '../section.ts';
 
 const TERMS: readonly (readonly [string, string])[] = [
   [
@@ -40,9 +41,20 @@ const TERMS: readonly (readonly [string, string])[] = [
   ],
 ];
 
-export const method: BuildSection = async () => ({
+export const method: BuildSection = async (report) => ({
   id: 'method',
   title: 'Method and definitions',
   body: html`<p>Recorded accesses are replayed through a page-level memory model, once per tracking scheme, each with a kernel of its own. What a scheme reports is compared, page by page, with what was really touched.</p>
-<dl class="facts">${TERMS.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>`)}</dl>`,
+<dl class="facts">${TERMS.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>`)}</dl>
+${blindSpots(report)}`,
 });
+
+/** A low figure may be a limit of the method, not a fault. */
+function blindSpots(report: ReportState): Markup | null {
+  const families = [...new Set(report.all.allRuns.map((run) => run.family))].filter(
+    (family) => (report.blindSpots[family] ?? []).length > 0,
+  );
+  if (families.length === 0) return null;
+  return html`<h3>What each scheme cannot see</h3>
+<dl class="facts">${families.map((family) => html`<dt>${family}</dt><dd>${report.blindSpots[family]!.join('; ')}</dd>`)}</dl>`;
+}
