@@ -95,10 +95,16 @@ describe('a trace in a directory with a space in its name', () => {
   });
 });
 
+test('races: a backing that the primitive cannot evict is refused, saying why', async () => {
+  const { code, stdout, stderr } = await workset(['races', 'rwp-sync', '--backing', 'anon']);
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.match(stderr, /rwp-sync cannot evict anon memory: .*waits for itself/);
+});
+
 test('races: the primitives that lose writes, with the schedule', async () => {
   const { code, stdout } = await workset(['races', 'punch-hole', '--accesses', '1']);
   assert.equal(code, 0);
-  assert.match(stdout, /^punch-hole +mainline +shmem +present, unmapped +loses writes /m);
+  assert.match(stdout, /^punch-hole +mainline +shmem +1 +1 +present, unmapped +loses writes /m);
   assert.match(stdout, /^swapper \| copy-second store \. +punch-hole\nwrite +\| \. +\. +write/m);
-  assert.match((await workset(['races', 'uffd-move', '--accesses', '1'])).stdout, /^uffd-move +mainline +anon +present, armed +safe /m);
+  assert.match((await workset(['races', 'uffd-move', '--accesses', '1'])).stdout, /^uffd-move +mainline +anon +2 +3 +present, armed +safe /m);
 });

@@ -1,6 +1,6 @@
 /** `workset races [PRIMITIVE]`: which eviction primitives are safe, from every interleaving with concurrent accesses. */
-import { InterruptedError } from '@workset/model';
-import type { RaceRow } from '@workset/replay';
+import { InterruptedError, parseParams } from '@workset/model';
+import type { Backing, RaceRow } from '@workset/replay';
 
 import type { CommandContext, CommandSpec } from '../command.ts';
 import { countOption } from '../values.ts';
@@ -10,7 +10,7 @@ export const races: CommandSpec = {
   summary: 'which eviction primitives lose writes: every interleaving with concurrent accesses',
   about: [
     'One eviction of one page against every set of up to --accesses accesses (reads, writes, GUP, pinned writes, a second mapping), in every order.',
-    'safe = nothing that goes through the mapping is lost; escapes = what gets past it all the same. With a PRIMITIVE its shortest losing schedules are drawn.',
+    'flushes are per batch, PTEs (entries written) per page. safe = nothing that goes through the mapping is lost; escapes = what gets past it all the same. With a PRIMITIVE its shortest losing schedules are drawn.',
   ],
   positionals: { usage: '[PRIMITIVE]', min: 0, max: 1 },
   options: [
@@ -19,10 +19,11 @@ export const races: CommandSpec = {
   ],
   examples: ['workset races', 'workset races punch-hole', 'workset races --json --accesses 2'],
   async run(args, ctx) {
-    const { primitives, raceCases, raceRow } = await import('@workset/replay');
+    const { checkBacking, priceInOps, primitives, raceCases, raceRow, stepsOf } = await import('@workset/replay');
     const [id] = args.positionals;
-    if (id !== undefined) primitives.get(id);
-    const backing = args.text('backing');
+    const backing = args.text('backing') as Backing | undefined;
+    if (id !== undefined && backing !== undefined) checkBacking(primitives.get(id), backing);
+    else if (id !== undefined) primitives.get(id);
     const maxAccesses = Math.min(3, countOption(args, 'accesses', 1) ?? 3);
     const wanted = raceCases().filter(
       (race) => (id === undefined || race.primitive === id) && (backing === undefined || race.backing === backing),
@@ -41,25 +42,44 @@ export const races: CommandSpec = {
       progress.end();
     }
     if (ctx.json) return ctx.out.json(rows);
-    printTable(rows, (primitive) => primitives.get(primitive).descriptor.status, ctx);
+    const workOf = ({ primitive: name, backing: kind, params }: RaceRow): Work => {
+      const primitive = primitives.get(name);
+      const setup = { backing: kind, armed: true, params: parseParams(name, primitive.config, params) };
+      return { status: primitive.descriptor.status, ...priceInOps(stepsOf(primitive, setup), 1) };
+    };
+    printTable(rows, workOf, ctx);
     if (id === undefined) ctx.out.note('the shortest losing schedules: workset races PRIMITIVE');
     else printSchedules(rows, ctx);
   },
 };
 
-function printTable(rows: readonly RaceRow[], statusOf: (primitive: string) => string, ctx: CommandContext): void {
+/** What one batch of armed pages takes, entries written per page. */
+interface Work {
+  readonly status: string;
+  readonly flushes: number;
+  readonly modeSwitches: number;
+  readonly pteWrites: number;
+}
+
+function printTable(rows: readonly RaceRow[], workOf: (row: RaceRow) => Work, ctx: CommandContext): void {
   ctx.out.table(
-    ['primitive', 'status', 'backing', 'page', 'verdict', 'blocks', 'escapes'],
+    ['primitive', 'status', 'backing', 'flushes', 'PTEs', 'page', 'verdict', 'blocks', 'escapes'],
     merged(rows).map(([row, entries]) => [
       nameOf(row),
-      statusOf(row.primitive),
+      workOf(row).status,
       row.backing,
+      flushesOf(workOf(row)),
+      String(workOf(row).pteWrites),
       entries.join(', '),
       verdictOf(row),
       listOf({ reads: row.blocksReads, writes: row.blocksWrites }),
       listOf({ pins: row.losses.pin !== undefined, 'second mapping': row.losses.second !== undefined }),
     ]),
   );
+}
+
+function flushesOf({ flushes, modeSwitches }: Work): string {
+  return modeSwitches === 0 ? String(flushes) : `${flushes} + ${modeSwitches} modes`;
 }
 
 /** Rows that differ only in how the page was mapped, or in what the handler does, become one. */
