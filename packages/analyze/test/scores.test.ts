@@ -149,6 +149,21 @@ test('sets of more chunks than a page holds, and a part that is damaged', async 
   });
 });
 
+test('a part that was cut short is bad data, named with what to do', async (t) => {
+  for (const table of ['page_sets', 'windows', 'runs']) {
+    const dir = scratch(t);
+    await replayRuns(dir, 512, [{ run: { run_id: 'r' }, windows: [windowRow('r', 0)], sets: [{ w: 0, kind: 'reported', pages: [1] }] }]);
+    const part = join(dir, table, 'r-000.parquet');
+    writeFileSync(part, readFileSync(part).subarray(0, 100));
+    await assert.rejects(materialiseScores(dir), (error: { code?: string; message: string; hint?: string }) => {
+      assert.equal(error.code, 'bad-data');
+      assert.match(error.message, new RegExp(`cannot be read: .*${table}/r-000\\.parquet`));
+      assert.match(error.hint ?? '', /the next replay/);
+      return true;
+    });
+  }
+});
+
 test('a run without a scored window has no scores, and is not asked again', async (t) => {
   const dir = scratch(t);
   await replayRuns(dir, 512, [

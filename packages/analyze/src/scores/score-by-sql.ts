@@ -6,10 +6,10 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
-import { InterruptedError, TABLES } from '@workset/model';
+import { InterruptedError, TABLES, TraceFormatError } from '@workset/model';
 import type { Row } from '@workset/model';
 import { tableSelect } from '../results/catalog.ts';
-import { ident, literal } from '../results/sql-text.ts';
+import { ident, literal, messageOf } from '../results/sql-text.ts';
 import { PAIRS } from './score-group.ts';
 import { pairsOf, scoreRow } from './score-rows.ts';
 import type { ScoreRow } from './score-rows.ts';
@@ -43,6 +43,19 @@ export interface DatabaseOptions {
   readonly memoryLimit?: string | undefined;
 }
 
+/** What DuckDB says about a file that it cannot read; other errors as they are. */
+function unreadable(error: unknown): unknown {
+  const message = messageOf(error);
+  if (!/^(?:Invalid Input|IO|Binder|Conversion) Error/.test(message)) return error;
+  return new TraceFormatError(
+    `a file of the results cannot be read: ${message}`,
+    {},
+    'remove the part it names and the part of that run in runs/: the next replay into the directory does the run again',
+    error,
+  );
+}
+
+/** Throws TraceFormatError when a part is damaged. */
 export async function withDuckDb<T>(
   { threads, memoryLimit }: DatabaseOptions,
   work: (connection: DuckDBConnection) => Promise<T>,
@@ -55,6 +68,8 @@ export async function withDuckDb<T>(
   try {
     await connection.run(`SET streaming_buffer_size = '256MB'`); // let DuckDB decompress ahead of the counting
     return await work(connection);
+  } catch (error) {
+    throw unreadable(error);
   } finally {
     connection.closeSync();
     instance.closeSync();
