@@ -197,6 +197,45 @@ test('walks through memory, over the ends of blocks and over one another', async
   );
 });
 
+test('blocks are numbered alike however the bytes arrive, and none is numbered that is not touched', async () => {
+  const record = fc.record({
+    gap: fc.integer({ min: 1, max: 4000 }),
+    flags: fc.constantFrom(1, 3, 8),
+    vpn: fc.integer({ min: 0, max: 2 ** 33 }),
+  });
+  await fc.assert(
+    // longer than what the reader waits for before it tries a frame again
+    fc.asyncProperty(fc.array(fc.array(record, { minLength: 400, maxLength: 900 }), { minLength: 2, maxLength: 4 }), async (quanta) => {
+      const frames: VmgtFrame[] = quanta.map((records, q) => {
+        let pfn = -1;
+        return { tag: 'Q', q, records: records.map(({ gap, flags, vpn }) => ({ pfn: (pfn += gap), flags, vpn })) };
+      });
+      const total = quanta.reduce((sum, records) => sum + records.length, 0);
+      const bytes = vmgtFile([...frames, { tag: 'E', records: total }]);
+      const lists: string[] = [];
+      for (const chunk of [bytes.length, 1, 64]) {
+        const seen: unknown[] = [];
+        for await (const batch of vmgtIngestor.ingest(sourceOfBytes('gt.vmgt', bytes, chunk), recorder())) {
+          if (batch.kind !== 'touches') continue;
+          const { touch, blocks } = batch.coded!;
+          seen.push([batch.space, [...touch.subarray(0, batch.n)], [...blocks]]);
+        }
+        lists.push(JSON.stringify(seen));
+        const touched = new Map<string, Set<number>>();
+        const all = frames.flatMap((frame) => (frame.tag === 'Q' ? frame.records : []));
+        touched.set('gpa', new Set(all.map(({ pfn }) => Math.floor(pfn / 512))));
+        touched.set('gva', new Set(all.filter(({ flags }) => (flags & 7) !== 0).map(({ vpn }) => Math.floor(vpn! / 512))));
+        for (const space of ['gpa', 'gva']) {
+          const last = seen.findLast((each) => (each as [string])[0] === space) as [string, number[], number[]] | undefined;
+          if (last !== undefined) assert.deepEqual(new Set(last[2]), touched.get(space));
+        }
+      }
+      assert.equal(new Set(lists).size, 1);
+    }),
+    { numRuns: 25 },
+  );
+});
+
 test('a quantum of many pages is kept whole', async () => {
   const records = Array.from({ length: 50_000 }, (_, i) => ({ pfn: 3 * i, flags: 1, vpn: 1_000_000 - i }));
   const batches = await read(

@@ -154,6 +154,8 @@ export class VmgtRecords {
           const slot = ((vpn | 0) >>> 9) & (BLOCK_SLOTS - 1);
           if (slotFirst[slot] === first) base = slotBase[slot]!;
           else {
+            // a number cut by the end of the bytes names a block that is not there
+            if (at > end) throw MORE;
             base = blocks.base(first);
             seen = blocks.seen;
           }
@@ -169,6 +171,7 @@ export class VmgtRecords {
         v += fresh >> 1;
       }
       at += skip;
+      if (at > end) throw MORE;
       if (pfn >>> BLOCK_SHIFT !== block) {
         block = pfn >>> BLOCK_SHIFT;
         frameBase = frames.base(block);
@@ -185,7 +188,6 @@ export class VmgtRecords {
         touches[k] = touch | 3;
         k += mask >> 3;
       }
-      if (at > end) throw MORE;
     }
     cursor.at = at;
     this.gpa.n = k;
