@@ -1,9 +1,7 @@
 /** What became of each eviction. */
 import type { Chart } from '../chart.ts';
-import { runFilter } from '../context.ts';
 import { framed } from '../frame.ts';
-import { labelsOf } from '../series.ts';
-import { num, printable, text } from '../values.ts';
+import { num, printable, quote, text } from '../values.ts';
 
 const HUES = ['#0072b2', '#e69f00', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#8a6d3b', '#6f7f8c'];
 
@@ -12,28 +10,27 @@ export const evictionOutcomes: Chart<'eviction-outcomes'> = {
     id: 'eviction-outcomes',
     title: 'How do evictions end: done, aborted, or with data lost?',
     source: 'linux-mm thread on userfaultfd working set tracking, April 2026 (claims C1, C16, C17)',
-    reads: ['runs', 'evictions.policy', 'evictions.primitive', 'evictions.outcome'],
+    reads: ['runs.trace', 'evictions.policy', 'evictions.primitive', 'evictions.outcome'],
     advice: 'workset replay TRACE -o DIR --evict PRIMITIVE',
   },
 
   sql(ctx) {
-    return `SELECT run_id, policy, primitive, outcome, count(*) AS n FROM evictions WHERE ${runFilter(ctx)} GROUP BY ALL ORDER BY policy, primitive, run_id, outcome`;
+    return `SELECT scheme, policy, primitive, outcome, count(*) AS n FROM evictions JOIN runs USING (run_id) WHERE trace = ${quote(ctx.trace)} GROUP BY ALL ORDER BY policy, primitive, scheme, outcome`;
   },
 
   spec(rows, ctx) {
-    const labels = labelsOf(ctx.runs);
     const data = rows.map((row) => ({
-      how: `${labels.get(text(row, 'run_id')) ?? text(row, 'run_id')}: ${text(row, 'policy')}, ${text(row, 'primitive')}`,
+      how: printable(`${text(row, 'policy')}, ${text(row, 'primitive')}, ${text(row, 'scheme')}`),
       outcome: printable(text(row, 'outcome')),
       n: num(row, 'n'),
     }));
     const outcomes = [...new Set(data.map((row) => row.outcome))].sort();
     return framed(
       evictionOutcomes,
-      ctx,
+      { ...ctx, omitted: 0 },
       {
         reading:
-          'Evictions tried, by outcome. A primitive is safe only if none of its interleavings can lose a write, not because none did here.',
+          'Evictions tried, by outcome, over all limits replayed. A primitive is safe only if none of its interleavings can lose a write, not because none did here.',
         without: ['cost', 'scope'],
       },
       {
@@ -42,7 +39,7 @@ export const evictionOutcomes: Chart<'eviction-outcomes'> = {
         data: { values: data },
         mark: { type: 'bar', height: 14, aria: false },
         encoding: {
-          y: { field: 'how', type: 'nominal', title: null, axis: { ticks: false } },
+          y: { field: 'how', type: 'nominal', title: null, sort: null, axis: { ticks: false } },
           x: { field: 'n', type: 'quantitative', stack: 'zero', title: 'evictions (count)', axis: { format: '~s' } },
           color: {
             field: 'outcome',
