@@ -98,15 +98,18 @@ const REFERENCE_BYTES = 8;
 
 /** Columns of 4 bytes per page that a run's world may come to hold; passes.test.ts measures them. */
 export function columnsOf({ kind, scheme, world }: RunPlan, hasHuge: boolean): number {
-  if (kind === 'observed') return 0;
+  if (kind === 'observed' || scheme === 'pebs') return 0;
   const isHuge = world.thp === 'all' || (world.thp === 'trace' && hasHuge);
-  return (scheme === 'mglru' ? 2 : 1) + (world.mmu === 'host' ? 3 : 0) + (isHuge ? 2 : 0) + (world.tlb === null ? 0 : 1);
+  // Schemes that protect entries keep marks of what KVM and huge pages do to those.
+  const protects = /^(uffd-|soft-dirty|numa-hint)/.test(scheme);
+  const own = scheme === 'mglru' ? 2 : 1;
+  return own + (world.mmu === 'host' && protects ? 2 : 0) + (isHuge ? (protects ? 4 : 1) : 0) + (world.tlb === null ? 0 : 1);
 }
 
 /** Columns of last touches that the runs of a thread share: of reads and writes, of those who count. */
 export function cachesOf({ classBits }: SpaceInfo, runs: readonly RunPlan[]): number {
   const targets = new Set(runs.map(({ target }) => target)).size;
-  return targets * (classBits > 1 ? 2 : 1) * (runs.some(({ world }) => world.mmu === 'host') ? 2 : 1);
+  return targets * (classBits > 1 ? 3 : 1);
 }
 
 function shareOut(worlds: readonly (readonly RunPlan[])[], threads: number): RunPlan[][] {
