@@ -160,6 +160,26 @@ describe('engine and oracle agree on DAMON, region for region', () => {
     });
   }
 
+  it('with intervals that tune themselves', async () => {
+    const tuning = fc.record({
+      goal: fc.constantFrom(0.01, 0.04, 0.3, 1),
+      goalAggrs: fc.integer({ min: 1, max: 3 }),
+      minSample: fc.constantFrom(QUANTUM_NS / 4, QUANTUM_NS),
+      maxSample: fc.constantFrom(QUANTUM_NS, 4 * QUANTUM_NS),
+      samples: fc.integer({ min: 1, max: 5 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(arbitraryTrace(), tuning, fc.constantFrom(20, 77), async (trace, { samples, ...tune }, nPages) => {
+        const config = { sample: QUANTUM_NS / 2, aggr: (samples * QUANTUM_NS) / 2, min: 3, max: 30, threshold: 1, kernel: '7.3', ...tune };
+        const scheme = 'damon-paddr';
+        const [part] = await runEngine(trace, [{ scheme, params: { ...config, end: nPages * 4096 } }]);
+        const monitored = { startPage: 0, nPages };
+        assertSame(trace, printEngine(trace, part!), printOracle(simulate(trace, { scheme, config, monitored, random: randomOf(scheme) })));
+      }),
+      RUNS,
+    );
+  });
+
   it('with as many regions as allowed, each of another heat', async () => {
     const params = fc.record({
       samples: fc.integer({ min: 3, max: 12 }),

@@ -276,3 +276,36 @@ describe('damon-paddr', () => {
     assert.ok(!found[1]!.includes(1), 'a page nobody touched stays cold unless its region is hot');
   });
 });
+
+describe('damon with a goal (8.3)', () => {
+  const tuned = async (row: string, goal: number, more: object = {}): Promise<number[]> => {
+    const params = {
+      sample: ms(1),
+      aggr: ms(2),
+      min: 3,
+      max: 9,
+      end: 4096,
+      goal,
+      goalAggrs: 1,
+      minSample: ms(1) / 4,
+      maxSample: ms(4),
+      ...more,
+    };
+    const [part] = await runEngine(grid`p0: ${row}`, [{ scheme: 'damon-paddr', params }]);
+    return part!.windows.map(({ claimT0Ns, claimT1Ns }) => (claimT1Ns - claimT0Ns) / ms(1));
+  };
+  it('doubles intervals in which nothing is seen, up to the limit', async () => {
+    // One check of two in the first aggregation is what was wanted.
+    assert.deepEqual((await tuned('R...............................', 0.5)).slice(0, 5), [2, 2, 4, 8, 8]);
+  });
+  it('halves them at most when far more is seen than wanted, down to the limit', async () => {
+    const given = { sample: ms(4), aggr: ms(8), minSample: ms(1) };
+    assert.deepEqual((await tuned('R'.repeat(24), 0.01, given)).slice(0, 4), [8, 4, 2, 2]);
+  });
+  it('leaves them alone when what is seen is what was wanted', async () => {
+    assert.deepEqual(await tuned('RRRRRRRR', 1), [2, 2, 2, 2]);
+  });
+  it('is refused with the rules of 6.1', async () => {
+    await assert.rejects(tuned('RRRR', 0.5, { kernel: '6.1' }), /intervals cannot be tuned here/);
+  });
+});

@@ -1,5 +1,5 @@
 /** DAMON over physical addresses (kernel-semantics 8): sampled regions that merge and split. */
-import { NS_PER_MS } from '@workset/model';
+import { NS_PER_MS, NS_PER_S } from '@workset/model';
 import { defineScheme } from '../scheme.ts';
 import { damonTracker } from './damon-regions.ts';
 
@@ -55,6 +55,37 @@ export const damonPaddr = defineScheme({
       choices: ['off', 'young'],
       help: 'pages of cold regions checked one by one with the DAMOS filter "young" before they are called cold',
       source: 'S. Park, 24 Apr 2026 (thread C10)',
+    },
+    goal: {
+      kind: 'ratio',
+      default: 0,
+      unit: '1',
+      help: 'auto-tuning of the intervals: share of sampling checks that should find an access; 0 = off; not before 6.15',
+      source: 'off by default; design.rst recommends 0.04 (8.3)',
+    },
+    goalAggrs: {
+      kind: 'count',
+      default: 3,
+      min: 1,
+      unit: 'aggregations',
+      help: 'auto-tuning: aggregations from one tuning to the next',
+      source: 'estimate: what damo asks for',
+    },
+    minSample: {
+      kind: 'duration',
+      default: 5 * NS_PER_MS,
+      min: 1,
+      unit: 'ns',
+      help: 'auto-tuning: shortest sampling interval',
+      source: 'estimate: what damo asks for',
+    },
+    maxSample: {
+      kind: 'duration',
+      default: 10 * NS_PER_S,
+      min: 1,
+      unit: 'ns',
+      help: 'auto-tuning: longest sampling interval',
+      source: 'estimate: what damo asks for',
     },
     start: {
       kind: 'size',

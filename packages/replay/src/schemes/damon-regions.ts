@@ -2,7 +2,7 @@
  * DAMON's region machinery, shared by paddr and vaddr: sampling, aggregation, merging and splitting exactly as kernel-semantics 8.
  * `kernel=6.1` and `7.3` differ in initial regions, age, repeated merging and the split rule (kernel-changes 12-14).
  */
-import type { Nanos, PageBitmap } from '@workset/model';
+import { PAGE_BYTES, UsageError, type Nanos, type PageBitmap } from '@workset/model';
 import type { RecordedCycle, Tracker, TrackingKernel } from '../scheme.ts';
 
 export interface DamonConfig {
@@ -13,6 +13,10 @@ export interface DamonConfig {
   readonly threshold: number;
   readonly kernel: string;
   readonly recheck: string;
+  readonly goal: number;
+  readonly goalAggrs: number;
+  readonly minSample: number;
+  readonly maxSample: number;
 }
 
 /** A region in page numbers, half open. */
@@ -43,6 +47,11 @@ export function damonTracker(
   initial: readonly MemoryRun[],
   operations: DamonOperations,
 ): Tracker {
+  if (config.goal > 0 && (config.kernel === '6.1' || kernel.recorded !== null))
+    throw new UsageError(
+      'DAMON: intervals cannot be tuned here',
+      config.kernel === '6.1' ? 'say kernel=7.3, or goal=0' : 'leave goal out: the run follows the times of a real kdamond',
+    );
   const clock = kernel.recorded === null ? new OwnClock(config, kernel.now) : new RecordedClock(config, kernel.recorded, kernel.now);
   const damon = new Damon(kernel, config, initial, clock, operations);
   // A recorded kdamond that started later than the log: nothing to do before it did.
@@ -70,16 +79,24 @@ interface DamonClock {
   take(now: Nanos): { outerT0Ns: Nanos; claimT0Ns: Nanos; claimT1Ns: Nanos; outerT1Ns: Nanos };
   /** Memory that the real kdamond monitored in the aggregation now running; undefined = as before. */
   monitored(): readonly MemoryRun[] | undefined;
+  /** Of the aggregation now running, ns. */
+  readonly aggrNs: Nanos;
+  /** Scales the sampling interval, within its limits; an aggregation keeps its number of samples. */
+  tune(factor: number): void;
 }
 
 class OwnClock implements DamonClock {
   readonly startNs: Nanos;
   readonly #config: DamonConfig;
   readonly #samples: number;
+  aggrNs: Nanos;
+  #sampleNs: Nanos;
   #since: Nanos;
   #taken = 0;
 
   constructor(config: DamonConfig, now: Nanos) {
+    this.aggrNs = config.aggr;
+    this.#sampleNs = config.sample;
     this.startNs = now;
     this.#config = config;
     // 6.1 waits until the aggregation interval has passed; later kernels count whole sampling intervals.
@@ -88,7 +105,7 @@ class OwnClock implements DamonClock {
     this.#since = now;
   }
   nextCheck(now: Nanos): Nanos {
-    return now + this.#config.sample;
+    return now + this.#sampleNs;
   }
   ends(): boolean {
     this.#taken++;
@@ -103,11 +120,17 @@ class OwnClock implements DamonClock {
   monitored(): undefined {
     return undefined;
   }
+  tune(factor: number): void {
+    const { minSample, maxSample } = this.#config;
+    this.#sampleNs = Math.max(minSample, Math.min(maxSample, Math.floor(this.#sampleNs * factor)));
+    this.aggrNs = this.#sampleNs * this.#samples;
+  }
 }
 
 /** Aggregates when the real kdamond did, with the configured number of samples spread evenly between. */
 class RecordedClock implements DamonClock {
   readonly startNs: Nanos;
+  readonly aggrNs: Nanos;
   readonly #cycles: readonly RecordedCycle[];
   readonly #samples: number;
   #next = 0;
@@ -115,6 +138,7 @@ class RecordedClock implements DamonClock {
   #taken = 0;
 
   constructor({ aggr, sample }: DamonConfig, recorded: readonly RecordedCycle[], now: Nanos) {
+    this.aggrNs = aggr;
     this.#samples = Math.max(1, Math.floor(aggr / sample));
     this.#cycles = recorded.filter(({ readBeginNs }) => readBeginNs > now);
     this.startNs = this.#cycles.length === 0 ? Infinity : Math.max(now, this.#cycles[0]!.readBeginNs - aggr);
@@ -140,6 +164,9 @@ class RecordedClock implements DamonClock {
   monitored(): readonly MemoryRun[] | undefined {
     return this.#cycles[this.#next]?.monitored;
   }
+  tune(): never {
+    throw new Error('the times of a real kdamond are not ours to tune');
+  }
 }
 
 class Damon {
@@ -152,6 +179,7 @@ class Damon {
   /** One set for all reports: merging and splitting do not change what is monitored. */
   #monitored: PageBitmap | undefined;
   #lastCount = 0;
+  #aggregations = 0;
   #rotation = 0;
 
   constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock, operations: DamonOperations) {
@@ -202,12 +230,27 @@ class Damon {
       this.#splitAbove(limit);
     }
     this.#report(now);
+    this.#tuneIntervals();
     for (const region of this.#regions) {
       region.lastNr = region.nr;
       region.nr = 0;
     }
     if (this.#modern) this.#split73();
     else this.#split61();
+  }
+
+  /** kdamond_tune_intervals (8.3): too many accesses seen shorten the intervals, too few lengthen them; ages stay times. */
+  #tuneIntervals(): void {
+    const { goal, goalAggrs, aggr, sample } = this.#config;
+    if (goal === 0 || ++this.#aggregations % goalAggrs !== 0) return;
+    const size = ({ start, end }: Region): number => (end - start) * PAGE_BYTES;
+    const most = this.#regions.reduce((sum, region) => sum + size(region) * Math.floor(aggr / sample), 0);
+    const seen = this.#regions.reduce((sum, region) => sum + size(region) * region.nr, 0);
+    const score = Math.floor((seen * 10_000) / Math.max(1, Math.floor(most * goal)));
+    const factor = Math.max(1, 20_000 - score);
+    const before = this.#clock.aggrNs;
+    this.#clock.tune((factor <= 10_000 ? 5000 + Math.floor(factor / 2) : factor) / 10_000);
+    for (const region of this.#regions) region.age = Math.floor((region.age * before) / this.#clock.aggrNs);
   }
 
   /** damon_set_regions: regions outside the new memory go, the outermost inside are stretched to it, untouched memory becomes one region. */
@@ -313,6 +356,7 @@ class Damon {
       if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
       else if (this.#config.recheck === 'young') this.#recheck(start, end, reported);
     }
+    const { aggrNs } = this.#clock;
     this.#kernel.report({
       ...this.#clock.take(now),
       reported,
@@ -321,7 +365,7 @@ class Damon {
         startPage: start,
         nPages: end - start,
         score: nr,
-        ageNs: age * this.#config.aggr,
+        ageNs: age * aggrNs,
       })),
     });
   }

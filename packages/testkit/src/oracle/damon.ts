@@ -8,6 +8,11 @@ export interface OracleDamonConfig {
   readonly max: number;
   readonly threshold: number;
   readonly kernel: string;
+  /** Auto-tuning (8.3); absent = off. */
+  readonly goal?: number;
+  readonly goalAggrs?: number;
+  readonly minSample?: number;
+  readonly maxSample?: number;
 }
 
 interface Region {
@@ -55,25 +60,50 @@ export function* damonLoop(
   const split = isModern ? splitter73(config, draw) : splitter61(config, draw);
   let aggregatedAt = world.startNs;
   let now = world.startNs;
-  for (;;) {
+  let interval = config.sample;
+  for (let aggregation = 1; ; aggregation++) {
     for (let sample = 0; sample < samplesPerAggregation(config); sample++) {
       const picks = regions.map((region) => region.start + draw(sizeOf(region)));
       picks.forEach((page) => world.mkold(page));
-      now = yield now + config.sample;
+      now = yield now + interval;
       regions.forEach((region, i) => {
         if (world.isAccessed(picks[i]!)) region.nrAccesses++;
       });
     }
     mergeAll(regions, config, limit);
     if (isModern) cutToSize(regions, limit);
-    report(world, config, regions, aggregatedAt, now);
+    const aggr = interval === config.sample ? config.aggr : interval * samplesPerAggregation(config);
+    report(world, config, regions, aggregatedAt, now, aggr);
     aggregatedAt = now;
+    const { goal = 0, goalAggrs = 1 } = config;
+    if (goal > 0 && aggregation % goalAggrs === 0) {
+      interval = tuned(interval, regions, config);
+      const next = interval * samplesPerAggregation(config);
+      for (const region of regions) region.age = Math.floor((region.age * aggr) / next);
+    }
     for (const region of regions) {
       region.lastNrAccesses = region.nrAccesses;
       region.nrAccesses = 0;
     }
     split(regions);
   }
+}
+
+/** 8.3: the share of checks that found an access, in 1/10000 of the goal, decides: none doubles the interval, twice the goal and more nearly halves it. */
+function tuned(interval: number, regions: readonly Region[], config: OracleDamonConfig): number {
+  let seen = 0;
+  let possible = 0;
+  for (const region of regions) {
+    seen += 4096 * sizeOf(region) * region.nrAccesses;
+    possible += 4096 * sizeOf(region) * Math.floor(config.aggr / config.sample);
+  }
+  const wanted = Math.floor(possible * config.goal!) || 1;
+  let bp = 20_000 - Math.floor((10_000 * seen) / wanted);
+  if (bp < 1) bp = 1;
+  if (bp <= 10_000) bp = 5000 + Math.floor(bp / 2);
+  const scaled = Math.floor(interval * (bp / 10_000));
+  if (scaled > config.maxSample!) return Math.max(config.minSample!, config.maxSample!);
+  return scaled < config.minSample! ? config.minSample! : scaled;
 }
 
 /** 6.1 waits until the aggregation interval has passed; later kernels count whole sampling intervals. */
@@ -206,6 +236,7 @@ function report(
   regions: readonly Region[],
   since: number,
   now: number,
+  aggrNs: number,
 ): void {
   const inside = (chosen: readonly Region[]): Set<number> =>
     new Set(world.tracked.filter((page) => chosen.some(({ start, end }) => page >= start && page < end)));
@@ -220,7 +251,7 @@ function report(
       startPage: region.start,
       nPages: sizeOf(region),
       score: region.nrAccesses,
-      ageNs: region.age * config.aggr,
+      ageNs: region.age * aggrNs,
     })),
   });
 }
