@@ -4,8 +4,8 @@ import type { IngestBatch, IngestContext, Observation, ObservationStream, PageRa
 import type { ByteReader } from './binary.ts';
 import { spaceOption } from './text/perf-text.ts';
 
-/** Bits of one page set; more would be a damaged address. */
-const MAX_PAGES = 2 ** 33;
+/** A page set over more than 4 TiB of addresses is damage, as in capture/assembler.ts; its bits would take 128 MiB. */
+const MAX_PAGES = 2 ** 30;
 /** Holes larger than this split an address space into separate streams. */
 const MAX_HOLE_PAGES = 2 ** 18;
 
@@ -109,16 +109,18 @@ export function bitsOfRuns(startPage: number, nPages: number, runs: Iterable<Pag
     throw new TraceFormatError(`a span of ${nPages} pages is too large`, { file }, 'check the addresses and the byte order');
   const bits = new Uint8Array(Math.ceil(nPages / 8));
   for (const run of runs) {
-    for (let i = run.startPage - startPage; i < run.startPage + run.nPages - startPage; i++) {
-      if ((i & 7) === 0 && i + 8 <= run.startPage + run.nPages - startPage) {
-        bits[i >>> 3] = 0xff;
-        i += 7;
-      } else {
-        bits[Math.floor(i / 8)]! |= 1 << (i & 7);
-      }
-    }
+    const end = run.startPage + run.nPages - startPage;
+    let i = run.startPage - startPage;
+    for (; i < end && i % 8 !== 0; i++) setBit(bits, i);
+    const whole = Math.max(i, end - (end % 8));
+    bits.fill(0xff, i / 8, whole / 8);
+    for (i = whole; i < end; i++) setBit(bits, i);
   }
   return { startPage, nPages, bits };
+}
+
+function setBit(bits: Uint8Array, i: number): void {
+  bits[Math.floor(i / 8)]! |= 1 << (i % 8);
 }
 
 /** Groups ascending runs so that no group has a hole above 1 GiB: page sets of a group stay small. */
