@@ -13,7 +13,7 @@ import { StampMemory } from './memory/stamps.ts';
 export interface CrewSeat {
   readonly index: number;
   readonly size: number;
-  /** On a SharedArrayBuffer: arrivals, generation, then (as float64 from byte 16 on) two rows of wake times. */
+  /** On a SharedArrayBuffer: arrivals, generation, batches taken, then (as float64 from byte 16 on) two rows of wake times. */
   readonly control: SharedArrayBuffer;
   readonly arena: SharedArena;
   /** The stamps that everybody reads, and for each further member those it writes before they are merged. */
@@ -22,6 +22,8 @@ export interface CrewSeat {
 
 const ARRIVED = 0;
 const GENERATION = 1;
+/** Batches taken since the members last met to merge. */
+const TAKEN = 2;
 const WAKES_AT = 16;
 /** Looks at the barrier before sleeping at it, and the longest sleep, ms. */
 const SPINS = 2000;
@@ -63,7 +65,7 @@ export class Crew {
     this.index = index;
     this.size = size;
     this.#signal = signal;
-    this.#control = new Int32Array(control, 0, 2);
+    this.#control = new Int32Array(control, 0, 3);
     this.#wakes = new Float64Array(control, WAKES_AT);
     const arena = Arena.join(shared, nPages);
     this.#parts = stamps.map((address) => arena.at(address));
@@ -103,8 +105,14 @@ export class Crew {
     }
   }
 
+  /** The number of a batch that no member has taken yet, from `first` on. */
+  next(first: number): number {
+    return first + Atomics.add(this.#control, TAKEN, 1);
+  }
+
   /** Brings what the members wrote into the shared stamps: each member a share of the slots. Call it between two meetings. */
   merge(): void {
+    if (this.index === 0) Atomics.store(this.#control, TAKEN, 0);
     const [shared, ...others] = this.#parts as [Int32Array, ...Int32Array[]];
     // Whole vectors of the loop: a crew's spaces are blocks of 512 pages.
     const words = shared.length / SLOTS_PER_WORD;

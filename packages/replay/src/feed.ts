@@ -70,9 +70,21 @@ export class TouchFeed {
       if (crew.index === 0) await this.#apply(first, end, this.memory.stamps, undefined);
       return crew.meet();
     }
-    // Later frames have larger stamps, so members may write theirs in any order and merge by maximum.
-    const share = (i: number): number => frameAt(rowStart, first, end, rowStart[first]! + (rows * i) / crew.size);
-    await this.#apply(share(crew.index), share(crew.index + 1), crew.part, undefined);
+    // Each member takes the next batch that nobody has. Later frames have larger stamps, so the parts are merged by maximum.
+    const { batchRows } = this.#options.space;
+    const from = rowStart[first]!;
+    const to = rowStart[end]!;
+    for (;;) {
+      const batch = crew.next(Math.floor(from / batchRows));
+      const base = batch * batchRows;
+      if (base >= to) break;
+      const row = Math.max(from, base);
+      this.#load(batch);
+      const stop = Math.min(to, base + this.#batchRows);
+      this.memory.applyRows(this.#buffer, base, row - base, stop - base, rowStart, frameOf(rowStart, first, end, row), crew.part);
+      this.touches += stop - row;
+      await this.#breathe();
+    }
     await crew.meet();
     crew.merge();
     await crew.meet();
@@ -148,14 +160,14 @@ export class TouchFeed {
   }
 }
 
-/** The first frame of [first, end] that starts at `row` or later. */
-function frameAt(rowStart: Float64Array, first: number, end: number, row: number): number {
+/** The last frame of [first, end) that starts at `row` or earlier: the one that holds it. */
+function frameOf(rowStart: Float64Array, first: number, end: number, row: number): number {
   let low = first;
-  let high = end;
+  let high = end - 1;
   while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (rowStart[middle]! >= row) high = middle;
-    else low = middle + 1;
+    const middle = (low + high + 1) >>> 1;
+    if (rowStart[middle]! <= row) low = middle;
+    else high = middle - 1;
   }
   return low;
 }
