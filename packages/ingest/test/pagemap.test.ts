@@ -173,6 +173,15 @@ test('distant ranges of a scan become streams of their own', async () => {
   );
 });
 
+test('whether a scan is text does not depend on how its bytes arrive', async () => {
+  const text = new TextEncoder().encode(`# ${'a comment '.repeat(8)}\n0x1000-0x3000 0x2\n`);
+  const options = { ...TIMES, 'return-mask': '2' };
+  for (const chunk of [1, 65536]) {
+    const { reports } = await run(pagemapScanIngestor, text, options, chunk);
+    assert.deepEqual(pagesOf(reports[0]!.reported), [1, 2]);
+  }
+});
+
 test('damaged scans', async () => {
   const cut = await run(pagemapScanIngestor, bytes('pagemap_scan.all.bin').subarray(0, 50), { ...TIMES, 'return-mask': '255' });
   assert.deepEqual(codes(cut), ['partial-entry']);

@@ -11,6 +11,7 @@ const PRESENT = 1 << 3;
 const ACCESSED = 1 << 9;
 const KNOWN = (1 << 10) - 1;
 const REGION_BYTES = 24;
+const SNIFFED_BYTES = 256;
 
 interface Region {
   readonly startPage: number;
@@ -39,7 +40,8 @@ export const pagemapScanIngestor: Ingestor<'pagemap-scan'> = {
 
 async function* readScan(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
   const reader = new ByteReader(source, ctx.signal);
-  await reader.need(64);
+  // all that isText looks at: what it says must not depend on how the bytes arrive
+  await reader.need(SNIFFED_BYTES);
   const text = isText(reader.bytes.subarray(reader.start, reader.end));
   const regions = text ? await readText(reader, ctx) : await readBinary(reader, ctx);
   const seen = regions.reduce((mask, region) => mask | region.categories, 0);
@@ -199,6 +201,6 @@ function nonEmpty(regions: Region[], reader: ByteReader): Region[] {
 
 function isText(head: Uint8Array): boolean {
   return /^(?:\xef\xbb\xbf)?(?:#.*\r?\n)*0x[0-9a-f]+-0x[0-9a-f]+\s+0x[0-9a-f]+\s/i.test(
-    Buffer.from(head.subarray(0, 256)).toString('latin1'),
+    Buffer.from(head.subarray(0, SNIFFED_BYTES)).toString('latin1'),
   );
 }
