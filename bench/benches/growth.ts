@@ -55,7 +55,12 @@ const GROWTHS: readonly Growth[] = [
   {
     id: 'windows',
     axis: 'windows',
-    points: (scale) => (scale === 'tiny' ? [5, 10, 20] : [5, 10, 20, 50, 100]).map((n) => ({ ...base(scale), x: n, windowNs: (secondsOf(scale) * 1e9) / n })),
+    points: (scale) =>
+      (scale === 'tiny' ? [5, 10, 20] : [5, 10, 20, 50, 100]).map((n) => ({
+        ...base(scale),
+        x: n,
+        windowNs: (secondsOf(scale) * 1e9) / n,
+      })),
   },
 ];
 

@@ -21,7 +21,8 @@ import type { PageRange, RecordedCycle, Report, TrackingScheme } from './scheme.
 
 /** One run of the pass: a simulated scheme, or a real tracker's reports. */
 export interface PassRun {
-  readonly runId: string;
+  /** Names its stream of random numbers, with the seed and the span. */
+  readonly randomName: string;
   readonly range: PageRange;
   readonly part: RunPart;
   readonly profile: CostProfile;

@@ -10,7 +10,7 @@ import { Evictor } from './evict/evictor.ts';
 import { footprintOf, ReferenceRuns } from './evict/reference-runs.ts';
 import { parseEvict } from './evict/spec.ts';
 import { Ledger } from './ledger.ts';
-import type { PlanOptions, RunPlan } from './plan.ts';
+import { worldKey, type PlanOptions, type RunPlan } from './plan.ts';
 import { costProfiles } from './profiles.ts';
 import { schemes } from './registry.ts';
 import type { PageRange } from './scheme.ts';
@@ -115,7 +115,7 @@ function finishEvictions(runs: readonly PassRun[], windows: readonly number[], r
 
 function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
   const world = passWorld(trace, plan);
-  const shared = { world, runId: plan.runId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
+  const shared = { world, randomName: plan.trackerId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
   const stream = trace.manifest.streams.find(({ stream: name }) => name === plan.stream);
   if (plan.kind === 'observed')
     return { ...shared, work: { kind: 'observed', reports: observedReports(trace, stream!, trace.space(plan.space), plan.range) } };
@@ -123,10 +123,11 @@ function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
   return { ...shared, work: { kind: 'simulated', scheme: schemes.get(plan.scheme), params: plan.params, recorded } };
 }
 
-function passWorld(trace: TraceReader, { runId, world, space, range, stream }: RunPlan): PassWorld {
-  const { mmu, backing, tlb, thp, shared } = world;
+function passWorld(trace: TraceReader, plan: RunPlan): PassWorld {
+  const { world, space, range, stream } = plan;
+  const { mmu, backing, tlb, thp } = world;
   const config = { ...DEFAULT_WORLD, mmu, backing, hugeBlocks: hugeBlocks(trace, trace.space(space), thp, range, stream) };
-  return { name: shared ?? runId, config, tlb: tlb ?? undefined };
+  return { name: worldKey(plan), config, tlb: tlb ?? undefined };
 }
 
 /** Whole 2 MiB blocks inside the range that are mapped by a PMD: all of them, or those the capture calls huge. */

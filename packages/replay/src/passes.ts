@@ -1,7 +1,7 @@
 /** How the runs of a replay are shared out: passes that fit into memory one at a time, and within a pass a share for each thread. */
 import { formatBytes, UsageError, type SpaceInfo } from '@workset/model';
 import type { TraceReader } from '@workset/store';
-import type { RunPlan } from './plan.ts';
+import { worldKey, type RunPlan } from './plan.ts';
 
 /** One pass over one space: the runs of each thread. */
 export interface PassPlan {
@@ -82,7 +82,11 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
     GARBAGE_BYTES +
     THREAD_BYTES * (threads - 1) +
     threads * (4 * slots * (1 + tlbs) + 4 * nPages * cachesOf(space, runs) + FRAME_BYTES * nFrames + TRUTH_SETS * setBytes + BATCH_BYTES) +
-    runs.reduce((sum, run) => sum + 4 * nPages * columnsOf(run, hasHuge) + RUN_SETS * setBytes, 0) +
+    runs.reduce(
+      (sum, run) =>
+        sum + 4 * nPages * columnsOf(run, hasHuge) + (RUN_SETS + (run.world.mmu === 'host' || hasHuge ? SETTLED_SETS : 0)) * setBytes,
+      0,
+    ) +
     (evicting === 0 ? 0 : evicting * EVICTED_PAGE_BYTES * nPages + REFERENCE_BYTES * nTouches)
   );
 }
@@ -92,6 +96,8 @@ const FRAME_BYTES = 44;
 /** Sets of the id space that a thread and a run hold at once, those not collected yet included: measured on 64 M pages. */
 const TRUTH_SETS = 56;
 const RUN_SETS = 4;
+/** Further ones of a world under KVM or with huge pages, whose bits are settled touch by touch. */
+const SETTLED_SETS = 8;
 /** A swapper's state of a page; a touch in the page string and in the next uses of the references. */
 const EVICTED_PAGE_BYTES = 64;
 const REFERENCE_BYTES = 8;
@@ -120,6 +126,5 @@ function shareOut(worlds: readonly (readonly RunPlan[])[], threads: number): Run
 
 /** Runs that must stay in one thread: those of one shared world. */
 function worldsOf(runs: readonly RunPlan[]): RunPlan[][] {
-  const nameOf = (run: RunPlan): string => run.world.shared ?? run.runId;
-  return [...new Map(runs.map((run) => [nameOf(run), runs.filter((other) => nameOf(other) === nameOf(run))])).values()];
+  return [...new Map(runs.map((run) => [worldKey(run), runs.filter((other) => worldKey(other) === worldKey(run))])).values()];
 }

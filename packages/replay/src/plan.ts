@@ -55,6 +55,8 @@ export interface WorldPlan {
 
 export interface RunPlan {
   readonly runId: string;
+  /** The run without its swapper: runs that differ only in what is done with their reports draw the same random numbers. */
+  readonly trackerId: string;
   /** Scheme id, or observed:<id>. */
   readonly scheme: string;
   readonly kind: 'simulated' | 'observed';
@@ -86,7 +88,7 @@ function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly 
   if (trace.manifest.truth === 'observed')
     throw new RunError(`${trace.path} holds no accesses (truth grade observed), so no eviction can be replayed`);
   const texts = [...new Set(options.evict.map((text) => parseEvict(text, options.backing).text))];
-  return runs.flatMap((run) => texts.map((evict) => identify(trace, options, { ...run, evict })));
+  return runs.flatMap((run) => texts.map((evict) => ({ ...identify(trace, options, { ...run, evict }), trackerId: run.runId })));
 }
 
 function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
@@ -205,6 +207,12 @@ function sharedWorld(id: string, options: PlanOptions): string | null {
       'the kernel refuses that (EINVAL): they share one bit of the entry',
     );
   for (const name of groups[0] ?? []) {
+    const variants = options.schemes?.filter((spec) => idOf(spec) === name).length ?? 1;
+    if (variants > 1 || (isRandom(name) && (options.seeds ?? 1) > 1))
+      throw new UsageError(
+        `world ${groups[0]!.join('+')} would hold ${name} more than once, with other parameters or seeds`,
+        'they would disturb each other: replay such a world once per value, into the same results',
+      );
     const replayed = options.schemes === undefined ? schemes.has(name) : options.schemes.some((spec) => idOf(spec) === name);
     if (!replayed) throw new UsageError(`world ${groups[0]!.join('+')} names ${name}, which is not replayed`, `add --scheme ${name}`);
   }
@@ -241,7 +249,16 @@ function idOf(spec: SchemeSpec): string {
 
 /** One seed, or as many as asked for when the scheme draws random numbers. */
 function seedsOf(id: string, { seed = 1, seeds = 1 }: PlanOptions): number[] {
-  return Array.from({ length: id.startsWith('damon') ? seeds : 1 }, (_, i) => seed + i);
+  return Array.from({ length: isRandom(id) ? seeds : 1 }, (_, i) => seed + i);
+}
+
+function isRandom(id: string): boolean {
+  return id.startsWith('damon');
+}
+
+/** Runs of one name share a kernel: those of a shared world, apart from others with another swapper. */
+export function worldKey({ runId, world, evict }: RunPlan): string {
+  return world.shared === null ? runId : `${world.shared} ${evict ?? ''}`;
 }
 
 function mainSpace(trace: TraceReader): SpaceId {
@@ -261,7 +278,7 @@ function trackedRange(space: SpaceReader, addr: readonly [number, number] | unde
   return range;
 }
 
-function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId'>): RunPlan {
+function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId' | 'trackerId'>): RunPlan {
   const identity = JSON.stringify([
     trace.manifest.traceId,
     run.scheme,
@@ -276,5 +293,6 @@ function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, '
     ...(run.evict === undefined ? [] : [run.evict]),
   ]);
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 10);
-  return { ...run, runId: `${run.scheme.replace(':', '-')}-${hash}` };
+  const runId = `${run.scheme.replace(':', '-')}-${hash}`;
+  return { ...run, runId, trackerId: runId };
 }

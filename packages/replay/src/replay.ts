@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
-import { InterruptedError, throwIfAborted, UsageError, WorksetError, type Row } from '@workset/model';
+import { InterruptedError, RunError, throwIfAborted, TraceFormatError, UsageError, WorksetError, type Row } from '@workset/model';
 import {
   createResultsDir,
   finishedRuns,
@@ -177,6 +177,8 @@ function revive(message: WorkerMessage & { kind: 'failed' }): Error {
   if (message.code === undefined) return Object.assign(new Error(message.message), { name: message.name, stack: message.stack });
   if (message.code === 'interrupted') return new InterruptedError(message.message);
   if (message.code === 'usage') return new UsageError(message.message, message.hint);
+  if (message.code === 'bad-data') return new TraceFormatError(message.message, message.place, message.hint);
+  if (message.code === 'run-failed') return new RunError(message.message, message.hint);
   return new WorksetError(message.code, message.exitCode!, message.message, {
     ...(message.place === undefined ? {} : { place: message.place }),
     ...(message.hint === undefined ? {} : { hint: message.hint }),

@@ -55,14 +55,14 @@ export class RunState {
   }
 
   startSpan(start: Nanos, space: SpaceReader): void {
-    const { work, range, runId, seed } = this.#run;
+    const { work, range, randomName, seed } = this.#run;
     if (work.kind !== 'simulated') return;
     this.#kernel = new SimKernel({
       world: this.#pass.worldOf(this.#run),
       space,
       range,
       recorded: work.recorded,
-      random: new Prng(`${runId} ${seed} ${this.#spans++}`),
+      random: new Prng(`${randomName} ${seed} ${this.#spans++}`),
       charge: (op, count) => this.#ledger.charge(op, count),
       claim: (window) => this.#claim(window),
       report: (report) => this.#report(report),

@@ -132,10 +132,10 @@ function passRun(
   part: RunPart,
   { range, world }: Pick<EngineRun, 'range' | 'world'>,
   work: PassRun['work'],
-  runId: string,
+  randomName: string,
 ): PassRun {
   return {
-    runId,
+    randomName,
     range: range ?? { from: 0, to: space.info.nPages },
     part,
     profile: costProfiles.get(DEFAULT_PROFILE),
@@ -170,7 +170,7 @@ export async function runEngine(trace: PlainTrace, runs: readonly EngineRun[], r
     const scheme = schemes.get(id);
     const values: ParamValues = parseParams(id, scheme.config, params);
     const cyclesOrNull = cycles?.map((cycle, n) => ({ ...cycle, cycle: n })) ?? null;
-    return passRun(space, parts[i]!, where, { kind: 'simulated', scheme, params: values, recorded: cyclesOrNull }, runIdOf(id));
+    return passRun(space, parts[i]!, where, { kind: 'simulated', scheme, params: values, recorded: cyclesOrNull }, randomNameOf(id));
   });
   await runPass({ space, spans: trace.spans, quantumNs: trace.quantumNs, runs: passRuns, remaps });
   return parts;
@@ -189,14 +189,14 @@ export async function observeWithEngine(trace: PlainTrace, reports: readonly Rep
   return part;
 }
 
-function runIdOf(scheme: string): string {
+function randomNameOf(scheme: string): string {
   return `run of ${scheme}`;
 }
 
 /** The stream that the engine gives to a run in its n-th span. */
 export function randomOf(scheme: string): (span: number) => DrawRandom {
   return (span) => {
-    const stream = new Prng(`${runIdOf(scheme)} ${SEED} ${span}`);
+    const stream = new Prng(`${randomNameOf(scheme)} ${SEED} ${span}`);
     return (n) => stream.below(n);
   };
 }

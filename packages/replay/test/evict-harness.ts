@@ -114,7 +114,7 @@ export async function runEvictorInPass(trace: PlainTrace, text: string, interval
     space,
     spans: trace.spans,
     quantumNs: trace.quantumNs,
-    runs: [{ runId: 'x', range, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: 1, evictor, work }],
+    runs: [{ randomName: 'x', range, part, profile: costProfiles.get(DEFAULT_PROFILE), seed: 1, evictor, work }],
   });
   return rowsOf(setup);
 }

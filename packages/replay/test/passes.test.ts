@@ -11,6 +11,7 @@ import { DEFAULT_TLB, planReplay, replay, schemes, type PlanOptions, type RunPla
 import type { SpaceReader, TraceReader } from '@workset/store';
 import { Arena } from '../src/memory/arena.ts';
 import { cachesOf, columnsOf, planPasses } from '../src/passes.ts';
+import { worldKey } from '../src/plan.ts';
 
 const PAGES = 65_536;
 const GIB = 2 ** 30;
@@ -85,6 +86,25 @@ describe('passes', () => {
       assert.ok(homes.length <= 1);
       if (homes.length === 1) assert.equal(homes[0]!.filter(({ world }) => world.shared !== null).length, 3);
     }
+  });
+
+  it('keep schemes of one world apart from those with another swapper', async () => {
+    const runs = await runsOf({
+      schemes: ['idle-page', 'mglru'],
+      worlds: [['idle-page', 'mglru']],
+      evict: ['uffd-wp:limit=50%', 'uffd-wp:limit=60%'],
+    });
+    assert.equal(runs.length, 4);
+    assert.equal(new Set(runs.map(worldKey)).size, 2);
+    assert.equal(new Set(runs.map(({ trackerId }) => trackerId)).size, 2);
+  });
+
+  it('refuse a world that would hold a scheme twice', async () => {
+    const worlds = [['idle-page', 'damon-paddr']];
+    await assert.rejects(runsOf({ worlds, seeds: 2 }), UsageError);
+    const twice = [{ id: 'idle-page', interval: 1e9 }, { id: 'idle-page', interval: 2e9 }, 'damon-paddr'];
+    await assert.rejects(runsOf({ worlds, schemes: twice }), UsageError);
+    assert.equal((await runsOf({ worlds, schemes: ['idle-page', 'damon-paddr'] })).length, 2);
   });
 
   it('refuse a limit that one run alone exceeds, and say what is needed', async () => {
