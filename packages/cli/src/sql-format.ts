@@ -1,17 +1,22 @@
 /** Rows of a query to stdout or a file, batch by batch where the format allows it. */
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 
-import type { Format, QueryRow, QueryStream } from '@workset/analyze';
+import type { Format, QueryRow, QueryStream, Results } from '@workset/analyze';
 import { throwIfAborted } from '@workset/model';
 
 import type { Output } from './output.ts';
+import { writeAll } from './write-whole.ts';
 
 /** As @workset/analyze has them; named here so that help needs no DuckDB (a test compares the two). */
 export const FORMATS = ['table', 'csv', 'json', 'jsonl', 'markdown'] as const satisfies readonly Format[];
-/** Written by DuckDB itself, to a file. */
-export const FILE_FORMATS = ['parquet'] as const;
+/** Not for a terminal: to a file, or to a program through a pipe. */
+export const BINARY_FORMATS = ['parquet', 'arrow'] as const;
+export type BinaryFormat = (typeof BINARY_FORMATS)[number];
 
 /** A table needs all its rows at once, and nobody reads more. */
 const TABLE_ROWS = 10_000;
@@ -20,6 +25,8 @@ export interface Destination {
   readonly out: Output;
   /** A file instead of stdout. */
   readonly path?: string | undefined;
+  /** From `binaryPart`. */
+  readonly part?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +37,7 @@ export async function writeRows(stream: QueryStream, format: Format, destination
   const width = path === undefined && out.streams.stdout.isTTY === true ? out.width : 0;
   const texts = formatStream({ columns: stream.columns, rows: limited ?? stream.rows }, format, { width });
   if (path === undefined || path === '-') await toStdout(texts, destination);
-  else await toFile(texts, path, destination.signal);
+  else await writeAll(texts, path, destination.signal);
   if (limited?.cut === true) out.note(`only the first ${TABLE_ROWS} rows are shown: --csv or --format jsonl write all`);
 }
 
@@ -43,23 +50,43 @@ async function toStdout(texts: AsyncIterable<string>, { out, signal }: Destinati
   }
 }
 
-async function toFile(texts: AsyncIterable<string>, path: string, signal: AbortSignal): Promise<void> {
-  const part = `${path}.part`;
-  const file = createWriteStream(part, { flush: true });
-  await once(file, 'open');
-  try {
-    for await (const text of texts) {
-      throwIfAborted(signal);
-      if (!file.write(text)) await once(file, 'drain');
-    }
-    file.end();
-    await once(file, 'close');
-    await rename(part, path);
-  } catch (error) {
-    file.destroy();
-    await rm(part, { force: true });
-    throw error;
+/** The answer of `sql` as Arrow (a file; on stdout a stream) or Parquet. @param results opened with `part` in allowFiles */
+export async function writeBinary(
+  results: Results,
+  sql: string,
+  format: BinaryFormat,
+  { out, path, part, signal }: Destination,
+): Promise<void> {
+  const { stdout } = out.streams;
+  const piped = path === undefined || path === '-';
+  if (format === 'arrow') {
+    const bytes = await results.arrow(sql, piped || path.endsWith('.arrows') ? 'stream' : 'file');
+    return piped ? pipeline(bytes, stdout, { end: false, signal }) : writeAll(bytes, path, signal);
   }
+  if (part === undefined) throw new TypeError('DuckDB needs a file to write to');
+  try {
+    await results.copyTo(sql, part);
+    if (piped) await pipeline(createReadStream(part), stdout, { end: false, signal });
+    else await publish(part, path);
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+/** Where DuckDB writes before the file is complete. */
+export function binaryPart(format: string, path: string | undefined): string | undefined {
+  if (format !== 'parquet') return undefined;
+  return path === undefined || path === '-' ? join(tmpdir(), `workset-${randomUUID()}.parquet`) : `${path}.part`;
+}
+
+async function publish(part: string, path: string): Promise<void> {
+  const file = await open(part, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(part, path);
 }
 
 /** The first rows of a stream; `cut` tells whether there were more. */

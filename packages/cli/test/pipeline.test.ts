@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { errorOf, workset } from './run-cli.ts';
+import { tableFromIPC } from 'apache-arrow';
+
+import { errorOf, workset, worksetBytes } from './run-cli.ts';
 
 interface ScoreRow {
   readonly scheme: string;
@@ -125,6 +127,49 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     assert.equal((await ask('-c', question, '--format', 'parquet', '-o', file)).code, 0);
     assert.equal(readFileSync(file).subarray(0, 4).toString(), 'PAR1');
     assert.match((await ask('--schema')).stdout, /^ {2}recall +DOUBLE +\[ratio\]/m);
+  });
+
+  test('sql: arrow and parquet, to a file or through a pipe', async () => {
+    const question = 'SELECT scheme, n_windows, NULL::DOUBLE AS unknown, sum(n_windows) OVER () AS total FROM runs ORDER BY scheme';
+    const ask = (...args: string[]): ReturnType<typeof worksetBytes> => worksetBytes(['sql', results, '-c', question, ...args]);
+    const expected = (await workset(['sql', results, '-c', question, '--json'])).stdout;
+    const check = (bytes: Uint8Array): void => {
+      const table = tableFromIPC(bytes);
+      assert.deepEqual(
+        [...table].map((row) => [String(row['scheme']), Number(row['n_windows']), row['unknown'], Number(row['total'])]),
+        (JSON.parse(expected) as { scheme: string; n_windows: number; total: number }[]).map((row) => [
+          row.scheme,
+          row.n_windows,
+          null,
+          row.total,
+        ]),
+      );
+    };
+    for (const [name, magic] of [
+      ['q.arrow', 'ARROW1'],
+      ['q.arrows', '\uFFFD\uFFFD\uFFFD\uFFFD'],
+    ] as const) {
+      const file = join(dir, name);
+      const { code, stderr } = await ask('--format', 'arrow', '-o', file);
+      assert.equal(code, 0, stderr);
+      assert.equal(
+        readFileSync(file)
+          .subarray(0, magic === 'ARROW1' ? 6 : 4)
+          .toString(),
+        magic,
+      );
+      assert.ok(!existsSync(`${file}.part`));
+      check(readFileSync(file));
+    }
+    const piped = await ask('--format', 'arrow');
+    assert.equal(piped.code, 0, piped.stderr);
+    check(piped.stdout);
+    const parquet = await ask('--format', 'parquet');
+    assert.equal(parquet.code, 0, parquet.stderr);
+    assert.deepEqual([parquet.stdout.subarray(0, 4).toString(), parquet.stdout.subarray(-4).toString()], ['PAR1', 'PAR1']);
+    const broken = join(dir, 'broken.parquet');
+    assert.equal((await workset(['sql', results, '-c', "SELECT error('no') FROM range(10)", '--format', 'parquet', '-o', broken])).code, 2);
+    assert.ok(!existsSync(broken) && !existsSync(`${broken}.part`));
   });
 
   test('a script on stdin talks to the shell commands only on a terminal', async () => {

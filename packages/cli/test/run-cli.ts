@@ -43,6 +43,17 @@ export function workset(args: readonly string[], options: RunOptions = {}): Prom
   });
 }
 
+/** The bytes it writes to a pipe. */
+export function worksetBytes(args: readonly string[]): Promise<{ code: number; stdout: Buffer; stderr: string }> {
+  return new Promise((resolve) => {
+    const options = { env: environment(), maxBuffer: 64 << 20, encoding: 'buffer' as const };
+    const child = execFile(process.execPath, [...FLAGS, BIN, ...args], options, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr: stderr.toString() }),
+    );
+    child.stdin!.end();
+  });
+}
+
 /** Starts it and leaves it running. @param launcher true: without flags, so that bin/workset.js starts a second process */
 export function start(args: readonly string[], launcher = false): ChildProcess {
   return spawn(process.execPath, [...(launcher ? [] : FLAGS), BIN, ...args], { env: environment(), stdio: ['pipe', 'pipe', 'pipe'] });

@@ -106,5 +106,8 @@ test('races: the primitives that lose writes, with the schedule', async () => {
   assert.equal(code, 0);
   assert.match(stdout, /^punch-hole +mainline +shmem +1 +1 +present, unmapped +loses writes /m);
   assert.match(stdout, /^swapper \| copy-second store \. +punch-hole\nwrite +\| \. +\. +write/m);
-  assert.match((await workset(['races', 'uffd-move', '--accesses', '1'])).stdout, /^uffd-move +mainline +anon +2 +3 +present, armed +safe /m);
+  assert.match(
+    (await workset(['races', 'uffd-move', '--accesses', '1'])).stdout,
+    /^uffd-move +mainline +anon +2 +3 +present, armed +safe /m,
+  );
 });

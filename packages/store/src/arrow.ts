@@ -1,5 +1,5 @@
 /**
- * The only file that loads apache-arrow (import it lazily: 115 ms). Writes uncompressed Arrow IPC files synchronously,
+ * Loads apache-arrow, like arrow-rows.ts (import them lazily: 115 ms). Writes uncompressed Arrow IPC files synchronously,
  * batch by batch, hashing on the way; reads small ones whole. All columns are non-null.
  */
 import { createHash } from 'node:crypto';
@@ -146,7 +146,7 @@ function toInt64(values: Float64Array): BigInt64Array<ArrayBuffer> {
   return new BigInt64Array(words.buffer);
 }
 
-function toBits(flags: readonly boolean[]): Uint8Array<ArrayBuffer> {
+export function toBits(flags: readonly boolean[]): Uint8Array<ArrayBuffer> {
   const bits = new Uint8Array((flags.length + 7) >>> 3);
   flags.forEach((flag, i) => {
     if (flag) bits[i >>> 3]! |= 1 << (i & 7);
@@ -154,7 +154,7 @@ function toBits(flags: readonly boolean[]): Uint8Array<ArrayBuffer> {
   return bits;
 }
 
-function concatenate(parts: readonly Uint8Array[]): { valueOffsets: Int32Array<ArrayBuffer>; data: Uint8Array<ArrayBuffer> } {
+export function concatenate(parts: readonly Uint8Array[]): { valueOffsets: Int32Array<ArrayBuffer>; data: Uint8Array<ArrayBuffer> } {
   const valueOffsets = new Int32Array(parts.length + 1);
   parts.forEach((part, i) => (valueOffsets[i + 1] = valueOffsets[i]! + part.length));
   const data = new Uint8Array(valueOffsets[parts.length]!);

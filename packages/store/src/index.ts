@@ -6,6 +6,7 @@ export type { ResultsInfo, ResultsMeta } from './results-dir.ts';
 export { createRunPart } from './run-part.ts';
 export { openTrace, verifyTrace } from './trace-reader.ts';
 export { createTraceWriter } from './trace-writer.ts';
-export { createArrowFile, csvToParquet } from './table-file.ts';
+export type { ArrowContainer, ArrowRows, RowField, RowType, RowValue } from './arrow-rows.ts';
+export { createArrowFile, createArrowRows, csvToParquet } from './table-file.ts';
 export type { SqlColumns } from './table-file.ts';
 export * from './types.ts';

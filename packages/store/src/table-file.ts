@@ -1,5 +1,6 @@
 /** Tables for other programs: Arrow files that grow batch by batch, and Parquet out of CSV. Both libraries are loaded when called. */
 import type { ArrowFileWriter, ColumnTypes } from './arrow.ts';
+import type { ArrowContainer, ArrowRows, RowField } from './arrow-rows.ts';
 
 /** An Arrow file at `path`, which must not exist; close() forces it to disk. `metadata` goes into its schema. */
 export async function createArrowFile(
@@ -9,6 +10,12 @@ export async function createArrowFile(
 ): Promise<ArrowFileWriter> {
   const { ArrowFileWriter: Writer } = await import('./arrow.ts');
   return new Writer(path, types, metadata, false);
+}
+
+/** Arrow IPC as bytes, for columns with NULLs and of more types than `createArrowFile` has. */
+export async function createArrowRows(fields: readonly RowField[], container: ArrowContainer): Promise<ArrowRows> {
+  const { ArrowRows: Writer } = await import('./arrow-rows.ts');
+  return new Writer(fields, container);
 }
 
 /** Column name → SQL type. */

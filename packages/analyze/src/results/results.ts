@@ -5,9 +5,11 @@ import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { UnreadableInputError, UsageError } from '@workset/model';
+import type { ArrowContainer } from '@workset/store';
+import { arrowBytes } from './arrow.ts';
 import { createCatalog } from './catalog.ts';
 import { attempt, checkReadOnly, sqlError } from './guard.ts';
-import { globEscape, literal } from './sql-text.ts';
+import { globEscape, ident, literal } from './sql-text.ts';
 import { plain } from './values.ts';
 import type { Value } from './values.ts';
 
@@ -115,18 +117,39 @@ export class Results {
     return last.stream();
   }
 
-  /** Writes the rows of one question to a Parquet file named in `allowFiles`. Throws UsageError. */
+  /** Like `query`, as the bytes of an Arrow IPC file or stream. Throws UsageError, also for numbers of more than 38 digits. */
+  async arrow(sql: string, container: ArrowContainer): Promise<AsyncIterable<Uint8Array>> {
+    const count = await checkReadOnly(this.#connection, sql);
+    const result = await attempt(() => this.#runStatements(sql, count, {}));
+    return arrowBytes(result, container);
+  }
+
+  /** Writes the rows of one question to a Parquet file named in `allowFiles`; HUGEINT, which Parquet lacks, as DECIMAL(38, 0). Throws UsageError. */
   async copyTo(sql: string, file: string): Promise<void> {
     const path = resolve(file);
     if (!this.#allowFiles.includes(path)) throw new UsageError(`not opened for writing: ${file}`);
     const count = await checkReadOnly(this.#connection, sql);
     if (count !== 1) throw new UsageError('one statement at a time can be written to a file');
-    const question = sql.replace(/;\s*$/, '');
+    const question = await this.#withoutHugeint(sql.replace(/;\s*$/, ''));
     await attempt(() =>
       this.#connection.run(
         `COPY (${question}\n) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP_FILE false)`,
       ),
     );
+  }
+
+  /** DuckDB would round HUGEINT, the type of a sum, to a double. */
+  async #withoutHugeint(question: string): Promise<string> {
+    const statement = await attempt(() => this.#connection.prepare(question));
+    const types = Array.from({ length: statement.columnCount }, (_, i) => String(statement.columnType(i)));
+    const names = types.map((_, i) => statement.columnName(i));
+    statement.destroySync();
+    if (!types.some((type) => type.includes('HUGEINT'))) return question;
+    const columns = types.map((type, i) => {
+      const exact = type.replaceAll('UHUGEINT', 'VARCHAR').replaceAll('HUGEINT', 'DECIMAL(38, 0)');
+      return `${exact === type ? `c${i}` : `c${i}::${exact}`} AS ${ident(names[i]!)}`;
+    });
+    return `SELECT ${columns.join(', ')} FROM (${question}\n) q(${names.map((_, i) => `c${i}`).join(', ')})`;
   }
 
   /** Stops the running query; its promise rejects with a UsageError that says so. */

@@ -14,7 +14,7 @@ import type { DuckDBValue } from '@duckdb/node-api';
 export type Value = null | boolean | number | string | Uint8Array | readonly Value[] | { readonly [name: string]: Value };
 
 /**
- * Integers become numbers when a double holds them exactly, else decimal strings; BLOB bytes; lists arrays; structs and
+ * Integers and decimals become numbers when a double holds all their digits, else decimal strings; BLOB bytes; lists arrays; structs and
  * maps objects; everything else (times, intervals, UUIDs, bit strings) its SQL text.
  */
 export function plain(value: DuckDBValue): Value {
@@ -33,9 +33,14 @@ function plainInteger(value: bigint): number | string {
   return Number.isSafeInteger(n) ? n : value.toString();
 }
 
+/** Up to 15 digits, which a double gives back as they were. */
+function isShort(digits: bigint): boolean {
+  return digits < 1_000_000_000_000_000n && digits > -1_000_000_000_000_000n;
+}
+
 function plainObject(value: Exclude<DuckDBValue, null | boolean | number | bigint | string>): Value {
   if (value instanceof DuckDBBlobValue) return new Uint8Array(value.bytes);
-  if (value instanceof DuckDBDecimalValue) return value.toDouble();
+  if (value instanceof DuckDBDecimalValue) return isShort(value.value) ? value.toDouble() : value.toString();
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(plain);
   if (value instanceof DuckDBStructValue) {
     return Object.fromEntries(Object.entries(value.entries).map(([name, item]) => [name, plain(item)]));

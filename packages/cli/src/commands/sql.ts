@@ -6,7 +6,8 @@ import { UsageError } from '@workset/model';
 
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
 import { printSchema, readSchema } from '../schema.ts';
-import { FILE_FORMATS, FORMATS, writeRows } from '../sql-format.ts';
+import { BINARY_FORMATS, binaryPart, FORMATS, writeBinary, writeRows } from '../sql-format.ts';
+import type { BinaryFormat } from '../sql-format.ts';
 import { withResults } from '../with-results.ts';
 
 export const sql: CommandSpec = {
@@ -14,6 +15,7 @@ export const sql: CommandSpec = {
   summary: 'query results; a shell on a terminal',
   about: [
     'Read-only. Start with FROM score_summary; --schema lists tables, views, columns with units, and macros. NULL means unknown, never 0.',
+    'parquet and arrow go to a file or a pipe; arrow is an IPC file with -o FILE.arrow, a stream with -o FILE.arrows or in a pipe. Sums of integers are decimals there (HUGEINT has no type in either): ::BIGINT makes them plain integers.',
     'Without -c, -f or - a shell opens on a terminal (\\? for help); input that is not a terminal is read as SQL.',
   ],
   positionals: { usage: 'DIR [-]', min: 1, max: 2 },
@@ -24,10 +26,10 @@ export const sql: CommandSpec = {
       name: 'format',
       value: 'FORMAT',
       help: 'how rows are written; default: table on a terminal, csv elsewhere',
-      choices: [...FORMATS, ...FILE_FORMATS],
+      choices: [...FORMATS, ...BINARY_FORMATS],
     },
     { name: 'csv', help: 'short for --format csv' },
-    { name: 'out', alias: 'o', value: 'FILE', help: 'write there instead of stdout; needed for parquet' },
+    { name: 'out', alias: 'o', value: 'FILE', help: 'write there instead of stdout' },
     { name: 'schema', help: 'print tables, views, columns with units, and macros' },
     { name: 'no-score', help: 'do not bring the table scores up to date first' },
   ],
@@ -35,23 +37,27 @@ export const sql: CommandSpec = {
     'workset sql results -c "FROM score_summary"',
     'workset sql results --csv -c "SELECT scheme, recall FROM score_summary" > recall.csv',
     'workset sql results -c "FROM wss_over_time" --format parquet -o wss.parquet',
+    'workset sql results -c "FROM scores" --format arrow -o scores.arrow',
     'workset sql results',
   ],
   async run(args, ctx) {
     const dir = args.positionals[0]!;
     const format = formatOf(args, ctx);
     const out = args.text('out');
-    if (format === 'parquet' && (out === undefined || out === '-')) throw new UsageError('--format parquet needs --out FILE');
+    if (isBinary(format) && (out === undefined || out === '-') && ctx.out.streams.stdout.isTTY === true)
+      throw new UsageError(`--format ${format} is not for a terminal`, `add -o FILE.${format}, or a pipe`);
     const question = questionOf(args);
-    const options = { unscored: args.off('score'), ...(format === 'parquet' && out !== undefined ? { allowFiles: [out] } : {}) };
-    await withResults(dir, ctx, (results) => answer(results, question, format, args, ctx), options);
+    const part = binaryPart(format, out);
+    const options = { unscored: args.off('score'), ...(part === undefined ? {} : { allowFiles: [part] }) };
+    await withResults(dir, ctx, (results) => answer(results, question, format, part, args, ctx), options);
   },
 };
 
 async function answer(
   results: Results,
   question: string | undefined,
-  format: Format | 'parquet',
+  format: Format | BinaryFormat,
+  part: string | undefined,
   args: Args,
   ctx: CommandContext,
 ): Promise<void> {
@@ -60,8 +66,15 @@ async function answer(
     if (ctx.json) ctx.out.json(schema);
     else printSchema(schema, ctx.out);
   } else if (question === undefined) await openShell(results, ctx);
-  else if (format === 'parquet') await results.copyTo(question, args.text('out')!);
-  else await writeRows(await results.stream(question), format, { out: ctx.out, path: args.text('out'), signal: ctx.signal });
+  else {
+    const destination = { out: ctx.out, path: args.text('out'), part, signal: ctx.signal };
+    if (isBinary(format)) await writeBinary(results, question, format, destination);
+    else await writeRows(await results.stream(question), format, destination);
+  }
+}
+
+function isBinary(format: Format | BinaryFormat): format is BinaryFormat {
+  return (BINARY_FORMATS as readonly string[]).includes(format);
 }
 
 async function openShell(results: Results, ctx: CommandContext): Promise<void> {
@@ -90,10 +103,10 @@ function questionOf(args: Args): string | undefined {
   return undefined;
 }
 
-function formatOf(args: Args, ctx: CommandContext): Format | 'parquet' {
+function formatOf(args: Args, ctx: CommandContext): Format | BinaryFormat {
   const chosen = [args.text('format'), args.flag('csv') ? 'csv' : undefined, ctx.json ? 'json' : undefined].filter(
     (each) => each !== undefined,
   );
   if (new Set(chosen).size > 1) throw new UsageError(`formats ${chosen.join(' and ')} at once`);
-  return (chosen[0] as Format | 'parquet' | undefined) ?? (ctx.out.streams.stdout.isTTY === true ? 'table' : 'csv');
+  return (chosen[0] as Format | BinaryFormat | undefined) ?? (ctx.out.streams.stdout.isTTY === true ? 'table' : 'csv');
 }
