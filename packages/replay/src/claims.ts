@@ -13,6 +13,8 @@ import type { StampMemory } from './memory/stamps.ts';
 /** The engine's clock and data, as claims need them. */
 export interface FrameClock {
   readonly memory: StampMemory;
+  /** True when a frame that is not applied yet starts before ns. */
+  cutsFrame(ns: number): boolean;
   /** First frame with t0 >= ns. */
   firstStartingAt(ns: number): number;
   /** First frame with t1 > ns. */
@@ -33,6 +35,7 @@ interface TruthSet {
   readonly target: Target;
   readonly classes: number;
   readonly sure: PageBitmap;
+  /** Touched in the outer window; undefined while that is the same as sure. */
   maybe: PageBitmap | undefined;
 }
 
@@ -44,6 +47,7 @@ export class Truth {
   readonly #sets: TruthSet[] = [];
   readonly #firstSure: number;
   readonly #appliedAtClaim: number;
+  #isFinished = false;
 
   /** Call when exactly the frames that end by claimT1 have been applied. */
   constructor(clock: FrameClock, range: PageRange, window: Window) {
@@ -63,12 +67,16 @@ export class Truth {
 
   /** Takes the outer sets. Call when exactly the frames that end by outerT1 have been applied. */
   finish(): void {
-    if (this.#sets[0]!.maybe !== undefined) return;
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     const { memory } = this.#clock;
+    const { outerT0Ns, outerT1Ns } = this.#window;
+    const first = this.#clock.firstEndingAfter(outerT0Ns);
+    // Nothing between the two windows when no frame is cut, and no mark took time.
+    const isWider = first !== this.#firstSure || memory.framesApplied !== this.#appliedAtClaim;
+    if (!isWider && !this.#clock.cutsFrame(outerT1Ns)) return;
     for (const set of this.#sets) set.maybe = new PageBitmap(memory.nPages);
-    const first = this.#clock.firstEndingAfter(this.#window.outerT0Ns);
-    // Nothing between the two windows: no frame is cut, and no mark took time.
-    if (first !== this.#firstSure || memory.framesApplied !== this.#appliedAtClaim) this.#addTouchedAfter(first, ({ maybe }) => maybe!);
+    if (isWider) this.#addTouchedAfter(first, ({ maybe }) => maybe!);
     this.#addCutFrames();
     for (const { maybe, sure } of this.#sets) maybe!.andNot(sure);
   }
@@ -100,7 +108,7 @@ export class Truth {
     for (const { scope, target, sure, maybe } of this.#sets) {
       const scopes = this.#clock.memory.scopesAgree ? SCOPES : [scope];
       for (const as of scopes) part.pageSet(w, kindOf('truth', target), as, sure, true);
-      for (const as of scopes) part.pageSet(w, kindOf('edge', target), as, maybe!, true);
+      if (maybe !== undefined) for (const as of scopes) part.pageSet(w, kindOf('edge', target), as, maybe, true);
     }
   }
 }

@@ -217,6 +217,10 @@ class Pass implements FrameClock, RunHost {
   firstEndingAfter(ns: number): number {
     return lowerBound(this.#options.space.frames.t1Ns, this.#options.space.frames.n, (t1) => t1 > ns);
   }
+  cutsFrame(ns: number): boolean {
+    const { frames } = this.#options.space;
+    return this.memory.framesApplied < frames.n && frames.t0Ns[this.memory.framesApplied]! < ns;
+  }
   eachCutFrame(ns: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
     const { frames } = this.#options.space;
     for (let f = this.memory.framesApplied; f < frames.n && frames.t0Ns[f]! < ns; f++) this.#feed.eachPiece(f, visit);
