@@ -90,6 +90,8 @@ export interface ChartDescriptor<Id extends string = string> extends Descriptor<
   readonly advice: string;
   /** True: drawn for all traces at once. */
   readonly acrossTraces?: boolean;
+  /** True: drawn from the table curves, so that results need no run. */
+  readonly ofCurves?: boolean;
   /** True: draws pages of one address space. */
   readonly oneSpace?: boolean;
 }

@@ -1,6 +1,7 @@
 /** Which runs a chart shows, and what they are called. */
 import type { ChartContext, ChartParams, DataRow, QuerySource, RunInfo } from './chart.ts';
 import type { BlindSpots } from './blind-spots.ts';
+import { tracedByCurves } from './curves.ts';
 import type { Theme } from './style.ts';
 import { groupBy, inList, num, printable, quote, text } from './values.ts';
 
@@ -18,14 +19,16 @@ export async function tablesOf(source: QuerySource): Promise<ReadonlySet<string>
 export async function loadContext(
   source: QuerySource,
   params: ChartParams,
-  look: { theme: Theme; width: number; oneSpace?: boolean; blindSpots?: BlindSpots },
+  look: { theme: Theme; width: number; oneSpace?: boolean; ofCurves?: boolean; blindSpots?: BlindSpots },
 ): Promise<ChartContext> {
   const tables = await tablesOf(source);
   const found = tables.has('runs') ? nameRuns((await source.query(RUNS_SQL)).rows) : [];
   const wanted = params.runs;
   const allRuns = wanted === undefined ? found : found.filter((run) => matches(run, wanted));
   const traces = [...new Set(allRuns.map((run) => run.trace))];
-  const trace = (params.trace === undefined ? undefined : printable(params.trace)) ?? mostFrequent(allRuns.map((run) => run.trace)) ?? '';
+  const usual =
+    look.ofCurves === true && tables.has('curves') ? await tracedByCurves(source) : mostFrequent(allRuns.map((run) => run.trace));
+  const trace = (params.trace === undefined ? undefined : printable(params.trace)) ?? usual ?? '';
   const inTrace = allRuns.filter((run) => run.trace === trace);
   const space = params.space ?? (look.oneSpace === true ? mostFrequent(inTrace.map((run) => run.space)) : undefined);
   const ofTrace = space === undefined ? inTrace : inTrace.filter((run) => run.space === space);

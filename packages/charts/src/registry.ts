@@ -13,6 +13,8 @@ import { prCurve } from './charts/pr-curve.ts';
 import { precisionRecallByInterval } from './charts/precision-recall-by-interval.ts';
 import { ranking } from './charts/ranking.ts';
 import { refaults } from './charts/refaults.ts';
+import { workingSet } from './charts/working-set.ts';
+import { workingSetPolicy } from './charts/working-set-policy.ts';
 import { wssDistribution } from './charts/wss-distribution.ts';
 import { wssOverTime } from './charts/wss-over-time.ts';
 
@@ -24,7 +26,7 @@ export const CHARTS = defineRegistry('chart', [
   precisionRecallByInterval,
   prCurve,
   coldAge,
-  missRatio,
+  workingSetPolicy,
   detectionLatency,
   refaults,
   evictionOutcomes,
@@ -32,5 +34,7 @@ export const CHARTS = defineRegistry('chart', [
   confusion,
   ranking,
   fidelityChart,
+  missRatio,
+  workingSet,
 ]);
 export type ChartId = (typeof CHARTS.ids)[number];

@@ -68,6 +68,7 @@ export async function drawChart(source: QuerySource, id: string, options: DrawOp
     theme: options.theme ?? (options.dark === true ? DARK : LIGHT),
     width: options.width ?? 960,
     oneSpace: chart.descriptor.oneSpace === true,
+    ofCurves: chart.descriptor.ofCurves === true,
     blindSpots: options.blindSpots ?? {},
   };
   const context = await loadContext(source, options.params ?? {}, look);
@@ -75,7 +76,8 @@ export async function drawChart(source: QuerySource, id: string, options: DrawOp
   const missing = chart.descriptor.reads.filter((name) => !tables.has(name));
   const nothing = (why: string, sql: string): DrawnChart => ({ chart, sql, spec: emptySpec(chart, context, why), nRows: 0, context });
   if (missing.length > 0) return nothing(`No data: these results have no table ${missing.join(', ')}.`, '');
-  if (context.runs.length === 0) return nothing('No data: these results hold no finished run that was asked for.', '');
+  if (context.runs.length === 0 && chart.descriptor.ofCurves !== true)
+    return nothing('No data: these results hold no finished run that was asked for.', '');
   const sql = chart.sql(context);
   const { rows } = await source.query(sql);
   if (rows.length === 0) return nothing(`No data: nothing in ${chart.descriptor.reads.join(', ')} answers this question.`, sql);

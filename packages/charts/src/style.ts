@@ -159,6 +159,14 @@ export function binaryTicks(maxBytes: number, count = 4): number[] {
   return ticks;
 }
 
+/** Powers of two within [low, high], at most about `count`, for logarithmic axes. */
+export function byteTicks(low: number, high: number, count = 9): number[] {
+  const step = Math.max(1, Math.ceil((Math.log2(high) - Math.log2(low)) / count));
+  const ticks: number[] = [];
+  for (let e = Math.ceil(Math.log2(low)); 2 ** e <= high; e += step) ticks.push(2 ** e);
+  return ticks;
+}
+
 /** A vega expression that writes `datum.value` bytes with a binary unit. */
 export const BYTES_LABEL = UNITS.slice(1).reduce(
   (rest, unit, i) => `datum.value >= ${1024 ** (i + 1)} ? format(datum.value / ${1024 ** (i + 1)}, '.4~g') + ' ${unit}' : ${rest}`,

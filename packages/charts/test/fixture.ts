@@ -115,10 +115,36 @@ export async function addTrace(db: Fixture, names: FixtureNames & { seed?: numbe
       message: 'frames that a marker closed early',
     },
   ]);
+  await addCurves(db, trace);
   let n = 0;
   for (const scheme of SCHEMES) {
     const id = names.scheme !== undefined && n === 0 ? names.scheme : scheme.id;
     await addRun(db, trace, { ...scheme, id }, `${trace}-run${n++}`, nWindows, names.seed ?? 1);
+  }
+}
+
+/** An exact and a sampled miss-ratio curve, and a working-set curve. */
+async function addCurves(db: Fixture, trace: string): Promise<void> {
+  const common = { trace_id: `t-${trace}`, trace, space: 'gpa', truth: 'exact', touches: 400000, pages: N_PAGES, version: '0.1.0' };
+  for (let x = 1; x <= N_PAGES; x *= 2) {
+    const value = 1 / (1 + x / 300);
+    const misses = { ...common, kind: 'miss-ratio', x, x_unit: 'pages', value_unit: 'ratio' };
+    await db.insert('curves', [
+      { ...misses, method: 'exact', rate: 1, seed: null, value, error: 0 },
+      { ...misses, method: 'sampled', rate: 0.05, seed: 3, value: value * 1.04, error: 0.03 },
+      {
+        ...common,
+        kind: 'working-set',
+        method: 'exact',
+        rate: 1,
+        seed: null,
+        x: x * 1e6,
+        x_unit: 'ns',
+        value: N_PAGES * (1 - value),
+        value_unit: 'pages',
+        error: 0,
+      },
+    ]);
   }
 }
 

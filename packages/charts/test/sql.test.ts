@@ -176,13 +176,13 @@ test('detection-latency: onset pages found by the same or a later report', async
   db.close();
 });
 
-test('miss-ratio: what the last n windows do not hold', async () => {
+test('working-set-policy: what the last n windows do not hold', async () => {
   const db = await results([
     { truth: [0, 1], reported: [0] },
     { truth: [0, 1], reported: [1] },
     { truth: [0, 2], reported: [0, 2] },
   ]);
-  const rows = await ask(db, 'miss-ratio');
+  const rows = await ask(db, 'working-set-policy');
   assert.deepEqual(
     rows.map((row) => [row['what'], row['n'], row['kept_bytes'], row['missing']]),
     [
@@ -260,6 +260,50 @@ test('ranking: the better F1 ranks first, trace by trace', async () => {
       ['b', 1, 1],
       ['r', 2 / 3, 2],
     ],
+  );
+  db.close();
+});
+
+test('miss-ratio and working-set: the curves of one trace, exact before sampled, without any run', async () => {
+  const db = await emptyResults();
+  const point = (kind: string, x: number, value: number, more = {}) => ({
+    trace_id: 't',
+    trace: 'tiny',
+    space: 'gpa',
+    truth: 'exact',
+    kind,
+    method: 'exact',
+    rate: 1,
+    seed: null,
+    x,
+    x_unit: kind === 'miss-ratio' ? 'pages' : 'ns',
+    value,
+    value_unit: kind === 'miss-ratio' ? 'ratio' : 'pages',
+    error: 0,
+    touches: 10,
+    pages: 4,
+    version: '0',
+    ...more,
+  });
+  await db.insert('curves', [
+    point('miss-ratio', 4, 0.4),
+    point('miss-ratio', 1, 1),
+    point('miss-ratio', 2, 0.5, { method: 'sampled', rate: 0.5, seed: 7, error: 0.75 }),
+    point('working-set', 1e6, 2),
+    point('miss-ratio', 1, 1, { trace: 'other' }),
+  ]);
+  const { spec, context } = await drawChart(db, 'miss-ratio');
+  assert.equal(context.trace, 'tiny');
+  const { data, layer } = spec as unknown as { data: { values: unknown[] }; layer: unknown[] };
+  assert.deepEqual(data.values, [
+    { series: 'gpa, exact', x: 4096, y: 1, lo: 1, hi: 1 },
+    { series: 'gpa, exact', x: 4 * 4096, y: 0.4, lo: 0.4, hi: 0.4 },
+    { series: 'gpa, sampled 50%, seed 7', x: 2 * 4096, y: 0.5, lo: 0, hi: 1.25 },
+  ]);
+  assert.equal(layer.length, 2, 'a band of the error, and the lines');
+  assert.deepEqual(
+    (await ask(db, 'working-set')).map((row) => [row['x'], row['value']]),
+    [[1e6, 2]],
   );
   db.close();
 });

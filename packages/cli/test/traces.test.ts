@@ -67,6 +67,44 @@ describe('a trace in a directory with a space in its name', () => {
     assert.equal((await workset(['curve', trace, '--rate', '2'])).code, 2);
   });
 
+  test('curve --out: rows of the table curves, for sql and chart, beside runs or without any', async () => {
+    const out = join(dir, 'curves of it');
+    const ask = (sql: string): Promise<unknown> => json('sql', out, '-c', sql);
+    const { curves } = (await json('curve', trace, '-o', out, '--points', '9')) as { curves: { kind: string; points: number }[] };
+    assert.deepEqual(curves.map(({ kind }) => kind), ['miss-ratio', 'working-set']); // prettier-ignore
+    const shown = (await json('curve', trace, '--points', '9')) as { pages: number; miss_ratio: number }[];
+    assert.deepEqual(
+      await ask(`SELECT x AS pages, value AS miss_ratio FROM curves WHERE kind = 'miss-ratio' ORDER BY x`),
+      shown.map(({ pages, miss_ratio }) => ({ pages, miss_ratio })),
+    );
+    const held = (await json('curve', trace, '--points', '9', '--kind', 'working-set')) as { window_ns: number; pages: number }[];
+    assert.deepEqual(
+      await ask(`SELECT x AS window_ns, value AS pages FROM curves WHERE kind = 'working-set' AND x_unit = 'ns' ORDER BY x`),
+      held.map(({ window_ns, pages }) => ({ window_ns, pages })),
+    );
+    await json('curve', trace, '-o', out, '--points', '5', '--rate', '0.5', '--kind', 'miss-ratio');
+    await json('curve', trace, '-o', out, '--points', '5', '--rate', '0.5', '--kind', 'miss-ratio');
+    assert.deepEqual(
+      await ask('SELECT method, rate, seed, count(*) AS n, min(error) >= 0 AS ok FROM curves GROUP BY ALL ORDER BY method'),
+      [
+        { method: 'exact', rate: 1, seed: null, n: 18, ok: true },
+        { method: 'sampled', rate: 0.5, seed: 1, n: 5, ok: true },
+      ],
+    );
+    for (const name of ['miss-ratio', 'working-set']) {
+      const svg = join(dir, `${name}.svg`);
+      assert.equal((await workset(['chart', out, name, '-o', svg])).code, 0);
+      const words = readFileSync(svg, 'utf8').replaceAll(/<[^>]*>/g, ' ');
+      assert.match(words, /gpa, exact/);
+      assert.doesNotMatch(words, /No data/);
+    }
+    assert.equal((await workset(['replay', trace, '-o', out, '--window', '500ms', '--scheme', 'uffd-rwp'])).code, 0);
+    assert.deepEqual(
+      await ask('SELECT count(DISTINCT c.kind) AS kinds, count(DISTINCT run_id) AS runs FROM curves c JOIN runs USING (trace_id)'),
+      [{ kinds: 2, runs: 1 }],
+    );
+  });
+
   test('eviction-window: RWP never refaults more than uffd-wp', async () => {
     const found = (await json('eviction-window', trace, '--window', '100ms')) as Record<string, number>;
     assert.ok(found['windows']! > 10);

@@ -14,7 +14,8 @@ export const eviction: BuildSection = async (report) => {
     if (figure !== null) drawn.push(figure);
     return figure;
   };
-  await perTraceAndSpace(report, (trace, space) => add('miss-ratio', { trace, space, ...detailOf(report.detail, trace) }));
-  for (const id of ['refaults', 'eviction-window', 'eviction-outcomes']) await perTrace(report, (trace) => add(id, { trace }));
+  await perTraceAndSpace(report, (trace, space) => add('working-set-policy', { trace, space, ...detailOf(report.detail, trace) }));
+  for (const id of ['miss-ratio', 'working-set', 'refaults', 'eviction-window', 'eviction-outcomes'])
+    await perTrace(report, (trace) => add(id, { trace }));
   return drawn.length === 0 ? null : { id: 'eviction', title: 'Eviction and prediction', body: html`${drawn}` };
 };
