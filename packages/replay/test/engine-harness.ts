@@ -231,14 +231,24 @@ export function printEngine(trace: PlainTrace, part: RecordingPart): object[] {
   const numbers = (set: PageBitmap): number[] => [...set.ids()].map((id) => pages[id]!);
   return part.windows.map((row) => {
     const eligible = part.sets.get(`${row.w} eligible `);
-    const truths = [...part.sets].filter(([key]) => key.startsWith(`${row.w} `) && /truth|edge/.test(key));
+    const truths = [...part.sets].filter(([key]) => key.startsWith(`${row.w} truth`));
     return {
       times: [row.outerT0Ns, row.claimT0Ns, row.claimT1Ns, row.outerT1Ns],
       span: row.scored ? row.span : -1,
       reported: numbers(part.sets.get(`${row.w} reported `)!),
       eligible: eligible === undefined ? 'all' : numbers(eligible),
       regions: part.regions.get(row.w) ?? [],
-      truths: Object.fromEntries(truths.map(([key, set]) => [key.slice(key.indexOf(' ') + 1), numbers(set)])),
+      truths: Object.fromEntries(
+        truths.flatMap(([key, truth]) => {
+          // An empty edge set need not be written.
+          const edge = part.sets.get(key.replace('truth', 'edge'));
+          const name = key.slice(key.indexOf(' ') + 1);
+          return [
+            [name, numbers(truth)],
+            [name.replace('truth', 'edge'), edge === undefined ? [] : numbers(edge)],
+          ];
+        }),
+      ),
     };
   });
 }
