@@ -17,8 +17,11 @@ export function touchFileName(space: SpaceId): string {
   return `touches.${space}.arrow`;
 }
 
-/** Batches not yet written: 96 MiB, so that a trace of 25 M touches per space is written once. */
-const HELD_BATCHES = 24;
+/**
+ * Batches not yet written: a trace of 4 M touches per space is written once. More of them cost more than they save: fresh memory is
+ * mapped page by page and makes the garbage collector run, while what was just written is still in memory when it is renumbered.
+ */
+const HELD_BATCHES = 4;
 
 /** A batch as written; its checksum comes at the end. */
 type BatchPlace = Omit<BatchEntry, 'crc32'>;
@@ -112,7 +115,6 @@ function finishTouches(
   try {
     const file = new HashedFile(fd);
     const piece = new Int32Array(PIECE_ROWS);
-    let isChanged = false;
     const batches = places.map(({ offset, rows }, i) => {
       file.hashTo(offset);
       const kept = held(i);
@@ -123,7 +125,6 @@ function finishTouches(
         if (kept === undefined) {
           readFully(fd, touches, touches.byteLength, offset + 4 * row);
           if (delta !== null) {
-            isChanged = true;
             moveBlocks(touches, 0, touches.length, delta, classBits, touches, 0);
             writeFullyAt(fd, touches, offset + 4 * row);
           }
@@ -134,7 +135,7 @@ function finishTouches(
       return { offset, rows, crc32: crc };
     });
     file.hashTo(fstatSync(fd).size);
-    if (isChanged) fsyncSync(fd);
+    fsyncSync(fd);
     return { sha256: file.digest(), batches };
   } finally {
     closeSync(fd);
