@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { PageBitmap } from '@workset/model';
+import { PageBitmap } from '@workset/model';
 import { arbitraryTrace, printGrid, QUANTUM_NS, type PlainTrace } from '@workset/testkit';
 import { runEngine, type RecordingPart } from './engine-harness.ts';
 
@@ -17,7 +17,8 @@ async function runScheme(trace: PlainTrace, scheme: string, nQuanta: number): Pr
 
 /** The sets of a kind in scored windows. */
 function each(part: RecordingPart, check: (set: (kind: string, scope?: string) => PageBitmap, w: number) => void): void {
-  for (const { w, scored } of part.windows) if (scored) check((kind, scope = '') => part.sets.get(`${w} ${kind} ${scope}`)!, w);
+  for (const { w, scored } of part.windows)
+    if (scored) check((kind, scope = '') => part.sets.get(`${w} ${kind} ${scope}`) ?? emptyEdge(kind, part.sets.get(`${w} reported `)!), w);
 }
 
 function assertEqualSets(trace: PlainTrace, actual: PageBitmap, expected: PageBitmap): void {
@@ -124,4 +125,10 @@ function unionOf(part: RecordingPart, claim: { claimT0Ns: number; claimT1Ns: num
   const inside = part.windows.filter(({ claimT0Ns, claimT1Ns }) => claimT0Ns >= claim.claimT0Ns && claimT1Ns <= claim.claimT1Ns);
   const sets = inside.map(({ w }) => part.sets.get(`${w} reported `)!);
   return sets.slice(1).reduce((union, set) => union.or(set), sets[0]!.clone());
+}
+
+/** An empty edge set need not be written; every other set must be. */
+function emptyEdge(kind: string, { nPages }: PageBitmap): PageBitmap {
+  assert.match(kind, /^edge/);
+  return new PageBitmap(nPages);
 }
