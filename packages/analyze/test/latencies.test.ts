@@ -1,5 +1,7 @@
 /** Latencies and the earth mover's distance against page-by-page oracles that share no code with them. */
 import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 import type { TestContext } from 'node:test';
 import { latencies, latencySummary, materialiseScores, measure, Results } from '@workset/analyze';
@@ -115,6 +117,93 @@ test('percentiles count what never was as longest', () => {
     p95: { lowNs: null, highNs: null },
     p99: { lowNs: null, highNs: null },
   });
+});
+
+const NONE: Step = { truth: new Set(), edge: new Set(), reported: new Set() };
+const HOT: Step = { truth: new Set([1, 2, 70_000]), edge: new Set(), reported: new Set([1]) };
+const WINDOWS = range(0, 4).map((w) => windowRow('r', w));
+
+test('the table latencies is computed by the first query that reads it, kept, and computed again for a run that is newer', async (t) => {
+  const results = await open(t, [NONE, HOT, NONE, HOT], WINDOWS);
+  const part = join(results.dir, 'latencies', 'r.parquet');
+  await results.query('FROM runs');
+  assert.ok(!existsSync(part));
+  const { rows } = await results.query('SELECT run_id, "scope", "target", what, edge_lo_ns, edge_hi_ns, n FROM latencies ORDER BY ALL');
+  const key = (row: object): string => Object.values(row).join(' ');
+  assert.deepEqual(rows.map(key).sort(), (await latencies(results)).map(key).sort());
+  assert.ok(rows.length > 2 && existsSync(part));
+  utimesSync(part, 4e9, 4e9);
+  using later = await Results.open(results.dir);
+  assert.equal((await later.query('FROM latencies')).rows.length, rows.length);
+  assert.equal(statSync(part).mtimeMs, 4e12, 'left as it was');
+  utimesSync(part, 1, 1);
+  using third = await Results.open(results.dir);
+  await third.query('FROM latency_summary');
+  assert.ok(statSync(part).mtimeMs > 1e12, 'written again');
+});
+
+test('a run without latencies has an empty part, so that it is not computed each time', async (t) => {
+  const results = await open(t, [NONE], [windowRow('r', 0)]);
+  assert.deepEqual((await results.query('FROM latencies')).rows, []);
+  assert.deepEqual(readdirSync(join(results.dir, 'latencies')), ['r.parquet']);
+});
+
+test('results that may only be read answer all the same', { skip: process.getuid?.() === 0 && 'root may write everywhere' }, async (t) => {
+  const results = await open(t, [NONE, HOT, NONE, HOT], WINDOWS);
+  chmodSync(results.dir, 0o555);
+  try {
+    assert.equal((await results.query('FROM latencies')).rows.length, (await latencies(results)).length);
+    assert.equal((await results.query('FROM latency_summary')).rows.length, 2);
+    assert.ok(!existsSync(join(results.dir, 'latencies')));
+  } finally {
+    chmodSync(results.dir, 0o755);
+  }
+});
+
+test('latency_summary has the percentiles of latencySummary', async (t) => {
+  const random = new Prng('percentiles');
+  for (let round = 0; round < 4; round++) {
+    const pages = range(0, 40);
+    const steps = range(0, 12).map((): Step => {
+      const truth = new Set(pages.filter(() => random.below(4) === 0));
+      return {
+        truth,
+        edge: new Set(),
+        reported: new Set(pages.filter((page) => (truth.has(page) ? random.below(4) > 0 : random.below(9) === 0))),
+      };
+    });
+    const results = await open(
+      t,
+      steps,
+      steps.map((_, w) => windowRow('r', w)),
+    );
+    const all = await latencies(results);
+    const { rows } = await results.query('FROM latency_summary ORDER BY what');
+    assert.deepEqual(
+      rows,
+      (['cold', 'detection'] as const).map((what) => {
+        const { events, never, p50, p95, p99 } = latencySummary(all, what)!;
+        return {
+          trace: 'made',
+          scheme: 'uffd-rwp',
+          kind: 'simulated',
+          stream: null,
+          scope: 'mapped',
+          target: 'touched',
+          what,
+          events,
+          never,
+          p50_lo_ns: p50.lowNs,
+          p50_hi_ns: p50.highNs,
+          p95_lo_ns: p95.lowNs,
+          p95_hi_ns: p95.highNs,
+          p99_lo_ns: p99.lowNs,
+          p99_hi_ns: p99.highNs,
+          run_id: 'r',
+        };
+      }),
+    );
+  }
 });
 
 /** Sorted page by page, both stretched to a common length: the distance is the mean difference of ranks. */

@@ -200,6 +200,10 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     assert.equal(exported.code, 0, exported.stderr);
     assert.equal((JSON.parse(exported.stdout) as { tables: Record<string, number> }).tables['runs'], 2);
     assert.ok(statSync(db).size > 0 && !existsSync(`${db}.part`));
+    assert.ok(
+      (JSON.parse(exported.stdout) as { tables: Record<string, number> }).tables['latencies']! > 0,
+      'computed for those who cannot',
+    );
     const { DuckDBInstance } = await import('@duckdb/node-api');
     const instance = await DuckDBInstance.create(db, { access_mode: 'READ_ONLY' });
     const connection = await instance.connect();

@@ -8,7 +8,7 @@ import type { LatencyKind } from './latency-tracker.ts';
 import type { Scope, Target } from '@workset/model';
 
 /** Pages whose latency lay within the same bounds. */
-export interface LatencyRow {
+export type LatencyRow = {
   readonly run_id: string;
   readonly scope: Scope;
   readonly target: Target;
@@ -18,7 +18,7 @@ export interface LatencyRow {
   readonly edge_hi_ns: number | null;
   /** Page events. */
   readonly n: number;
-}
+};
 
 export interface LatencyQuantile {
   /** Bounds in ns; NULL when the quantile falls among pages that never were. */
@@ -46,7 +46,8 @@ export async function latencies(results: Results, options: { readonly runs?: rea
   return all;
 }
 
-async function latenciesOf(results: Results, runId: string, scope: Scope, target: Target): Promise<LatencyRow[]> {
+/** Those of one run. */
+export async function latenciesOf(results: Results, runId: string, scope: Scope, target: Target): Promise<LatencyRow[]> {
   const { rows: windows } = await results.query(
     `SELECT w, span, claim_t0_ns, claim_t1_ns, outer_t0_ns, outer_t1_ns, report_ns FROM windows WHERE run_id = ${literal(runId)} AND scored AND NOT warmup ORDER BY w`,
   );

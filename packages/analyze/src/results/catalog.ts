@@ -44,7 +44,8 @@ function macroSql(macro: MacroSpec): string[] {
   ];
 }
 
-function tableSql(dir: string, table: TableSpec): string[] {
+/** A table over its parts, replacing what was there. */
+export function tableSql(dir: string, table: TableSpec): string[] {
   return [
     `CREATE OR REPLACE VIEW ${ident(table.id)} AS ${tableSelect(dir, table)}`,
     ...commentsSql(table.id, table.comment, table.columns),
@@ -59,6 +60,15 @@ export function tableSelect(dir: string, table: TableSpec): string {
   if (packed !== undefined) return packedSelect(table, packed);
   const columns = table.columns.map((c) => `${ident(c.name)}::${c.type} AS ${ident(c.name)}`).join(', ');
   return `SELECT ${columns} FROM read_parquet(${literal(`${globEscape(folder)}/*.parquet`)}, hive_partitioning = false)`;
+}
+
+/** SELECT of rows that are nowhere on disk: text, numbers and NULL. */
+export function valuesSelect(table: TableSpec, rows: readonly Readonly<Record<string, string | number | null>>[]): string {
+  if (rows.length === 0) return emptySelect(table);
+  const cell = (value: string | number | null): string => (typeof value === 'string' ? literal(value) : String(value ?? 'NULL'));
+  const values = rows.map((row) => `(${table.columns.map(({ name }) => cell(row[name]!)).join(', ')})`);
+  const columns = table.columns.map(({ name, type }) => `${ident(name)}::${type} AS ${ident(name)}`);
+  return `SELECT ${columns.join(', ')} FROM (VALUES ${values.join(', ')}) v(${table.columns.map(({ name }) => ident(name)).join(', ')})`;
 }
 
 function emptySelect(table: TableSpec): string {

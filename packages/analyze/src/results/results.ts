@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
-import { UnreadableInputError, UsageError } from '@workset/model';
+import { TABLES, UnreadableInputError, UsageError } from '@workset/model';
 import type { ArrowContainer } from '@workset/store';
 import { arrowBytes } from './arrow.ts';
-import { createCatalog } from './catalog.ts';
+import { asksForLatencies } from '../latency/asks.ts';
+import { createCatalog, tableSql, valuesSelect } from './catalog.ts';
 import { attempt, checkReadOnly, sqlError } from './guard.ts';
 import { globEscape, ident, literal } from './sql-text.ts';
 import { plain } from './values.ts';
@@ -45,6 +46,8 @@ export class Results {
   #instance: DuckDBInstance;
   #connection: DuckDBConnection;
   #allowFiles: readonly string[];
+  /** The table latencies, once it was asked for. */
+  #latencies: Promise<void> | undefined;
 
   private constructor(dir: string, instance: DuckDBInstance, connection: DuckDBConnection, allowFiles: readonly string[]) {
     this.dir = dir;
@@ -98,11 +101,32 @@ export class Results {
 
   /** Like `query`, rows in batches as DuckDB makes them. Stop iterating to abandon the rest. */
   async stream(sql: string, bind?: Readonly<Record<string, BindValue>>): Promise<QueryStream> {
-    const count = await checkReadOnly(this.#connection, sql);
+    const count = await this.#check(sql);
     const result = await attempt(() => this.#runStatements(sql, count, bind ?? {}));
     const names = result.deduplicatedColumnNames();
     const columns = names.map((name, i) => ({ name, type: String(result.columnType(i)) }));
     return { columns, rows: batches(result, names) };
+  }
+
+  /** How many statements; what they read and only queries need is computed now. */
+  async #check(sql: string): Promise<number> {
+    const count = await checkReadOnly(this.#connection, sql);
+    if (asksForLatencies(sql)) await (this.#latencies ??= this.#bringLatencies());
+    return count;
+  }
+
+  async #bringLatencies(): Promise<void> {
+    try {
+      const { storeLatencies } = await import('../latency/store-latencies.ts');
+      const rows = await storeLatencies(this);
+      const table = TABLES.latencies;
+      const statements =
+        rows === undefined ? tableSql(this.dir, table) : [`CREATE OR REPLACE VIEW latencies AS ${valuesSelect(table, rows)}`];
+      for (const statement of statements) await this.#connection.run(statement);
+    } catch (error) {
+      this.#latencies = undefined;
+      throw error;
+    }
   }
 
   async #runStatements(sql: string, count: number, bind: Readonly<Record<string, BindValue>>): Promise<DuckDBResult> {
@@ -119,7 +143,7 @@ export class Results {
 
   /** Like `query`, as the bytes of an Arrow IPC file or stream. Throws UsageError, also for numbers of more than 38 digits. */
   async arrow(sql: string, container: ArrowContainer): Promise<AsyncIterable<Uint8Array>> {
-    const count = await checkReadOnly(this.#connection, sql);
+    const count = await this.#check(sql);
     const result = await attempt(() => this.#runStatements(sql, count, {}));
     return arrowBytes(result, container);
   }
@@ -128,7 +152,7 @@ export class Results {
   async copyTo(sql: string, file: string): Promise<void> {
     const path = resolve(file);
     if (!this.#allowFiles.includes(path)) throw new UsageError(`not opened for writing: ${file}`);
-    const count = await checkReadOnly(this.#connection, sql);
+    const count = await this.#check(sql);
     if (count !== 1) throw new UsageError('one statement at a time can be written to a file');
     const question = await this.#withoutHugeint(sql.replace(/;\s*$/, ''));
     await attempt(() =>

@@ -49,7 +49,7 @@ export async function materialiseScores(dir: string, options: ScoreOptions = {})
   let rows = 0;
   const write = async ({ id }: RunInfo, scores: readonly (ScoreRow & Row)[]): Promise<void> => {
     if (scores.length > 0) await writeTablePart(root, 'scores', id, scores);
-    else await (await import('./score-by-sql.ts')).writeNoScores(join(root, 'scores', `${id}.parquet`));
+    else await (await import('./score-by-sql.ts')).writeNoRows('scores', join(root, 'scores', `${id}.parquet`));
     options.onRun?.(id, scores.length);
     rows += scores.length;
   };

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
 import { InterruptedError, TABLES, TraceFormatError } from '@workset/model';
-import type { Row } from '@workset/model';
+import type { Row, TableId } from '@workset/model';
 import { tableSelect } from '../results/catalog.ts';
 import { ident, literal, messageOf } from '../results/sql-text.ts';
 import { PAIRS } from './score-group.ts';
@@ -133,9 +133,9 @@ async function* windowSets(connection: DuckDBConnection, root: string, runId: st
 }
 
 /** A part without rows says that there is nothing to score. */
-export async function writeNoScores(path: string): Promise<void> {
+export async function writeNoRows(table: TableId, path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
-  const columns = TABLES.scores.columns.map(({ name, type }) => `NULL::${type} AS ${ident(name)}`).join(', ');
+  const columns = TABLES[table].columns.map(({ name, type }) => `NULL::${type} AS ${ident(name)}`).join(', ');
   const part = `${path}.part`;
   await withDuckDb({ threads: 1 }, async (connection) => {
     await connection.run(`COPY (SELECT ${columns} WHERE false) TO ${literal(part)} (FORMAT parquet, USE_TMP_FILE false)`);

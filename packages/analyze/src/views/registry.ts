@@ -6,6 +6,7 @@ import { damoWss } from './damo-wss.ts';
 import { diag } from './diag.ts';
 import { idleCauses } from './idle-causes.ts';
 import { idleSnapshots, uffdCycles } from './observed.ts';
+import { latencySummary } from './latency-summary.ts';
 import { regionTruth } from './region-truth.ts';
 import { damonSnapshots, regionHeat } from './regions.ts';
 import { pareto, scoreAll, scoreBest, scoreSummary } from './score-all.ts';
@@ -25,6 +26,7 @@ export const VIEWS = defineRegistry('view', [
   agreementWindows,
   agreement,
   fidelity,
+  latencySummary,
   regionHeat,
   regionTruth,
   damonSnapshots,

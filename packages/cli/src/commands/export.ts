@@ -17,8 +17,15 @@ export const exportResults: CommandSpec = {
     const dir = resultsPath(args.positionals[0]!);
     const out = requireText(args, 'out', `workset export ${dir} -o results.duckdb`);
     refuseOverwrite(out, [dir]);
-    const [{ materialiseScores }, { exportDatabase }] = await Promise.all([import('@workset/analyze'), import('../export-database.ts')]);
+    const [{ materialiseScores, Results }, { exportDatabase }] = await Promise.all([
+      import('@workset/analyze'),
+      import('../export-database.ts'),
+    ]);
     await materialiseScores(dir, { signal: ctx.signal });
+    {
+      using results = await Results.open(dir);
+      await results.query('FROM latencies LIMIT 0'); // computes them: other clients cannot
+    }
     const tables = await exportDatabase(dir, out, { sets: !args.off('sets'), signal: ctx.signal });
     if (ctx.json) ctx.out.json({ out, tables });
     else
