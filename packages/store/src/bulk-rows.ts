@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { ColumnSpec, TableSpec } from '@workset/model';
 import type { ColumnPages, Extent } from './parquet/file.ts';
+import { DELTA_BINARY_PACKED, deltaPacked } from './parquet/delta.ts';
 import { pageOf, plain } from './parquet/pages.ts';
 
 /** One of a few texts per row. */
@@ -104,22 +105,33 @@ function pagesOf(raw: Uint8Array, rows: number, extent: Extent): ColumnPages {
   return { pages: [pageOf(raw, rows)], extent };
 }
 
-/** Two halves per integer: no BigInt per cell. Times are rounded to whole ns. */
+/** Times are rounded to whole ns. */
 function integerPages({ name, unit }: ColumnSpec, values: Float64Array | Int32Array | Uint8Array, rows: number): ColumnPages {
-  const halves = new Int32Array(rows * 2);
+  const cells = new Float64Array(rows);
   const rounds = unit === 'ns';
   let min = Infinity;
   let max = -Infinity;
   for (let i = 0; i < rows; i++) {
-    const value = rounds ? Math.round(values[i]!) : values[i]!;
+    // The order of -0 is not that of JavaScript.
+    const value = (rounds ? Math.round(values[i]!) : values[i]!) + 0;
     if (!Number.isSafeInteger(value)) throw new Error(`column ${name} takes integers, not ${value}`);
+    cells[i] = value;
     if (value < min) min = value;
     if (value > max) max = value;
-    halves[2 * i] = value | 0;
-    halves[2 * i + 1] = Math.floor(value / 0x1_0000_0000);
   }
-  // The order of -0 is not that of JavaScript.
-  return pagesOf(new Uint8Array(halves.buffer), rows, { min: min + 0, max: max + 0 });
+  const packed = deltaPacked(cells, rows);
+  if (packed === undefined) return pagesOf(plainIntegers(cells), rows, { min, max });
+  return { pages: [pageOf(packed, rows, DELTA_BINARY_PACKED)], extent: { min, max }, encoding: DELTA_BINARY_PACKED };
+}
+
+/** Two halves per integer: no BigInt per cell. */
+function plainIntegers(cells: Float64Array): Uint8Array {
+  const halves = new Int32Array(cells.length * 2);
+  for (let i = 0; i < cells.length; i++) {
+    halves[2 * i] = cells[i]! | 0;
+    halves[2 * i + 1] = Math.floor(cells[i]! / 0x1_0000_0000);
+  }
+  return new Uint8Array(halves.buffer);
 }
 
 function textBytes(column: ColumnSpec, { texts, codes }: TextCodes, rows: number): Uint8Array {

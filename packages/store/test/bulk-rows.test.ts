@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { Row } from '@workset/model';
+import { Prng, type Row } from '@workset/model';
 import { createResultsDir, createRunPart, type BulkColumn, type RunPart } from '@workset/store';
 
 const ACCESSES = ['read', 'kernel write', 'write'];
@@ -73,7 +73,7 @@ const RUN: Row = {
   version: '0',
 };
 
-async function read(dir: string): Promise<object[]> {
+async function refaults(dir: string): Promise<object[]> {
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
   const result = await connection.runAndReadAll(`SELECT * FROM read_parquet('${dir}/refaults/*.parquet') ORDER BY n`);
   return result.getRowObjectsJson();
@@ -85,9 +85,35 @@ test('columns and rows give the same table', async (t) => {
   bulk.part.columns('refaults', 1, columnsOf(70, 1));
   for (let i = 0; i < 71; i++) single.part.row('refaults', refault(i));
   for (const { part } of [bulk, single]) await part.close(RUN);
-  const rows = await read(bulk.dir);
+  const rows = await refaults(bulk.dir);
   assert.equal(rows.length, 71);
-  assert.deepEqual(rows, await read(single.dir));
+  assert.deepEqual(rows, await refaults(single.dir));
+});
+
+test('integers of any size, order and number read back exactly', async (t) => {
+  const random = new Prng('integers');
+  // Widths from no bit to more than differences are packed with; lengths around the blocks of the encoding.
+  for (const bits of [0, 1, 7, 24, 25, 31, 32, 33, 45, 53]) {
+    for (const rows of [1, 2, 32, 33, 128, 129, 130, 300]) {
+      const { dir, part } = await partIn(t);
+      const pages = Float64Array.from({ length: rows }, () => random.below(2 ** bits));
+      const times = Float64Array.from(pages, (page, i) => (i % 3 === 0 ? -1 : 1) * random.below(2 ** Math.min(bits + 1, 53)));
+      part.columns('refaults', rows, { ...columnsOf(0, rows), page: pages, t_ns: times });
+      await part.close(RUN);
+      const read = (await refaults(dir)) as { page: string; t_ns: string }[];
+      const text = `${bits} bits, ${rows} rows`;
+      assert.deepEqual(
+        Float64Array.from(read, ({ page }) => Number(page)),
+        pages,
+        text,
+      );
+      assert.deepEqual(
+        Float64Array.from(read, ({ t_ns }) => Number(t_ns)),
+        times.map((time) => time + 0),
+        text,
+      );
+    }
+  }
 });
 
 test('a missing column and a fraction where an integer belongs are refused', async (t) => {

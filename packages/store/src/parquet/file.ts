@@ -15,6 +15,8 @@ export interface Extent {
 export interface ColumnPages {
   readonly pages: readonly Page[];
   readonly extent?: Extent | undefined;
+  /** Of the values, when not PLAIN. */
+  readonly encoding?: number | undefined;
 }
 
 const MAGIC = Buffer.from('PAR1');
@@ -22,7 +24,8 @@ const PHYSICAL: Readonly<Record<SqlType, number>> = { BOOLEAN: 0, INTEGER: 1, BI
 const CONVERTED: Partial<Readonly<Record<SqlType, number>>> = { VARCHAR: 0, UBIGINT: 14, BIGINT: 18 };
 const REQUIRED = 0;
 const OPTIONAL = 1;
-const ENCODINGS = [0, 3];
+const PLAIN = 0;
+const RLE = 3;
 
 /** Row groups one after the other, then the footer. */
 export class ParquetFile {
@@ -65,14 +68,14 @@ export class ParquetFile {
     closeSync(this.#fd);
   }
 
-  #columnChunk(column: ColumnSpec, { pages, extent }: ColumnPages): Field[] {
+  #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN }: ColumnPages): Field[] {
     const start = this.#offset;
     for (const page of pages) this.#write(page.bytes);
     const nValues = pages.reduce((sum, page) => sum + page.nValues, 0);
     const raw = pages.reduce((sum, page) => sum + page.rawBytes, 0);
     const meta = [
       i32(1, PHYSICAL[column.type]),
-      i32s(2, ENCODINGS),
+      i32s(2, [encoding, RLE]),
       texts(3, [column.name]),
       i32(4, CODEC),
       i64(5, nValues),

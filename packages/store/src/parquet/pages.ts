@@ -29,14 +29,14 @@ function compress(raw: Uint8Array): Uint8Array {
   return zlib.zstdCompressSync(raw, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
 }
 
-/** The page of values already encoded as PLAIN (behind their definition levels, if any). */
-export function pageOf(raw: Uint8Array, nValues: number): Page {
+/** The page of values already encoded (behind their definition levels, if any); as PLAIN unless told otherwise. */
+export function pageOf(raw: Uint8Array, nValues: number, encoding = PLAIN): Page {
   const body = compress(raw);
   const header = encodeStruct([
     i32(1, DATA_PAGE),
     i32(2, raw.length),
     i32(3, body.length),
-    struct(5, [i32(1, nValues), i32(2, PLAIN), i32(3, RLE), i32(4, RLE)]),
+    struct(5, [i32(1, nValues), i32(2, encoding), i32(3, RLE), i32(4, RLE)]),
   ]);
   return { bytes: Buffer.concat([header, body]), nValues, rawBytes: header.length + raw.length };
 }
