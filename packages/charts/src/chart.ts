@@ -70,6 +70,8 @@ export interface ChartContext {
   readonly allRuns: readonly RunInfo[];
   /** Runs that the results hold, asked for or not. */
   readonly nStored: number;
+  /** Runs left out because they differ from another in their eviction alone. */
+  readonly variants: number;
   /** Runs left out because of `maxRuns`. */
   readonly omitted: number;
   readonly scope: Scope;

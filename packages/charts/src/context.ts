@@ -6,7 +6,7 @@ import type { Theme } from './style.ts';
 import { groupBy, inList, num, printable, quote, text } from './values.ts';
 
 export const TABLES_SQL = 'SELECT table_name, column_name FROM information_schema.columns';
-export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, space, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
+export const RUNS_SQL = `SELECT run_id, trace, scheme, kind, stream, params, seed, world, space, truth, target, cost_profile, status, n_windows, n_pages, duration_ns, vcpus
 FROM runs WHERE status <> 'failed' AND scheme <> 'truth' ORDER BY trace, replace(scheme, 'observed:', ''), stream NULLS FIRST, kind DESC, run_id`;
 
 /** Names of the tables and views that the source has, and `table.column` for each of their columns. */
@@ -22,7 +22,12 @@ export async function loadContext(
   look: { theme: Theme; width: number; oneSpace?: boolean; ofCurves?: boolean; blindSpots?: BlindSpots },
 ): Promise<ChartContext> {
   const tables = await tablesOf(source);
-  const found = tables.has('runs') ? nameRuns((await source.query(RUNS_SQL)).rows) : [];
+  const stored = tables.has('runs') ? (await source.query(RUNS_SQL)).rows : [];
+  const distinct = oncePerTracker(stored, params.runs ?? []);
+  const found = nameRuns(
+    distinct,
+    distinct.some((row) => hasEviction(row) && params.runs?.includes(text(row, 'run_id')) === true),
+  );
   const wanted = params.runs;
   const allRuns = wanted === undefined ? found : found.filter((run) => matches(run, wanted));
   const traces = [...new Set(allRuns.map((run) => run.trace))];
@@ -38,7 +43,8 @@ export async function loadContext(
     traces,
     runs,
     allRuns,
-    nStored: found.length,
+    nStored: stored.length,
+    variants: stored.length - distinct.length,
     omitted: ofTrace.length - runs.length,
     scope: params.scope ?? 'any',
     target: params.target ?? 'touched',
@@ -50,6 +56,33 @@ export async function loadContext(
     width: look.width,
     ...(space === undefined ? {} : { space }),
   };
+}
+
+/**
+ * A tracker reports the same whatever swapper acts on its reports: of runs that differ in their eviction alone one stays, without eviction
+ * where there is one. Runs asked for by id stay.
+ */
+function oncePerTracker(rows: readonly DataRow[], wanted: readonly string[]): readonly DataRow[] {
+  const tracker = (row: DataRow): string => {
+    const { evict: _, ...params } = parseObject(text(row, 'params'));
+    return [
+      ...['trace', 'scheme', 'kind', 'stream', 'seed', 'world', 'space', 'cost_profile'].map((name) => text(row, name)),
+      JSON.stringify(params),
+    ].join('\0');
+  };
+  const kept = new Set(
+    [...groupBy(rows, tracker).values()].flatMap((same) => {
+      const evicting = same.filter(hasEviction);
+      const plain = same.filter((row) => !hasEviction(row));
+      const asked = evicting.filter((row) => wanted.includes(text(row, 'run_id')));
+      return asked.length > 0 ? [...plain, ...asked] : plain.length > 0 ? plain : evicting.slice(0, 1);
+    }),
+  );
+  return rows.filter((row) => kept.has(row));
+}
+
+function hasEviction(row: DataRow): boolean {
+  return Object.hasOwn(parseObject(text(row, 'params')), 'evict');
 }
 
 function matches(run: RunInfo, wanted: readonly string[]): boolean {
@@ -66,11 +99,11 @@ function unique(names: readonly string[]): string {
 }
 
 /** Labels runs so that no two of a trace look alike: parameters are named only where siblings differ. */
-function nameRuns(rows: readonly DataRow[]): RunInfo[] {
+function nameRuns(rows: readonly DataRow[], byEviction: boolean): RunInfo[] {
   const family = (row: DataRow): string => printable(text(row, 'scheme')).replace(/^observed:/, '');
   const groups = groupBy(rows, (row) => `${text(row, 'trace')}\0${family(row)}`);
   return [...groups.values()].flatMap((siblings) => {
-    const differing = differingParams(siblings.filter((row) => streamOf(row) === null));
+    const differing = differingParams(siblings.filter((row) => streamOf(row) === null)).filter((name) => byEviction || name !== 'evict');
     return siblings.map((row) => nameRun(row, family(row), differing));
   });
 }

@@ -65,7 +65,7 @@ export function curveSeries(rows: readonly DataRow[], ctx: ChartContext, factors
     color: scale(groups.map((_, i) => (i === 0 ? ctx.theme.truth : hueOf(i - 1, ctx)))),
     strokeDash: scale(exact.map((is) => (is ? [1, 0] : [6, 3]))),
     sampled: exact.includes(false),
-    ctx: { ...ctx, truth: truths.join(', '), omitted: 0 },
+    ctx: { ...ctx, truth: truths.join(', '), omitted: 0, variants: 0 },
   };
 }
 

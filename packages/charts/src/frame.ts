@@ -36,6 +36,7 @@ function subtitle(chart: Chart, ctx: ChartContext, notes: FrameNotes): string {
     ctx.truth === '' ? '' : `truth: ${ctx.truth}`,
     without.includes('scope') ? '' : `scope: ${ctx.scope}, pages ${ctx.target}`,
     without.includes('cost') || ctx.costProfile === '' ? '' : `cost profile: ${ctx.costProfile}`,
+    ctx.variants > 0 ? 'eviction variants drawn once' : '',
     ctx.omitted > 0 && !across ? `${ctx.omitted} more runs not shown` : '',
   ];
   return parts.filter((part) => part !== '').join(' · ');

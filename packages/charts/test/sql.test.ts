@@ -307,3 +307,36 @@ test('miss-ratio and working-set: the curves of one trace, exact before sampled,
   );
   db.close();
 });
+
+test('runs that differ in eviction alone are one tracker: drawn once, without eviction where there is such a run, or as asked for', async () => {
+  const db = await results([{ truth: [0, 1], reported: [0] }]);
+  const add = async (id: string, params: object, world = 'r'): Promise<void> => {
+    await db.exec(
+      `INSERT INTO runs SELECT * REPLACE ('${id}' AS run_id, '${JSON.stringify(params)}' AS params, '${world}' AS world) FROM runs WHERE run_id = 'r'`,
+    );
+    for (const name of ['windows', 'scores'])
+      await db.exec(`INSERT INTO ${name} SELECT * REPLACE ('${id}' AS run_id) FROM ${name} WHERE run_id = 'r'`);
+  };
+  for (const interval of ['1s', '2s'])
+    for (const evict of ['uffd-wp:limit=60%', 'uffd-wp:limit=80%', 'rwp-sync:limit=60%'])
+      await add(`${interval}${evict}`, { interval, evict });
+  await add('1s', { interval: '1s' });
+  await add('tlb', { interval: '2s', evict: 'uffd-wp:limit=60%' }, 'tlb=on');
+  await db.exec(`DELETE FROM runs WHERE run_id = 'r'`);
+  const drawn = await drawChart(db, 'confusion');
+  assert.deepEqual(
+    drawn.context.runs.map((run) => run.runId),
+    ['1s', '2srwp-sync:limit=60%', 'tlb'],
+  );
+  assert.equal(drawn.context.variants, 5);
+  assert.equal(drawn.context.runs[0]!.label, 'uffd-rwp interval=1s');
+  assert.match(JSON.stringify(drawn.spec['title']), /eviction variants drawn once/);
+  const asked = ['1suffd-wp:limit=60%', '1suffd-wp:limit=80%'];
+  const { context } = await drawChart(db, 'confusion', { params: { runs: asked } });
+  assert.deepEqual(
+    context.runs.map((run) => run.runId),
+    asked,
+  );
+  assert.match(context.runs[1]!.label, /evict=uffd-wp:limit=80%/);
+  db.close();
+});

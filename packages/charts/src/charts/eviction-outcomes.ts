@@ -27,7 +27,7 @@ export const evictionOutcomes: Chart<'eviction-outcomes'> = {
     const outcomes = [...new Set(data.map((row) => row.outcome))].sort();
     return framed(
       evictionOutcomes,
-      { ...ctx, omitted: 0 },
+      { ...ctx, omitted: 0, variants: 0 },
       {
         reading:
           'Evictions tried, by outcome, over all limits replayed. A primitive is safe only if none of its interleavings can lose a write, not because none did here.',

@@ -43,7 +43,7 @@ FROM e GROUP BY ALL HAVING sum(tried) > 0 ORDER BY primitive, scheme`;
       .filter(({ n }) => n > 0);
     return framed(
       evictionWindow,
-      { ...ctx, omitted: 0 },
+      { ...ctx, omitted: 0, variants: 0 },
       {
         reading:
           'Accesses inside eviction windows per 1000 evictions tried, over all limits replayed. A read that passes unseen is one that RW-protection would have caught.',

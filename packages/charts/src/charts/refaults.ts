@@ -56,7 +56,7 @@ FROM eviction_runs JOIN runs USING (run_id) WHERE trace = ${quote(ctx.trace)} GR
     const byHow = groupBy(rows, (row) => `${text(row, 'policy')}, ${text(row, 'primitive')}`);
     return framed(
       refaults,
-      { ...ctx, omitted: 0 },
+      { ...ctx, omitted: 0, variants: 0 },
       {
         reading:
           'Fewer is better. OPT knows the future: no policy refaults less with the same memory. Schemes that report the same draw one line.',
