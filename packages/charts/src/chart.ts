@@ -68,6 +68,8 @@ export interface ChartContext {
   readonly runs: readonly RunInfo[];
   /** Usable runs of every trace. */
   readonly allRuns: readonly RunInfo[];
+  /** Tables, views and `table.column` that the source has. */
+  readonly tables: ReadonlySet<string>;
   /** Runs that the results hold, asked for or not. */
   readonly nStored: number;
   /** Runs left out because they differ from another in their eviction alone. */

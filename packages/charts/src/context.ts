@@ -43,6 +43,7 @@ export async function loadContext(
     traces,
     runs,
     allRuns,
+    tables,
     nStored: stored.length,
     variants: stored.length - distinct.length,
     omitted: ofTrace.length - runs.length,

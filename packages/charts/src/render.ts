@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { BlindSpots } from './blind-spots.ts';
 import type { Chart, ChartContext, ChartParams, QuerySource, Spec } from './chart.ts';
-import { loadContext, tablesOf } from './context.ts';
+import { loadContext } from './context.ts';
 import { emptySpec } from './frame.ts';
 import { CHARTS } from './registry.ts';
 import { inlineScript, scriptJson, escapeHtml } from './escape.ts';
@@ -72,8 +72,7 @@ export async function drawChart(source: QuerySource, id: string, options: DrawOp
     blindSpots: options.blindSpots ?? {},
   };
   const context = await loadContext(source, options.params ?? {}, look);
-  const tables = await tablesOf(source);
-  const missing = chart.descriptor.reads.filter((name) => !tables.has(name));
+  const missing = chart.descriptor.reads.filter((name) => !context.tables.has(name));
   const nothing = (why: string, sql: string): DrawnChart => ({ chart, sql, spec: emptySpec(chart, context, why), nRows: 0, context });
   if (missing.length > 0) return nothing(`No data: these results have no table ${missing.join(', ')}.`, '');
   if (context.runs.length === 0 && chart.descriptor.ofCurves !== true)

@@ -243,9 +243,22 @@ test('fidelity: Jaccard of the real report and its model', async () => {
   await db.insert('page_sets', [{ run_id: 'o', w: 0, kind: 'reported', scope: '', chunk: 1, bits }]);
   const rows = await ask(db, 'fidelity');
   assert.deepEqual(
-    rows.map((row) => [row['follows'], row['jaccard'], row['kernel_pages'], row['model_pages']]),
-    [[false, 1 / 6, 3, 4]],
+    rows.map((row) => [row['follows'], row['jaccard'], row['kernel_pages'], row['model_pages'], row['jaccard_explained']]),
+    [[false, 1 / 6, 3, 4, null]],
   );
+  const layers = async (): Promise<number[]> =>
+    ((await drawChart(db, 'fidelity')).spec['concat'] as { layer: unknown[] }[]).map(({ layer }) => layer.length);
+  assert.deepEqual(await layers(), [1]);
+  await db.exec(`UPDATE runs SET scheme = replace(scheme, 'uffd-rwp', 'idle-page')`);
+  await db.exec(
+    `CREATE VIEW idle_causes AS SELECT 'o' AS observed_run, 'r' AS simulated_run, 0 AS w, 0.75 AS jaccard_explained UNION ALL SELECT 'o', 'x', 0, 0.5`,
+  );
+  assert.deepEqual(
+    (await ask(db, 'fidelity')).map((row) => [row['jaccard'], row['jaccard_explained']]),
+    [[1 / 6, 0.75]],
+  );
+  assert.deepEqual(await layers(), [2]);
+  assert.match(JSON.stringify((await drawChart(db, 'fidelity')).spec['usermeta']), /idle_causes/);
   db.close();
 });
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { BlindSpots } from '../blind-spots.ts';
 import type { QuerySource } from '../chart.ts';
-import { loadContext, tablesOf } from '../context.ts';
+import { loadContext } from '../context.ts';
 import { LIGHT } from '../style.ts';
 import { Downloads } from './figure.ts';
 import { html, raw } from './html.ts';
@@ -40,12 +40,11 @@ export async function buildReport(results: QuerySource, options: ReportOptions =
   const source = askingOnce(results);
   const all = await loadContext(source, {}, { theme: LIGHT, width: 960 });
   let lastId = 0;
-  const tables = await tablesOf(source);
   const state: ReportState = {
     source,
     all,
-    tables,
-    detail: await detailRuns(source, tables, all),
+    tables: all.tables,
+    detail: await detailRuns(source, all.tables, all),
     downloads: new Downloads(DOWNLOAD_BUDGET_BYTES),
     chartTraces: all.traces.slice(0, options.maxTraces ?? 4),
     nextId: () => ++lastId,

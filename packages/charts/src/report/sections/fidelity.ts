@@ -9,6 +9,7 @@ import type { Child, Markup } from '../html.ts';
 import { perTrace, runName } from '../section.ts';
 import type { BuildSection, ReportState } from '../section.ts';
 import { table } from '../table.ts';
+import { numOrNull } from '../../values.ts';
 
 export const fidelity: BuildSection = async (report) => ({
   id: 'fidelity',
@@ -31,7 +32,7 @@ async function modelAgainstKernel(report: ReportState): Promise<Child> {
 }
 
 function pairsSql(report: ReportState): string {
-  return `SELECT run_id, any_value(r.trace) AS trace, p.stream, CASE WHEN p.follows THEN 'as the report' ELSE 'its own' END AS schedule, count(*) AS n_windows, avg(jaccard) AS jaccard_mean, min(jaccard) AS jaccard_min,
+  return `SELECT run_id, any_value(r.trace) AS trace, p.stream, CASE WHEN p.follows THEN 'as the report' ELSE 'its own' END AS schedule, count(*) AS n_windows, avg(jaccard) AS jaccard_mean, min(jaccard) AS jaccard_min, avg(jaccard_explained) AS jaccard_explained,
   coalesce(sum(both_pages) / nullif(sum(kernel_pages + model_pages - both_pages), 0), 1) AS jaccard_micro, sum(kernel_pages) / count(*) AS kernel_pages, sum(model_pages) / count(*) AS model_pages,
   (sum(model_pages) - sum(kernel_pages)) / nullif(sum(kernel_pages), 0) AS size_error
 FROM (
@@ -49,6 +50,15 @@ function pairTable(report: ReportState, result: QueryResult): Child {
     ratioColumn('jaccard_mean', 'Jaccard, mean', 'over windows'),
     ratioColumn('jaccard_min', 'Jaccard, worst'),
     ratioColumn('jaccard_micro', 'Jaccard, micro', 'of the page sums'),
+    ...(result.rows.some((row) => numOrNull(row, 'jaccard_explained') !== null)
+      ? [
+          ratioColumn(
+            'jaccard_explained',
+            'Jaccard, explained',
+            'mean, without pages that a trace of accesses cannot predict: touched by the kernel alone or by nobody',
+          ),
+        ]
+      : []),
     countColumn('kernel_pages', 'Kernel', 'pages per window'),
     countColumn('model_pages', 'Model', 'pages per window'),
     signedPercentColumn('size_error', 'Size, model − kernel', 'over the kernel’s'),
