@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { ColumnSpec, TableSpec } from '@workset/model';
 import type { ColumnPages, Extent } from './parquet/file.ts';
 import { DELTA_BINARY_PACKED, deltaPacked } from './parquet/delta.ts';
-import { pageOf, plain } from './parquet/pages.ts';
+import { dictionaryOf, pageOf, plain, RLE_DICTIONARY } from './parquet/pages.ts';
 
 /** One of a few texts per row. */
 export interface TextCodes {
@@ -89,7 +89,12 @@ function encodeColumn(column: ColumnSpec, value: Varying, rows: number): ColumnP
   if ('codes' in value) {
     const texts = [...new Set(value.codes.subarray(0, rows))].map((code) => value.texts[code]!);
     const sorted = texts.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    return pagesOf(textBytes(column, value, rows), rows, { min: sorted[0]!, max: sorted.at(-1)! });
+    return {
+      pages: [pageOf(packedCodes(value, rows), rows, RLE_DICTIONARY)],
+      dictionary: dictionaryOf(plain(column, value.texts), value.texts.length),
+      encoding: RLE_DICTIONARY,
+      extent: { min: sorted[0]!, max: sorted.at(-1)! },
+    };
   }
   if ('first' in value) {
     const numbers = new Float64Array(rows);
@@ -134,16 +139,26 @@ function plainIntegers(cells: Float64Array): Uint8Array {
   return new Uint8Array(halves.buffer);
 }
 
-function textBytes(column: ColumnSpec, { texts, codes }: TextCodes, rows: number): Uint8Array {
-  const encoded = texts.map((text) => plain(column, [text]));
-  let length = 0;
-  for (let i = 0; i < rows; i++) length += encoded[codes[i]!]!.length;
-  const out = new Uint8Array(length);
-  let at = 0;
-  for (let i = 0; i < rows; i++) {
-    const text = encoded[codes[i]!]!;
-    for (let k = 0; k < text.length; k++) out[at + k] = text[k]!;
-    at += text.length;
+/** Indices of as many bits as the texts need, in one bit-packed run: groups of eight, least significant bit first. */
+function packedCodes({ texts, codes }: TextCodes, rows: number): Uint8Array {
+  const width = Math.max(1, 32 - Math.clz32(texts.length - 1));
+  const groups = Math.ceil(rows / 8);
+  const header: number[] = [width];
+  for (let rest = groups * 2 + 1; ; rest >>>= 7) {
+    header.push(rest < 128 ? rest : (rest & 127) | 128);
+    if (rest < 128) break;
+  }
+  const out = new Uint8Array(header.length + groups * width);
+  out.set(header);
+  let at = header.length;
+  let held = 0;
+  let bits = 0;
+  for (let i = 0; i < groups * 8; i++) {
+    held |= (i < rows ? codes[i]! : 0) << bits;
+    for (bits += width; bits >= 8; bits -= 8) {
+      out[at++] = held;
+      held >>>= 8;
+    }
   }
   return out;
 }

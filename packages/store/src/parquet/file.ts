@@ -17,6 +17,8 @@ export interface ColumnPages {
   readonly extent?: Extent | undefined;
   /** Of the values, when not PLAIN. */
   readonly encoding?: number | undefined;
+  /** What the values are indices into. */
+  readonly dictionary?: Page | undefined;
 }
 
 const MAGIC = Buffer.from('PAR1');
@@ -68,20 +70,22 @@ export class ParquetFile {
     closeSync(this.#fd);
   }
 
-  #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN }: ColumnPages): Field[] {
+  #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN, dictionary }: ColumnPages): Field[] {
     const start = this.#offset;
-    for (const page of pages) this.#write(page.bytes);
+    const all = dictionary === undefined ? pages : [dictionary, ...pages];
+    for (const page of all) this.#write(page.bytes);
     const nValues = pages.reduce((sum, page) => sum + page.nValues, 0);
-    const raw = pages.reduce((sum, page) => sum + page.rawBytes, 0);
+    const raw = all.reduce((sum, page) => sum + page.rawBytes, 0);
     const meta = [
       i32(1, PHYSICAL[column.type]),
-      i32s(2, [encoding, RLE]),
+      i32s(2, dictionary === undefined ? [encoding, RLE] : [PLAIN, encoding, RLE]),
       texts(3, [column.name]),
       i32(4, CODEC),
       i64(5, nValues),
       i64(6, raw),
       i64(7, this.#offset - start),
-      i64(9, start),
+      i64(9, start + (dictionary?.bytes.length ?? 0)),
+      ...(dictionary === undefined ? [] : [i64(11, start)]),
       ...(extent === undefined ? [] : [struct(12, [binary(5, bare(column, extent.max)), binary(6, bare(column, extent.min))])]),
     ];
     return [i64(2, start), struct(3, meta)];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import zlib from 'node:zlib';
 import type { ColumnSpec, Row, SqlType } from '@workset/model';
-import { encodeStruct, i32, struct } from './thrift.ts';
+import { encodeStruct, i32, struct, type Field } from './thrift.ts';
 
 /** A value of a results table as `Row` holds it. */
 export type Cell = Row[string];
@@ -18,6 +18,9 @@ export interface Page {
 const ZSTD = 6;
 const GZIP = 2;
 const DATA_PAGE = 0;
+const DICTIONARY_PAGE = 2;
+/** Indices into the dictionary page of the column. */
+export const RLE_DICTIONARY = 8;
 const PLAIN = 0;
 const RLE = 3;
 
@@ -31,13 +34,17 @@ function compress(raw: Uint8Array): Uint8Array {
 
 /** The page of values already encoded (behind their definition levels, if any); as PLAIN unless told otherwise. */
 export function pageOf(raw: Uint8Array, nValues: number, encoding = PLAIN): Page {
+  return page(DATA_PAGE, raw, nValues, struct(5, [i32(1, nValues), i32(2, encoding), i32(3, RLE), i32(4, RLE)]));
+}
+
+/** The distinct values of a column, as PLAIN, that its data pages refer to. */
+export function dictionaryOf(raw: Uint8Array, nValues: number): Page {
+  return page(DICTIONARY_PAGE, raw, nValues, struct(7, [i32(1, nValues), i32(2, PLAIN)]));
+}
+
+function page(type: number, raw: Uint8Array, nValues: number, details: Field): Page {
   const body = compress(raw);
-  const header = encodeStruct([
-    i32(1, DATA_PAGE),
-    i32(2, raw.length),
-    i32(3, body.length),
-    struct(5, [i32(1, nValues), i32(2, encoding), i32(3, RLE), i32(4, RLE)]),
-  ]);
+  const header = encodeStruct([i32(1, type), i32(2, raw.length), i32(3, body.length), details]);
   return { bytes: Buffer.concat([header, body]), nValues, rawBytes: header.length + raw.length };
 }
 
