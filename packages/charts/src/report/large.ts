@@ -57,6 +57,6 @@ export function detailOf(detail: Detail, trace: string): ChartParams {
 export function detailNote(detail: Detail, all: ChartContext): Child {
   return [...detail].map(([trace, kept]) => {
     const n = all.allRuns.filter((run) => run.trace === trace).length;
-    return html`<p class="note"><b>Large results, shown in part.</b> Trace ${trace} has ${n} runs. What is drawn from page sets (detection latency, cold age, miss ratio, heat maps, worst windows) shows ${kept.length} of them, of each scheme in turn: ${kept.map((run) => run.label).join('; ')}. Other charts show up to 32 runs and say how many are left out; windows that share a point are averaged. Tables of scores and costs hold every run but those that differ from another in their eviction alone. Draw any other run with <code>workset chart DIR NAME --run ID</code>.</p>`;
+    return html`<p class="note"><b>Large results, shown in part.</b> Trace ${trace} has ${n} runs. What is drawn from page sets (detection latency, cold age, working-set policy, heat maps, worst windows) shows ${kept.length} of them, of each scheme in turn: ${kept.map((run) => run.label).join('; ')}. Other charts show up to 32 runs and say how many are left out; windows that share a point are averaged. Tables of scores and costs hold every run but those that differ from another in their eviction alone. Draw any other run with <code>workset chart DIR NAME --run ID</code>.</p>`;
   });
 }
