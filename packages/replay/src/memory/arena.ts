@@ -4,7 +4,7 @@
  */
 import { SIMD_FUNCTIONS } from './simd-code.ts';
 import { TLB_FUNCTIONS } from './tlb-code.ts';
-import { assemble } from './wasm-code.ts';
+import { assemble } from '@workset/model/wasm';
 
 /** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
 export interface WasmMemory {

@@ -43,7 +43,7 @@ import {
   ZERO,
   type Code,
   type Func,
-} from './wasm-code.ts';
+} from '@workset/model/wasm';
 
 /** Reads and writes of two vectors of stamp pairs. */
 const READS = lanes(0, 2, 4, 6);

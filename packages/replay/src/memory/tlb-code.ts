@@ -44,7 +44,7 @@ import {
   block,
   type Code,
   type Func,
-} from './wasm-code.ts';
+} from '@workset/model/wasm';
 
 /** Most vectors of four ways that a set can have. */
 export const MAX_TLB_VECTORS = 4;

@@ -1,4 +1,4 @@
-/** A small assembler for WebAssembly with 128-bit vectors: as much of it as the loops over pages need. */
+/** A small assembler for WebAssembly with 128-bit vectors: as much of it as the loops over pages and records need. */
 
 export type Code = readonly number[];
 
