@@ -25,13 +25,15 @@ export class CodedColumn {
   n = 0;
   touch = new Int32Array(16384);
 
-  /** Makes room for `more` touches and one that is written and not kept. */
-  reserve(more: number): void {
-    const need = this.n + more + 1;
-    if (need <= this.touch.length) return;
-    const touch = new Int32Array(Math.max(need, 2 * this.touch.length));
-    touch.set(this.touch.subarray(0, this.n));
-    this.touch = touch;
+  append(touches: Int32Array): void {
+    const n = this.n + touches.length;
+    if (n > this.touch.length) {
+      const touch = new Int32Array(Math.max(n, 2 * this.touch.length));
+      touch.set(this.touch.subarray(0, this.n));
+      this.touch = touch;
+    }
+    this.touch.set(touches, this.n);
+    this.n = n;
   }
 }
 

@@ -100,6 +100,19 @@ test('virtual pages that are far apart, by whole blocks too, are told apart; dam
   await assert.rejects(read(vmgtFile([{ tag: 'Q', q: 0, records: [{ pfn: 1, flags: 1, vpn: 2 ** 50 }] }])), TraceFormatError);
 });
 
+test('a virtual page below 0 is refused, among plain records too', async () => {
+  const walk = Array.from({ length: 100 }, (_, i) => ({ pfn: i, flags: 1, vpn: 10 + i }));
+  for (const vpn of [-1, -512, -(2 ** 30)]) {
+    const damaged = walk.map((record, i) => (i === 50 ? { ...record, vpn } : record));
+    const file = vmgtFile([
+      { tag: 'Q', q: 0, records: walk },
+      { tag: 'Q', q: 1, records: damaged },
+      { tag: 'E', records: 200 },
+    ]);
+    await assert.rejects(read(file), (error) => error instanceof TraceFormatError && error.message.includes(`virtual page ${vpn}`));
+  }
+});
+
 test('any records in any chunks give what a plain reader gives', async () => {
   await fc.assert(
     fc.asyncProperty(
