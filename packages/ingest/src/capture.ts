@@ -12,6 +12,7 @@ import {
 } from '@workset/model';
 import { createTraceWriter, type TraceManifest } from '@workset/store';
 import type { OpenSource } from './byte-source.ts';
+import { classBitsOf } from './capture/actors.ts';
 import { Assembler } from './capture/assembler.ts';
 import { kernelOfDirectory } from './capture/kernel-release.ts';
 import { inReadingOrder, listInputs, sha256Of, type CaptureInput } from './capture/inputs.ts';
@@ -77,10 +78,12 @@ export async function ingestCapture(paths: readonly string[], options: CaptureOp
   });
   if (inputs.length === 0) throw nothing(skipped);
   const ordered = await inReadingOrder(inputs);
-  const writer = await createTraceWriter({ out: options.out });
+  const classBits = await classBitsOf(ordered);
+  const writer = await createTraceWriter({ out: options.out, classBits });
   try {
     const assembler = new Assembler(writer, {
       strict: options.strict ?? false,
+      codes: classBits === 2,
       quantumNs: options.quantumNs ?? DEFAULT_QUANTUM_NS,
       timeRange: options.timeRange,
       signal: options.signal,

@@ -1,9 +1,11 @@
 /** The touches of one quantum: pages with class masks (bit `1 << class`, model/src/access.ts), each page once, in order of first touch. */
 
+import { ACTORS } from '@workset/model';
+
 export class TouchSet {
   n = 0;
   page = new Float64Array(1024);
-  mask = new Uint8Array(1024);
+  mask = new Uint16Array(1024);
   /** Hash table with open addressing, at most half full: `#base + index`, in use when >= #base, so clear() costs nothing. */
   #slots = new Int32Array(4096);
   #base = 1;
@@ -42,7 +44,7 @@ export class TouchSet {
     const size = 2 * page.length;
     this.page = new Float64Array(size);
     this.page.set(page);
-    this.mask = new Uint8Array(size);
+    this.mask = new Uint16Array(size);
     this.mask.set(mask);
     const slots = new Int32Array(4 * size);
     const last = slots.length - 1;
@@ -61,6 +63,9 @@ function slotOf(page: number): number {
   return low ^ Math.imul(low >>> 12, 0x9e3779b1);
 }
 
+/** Reads and writes of every actor. */
+const CLASSES = 2 * ACTORS.length;
+
 /** Columns of touches, one row per page and class; reused from quantum to quantum. */
 export class TouchColumns<Pages extends Float64Array | Uint32Array> {
   n = 0;
@@ -75,7 +80,7 @@ export class TouchColumns<Pages extends Float64Array | Uint32Array> {
 
   /** Makes room for every class of `pages` more pages. */
   reserve(pages: number): void {
-    const need = this.n + 4 * pages + 1;
+    const need = this.n + CLASSES * pages + 1;
     if (need <= this.cls.length) return;
     const size = Math.max(need, 2 * this.cls.length);
     const page = this.#make(size);
@@ -97,6 +102,10 @@ export class TouchColumns<Pages extends Float64Array | Uint32Array> {
     for (let i = 0; i < touches.n; i++) {
       const mask = masks[i]!;
       const p = from[i]!;
+      if (mask > 15) {
+        k = this.#everyClass(k, p, mask);
+        continue;
+      }
       // Written whether the class is there or not, kept only if it is: no branch to mispredict.
       page[k] = p;
       cls[k] = 0;
@@ -113,5 +122,15 @@ export class TouchColumns<Pages extends Float64Array | Uint32Array> {
       k += mask >> 3;
     }
     this.n = k;
+  }
+
+  /** A page that actors beyond the kernel touched. Returns the next row. */
+  #everyClass(row: number, page: number, mask: number): number {
+    for (let cls = 0; mask >> cls > 0; cls++) {
+      if (((mask >> cls) & 1) === 0) continue;
+      this.page[row] = page;
+      this.cls[row++] = cls;
+    }
+    return row;
   }
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { UsageError } from '@workset/model';
+import { ingestCapture } from '@workset/ingest';
 import { csvIngestor } from '../src/formats/csv.ts';
 import { ingestText } from './text-harness.ts';
 import type { Outcome } from './text-harness.ts';
@@ -19,6 +23,27 @@ test('columns by their names', async () => {
     [7, 7, 8],
   );
   assert.deepEqual(outcome.rejected, {});
+});
+test('a column says who accessed; all actors reach the trace, beside one another', async () => {
+  const actors = ['user', 'kernel', 'device', 'pinned', 'host', 'gup', 'GUP_fast', 'other', ''];
+  const text = `time_ns,gva,op,actor\n${actors.map((actor, i) => `${i},0x7f0000001000,${i % 2 === 0 ? 'r' : 'w'},${actor}\n`).join('')}`;
+  const outcome = await ingestText(csvIngestor, `${text}9,0x1000,r,martian\n10,0x1000,kw,\n`);
+  assert.deepEqual(
+    outcome.accesses.map(({ cls }) => cls),
+    [0, 3, 4, 5, 6, 9, 10, 13, 0, 3],
+  );
+  assert.deepEqual(outcome.rejected, { 'damaged-row': 1 });
+  const dir = mkdtempSync(join(tmpdir(), 'workset-csv-'));
+  try {
+    writeFileSync(join(dir, 'a.csv'), text);
+    const { spaces } = await ingestCapture([join(dir, 'a.csv')], { out: join(dir, 'a.trace') });
+    assert.deepEqual(
+      spaces.map(({ classBits, nTouches, nAccesses }) => ({ classBits, nTouches, nAccesses })),
+      [{ classBits: 4, nTouches: 8, nAccesses: 9 }],
+    );
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 test('tabs, quotes, CRLF, a flag column and page numbers', async () => {
   const outcome = await ingestText(csvIngestor, '"t_ns"\t"page"\t"is_write"\r\n"5"\t"17"\t"1"\r\n6\t18\t0\r\n');

@@ -1,5 +1,5 @@
 /** A trace as `info` and `ingest` print it. */
-import { formatBytes, formatDuration, PAGE_BYTES } from '@workset/model';
+import { ACTORS, formatBytes, formatDuration, PAGE_BYTES } from '@workset/model';
 import type { SpaceInfo, TraceInput } from '@workset/model';
 import type { TraceManifest } from '@workset/store';
 
@@ -26,6 +26,9 @@ export function printTrace(path: string, trace: TraceManifest, out: Output): voi
     'right',
     'right',
   ]);
+  for (const { id, nRemaps } of trace.spaces) {
+    if (nRemaps !== undefined && nRemaps > 0) out.line(`${id}: ${count(nRemaps)} pages were mapped anew, unmapped or moved within it`);
+  }
   if (trace.streams.length > 0) {
     out.line('\nreports of real trackers in it:');
     out.table(
@@ -75,7 +78,7 @@ function lossText(inputs: readonly TraceInput[]): string {
 }
 
 function spaceRow(space: SpaceInfo): string[] {
-  const told = ['nothing', 'reads and writes', 'reads, writes, kernel'][space.classBits] ?? '';
+  const told = ['nothing', 'reads and writes', 'reads, writes, kernel'][space.classBits] ?? `reads, writes, ${actorsOf(space).join(', ')}`;
   return [
     space.id,
     formatBytes(space.nPages * PAGE_BYTES),
@@ -86,6 +89,11 @@ function spaceRow(space: SpaceInfo): string[] {
     told,
     space.truth,
   ];
+}
+
+/** Who the classes of a space can tell from the user. */
+function actorsOf({ classBits }: SpaceInfo): readonly string[] {
+  return ACTORS.slice(1, 2 ** (classBits - 1));
 }
 
 /** 1,234,567 */

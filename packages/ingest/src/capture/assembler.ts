@@ -25,6 +25,8 @@ type Batch<Kind extends IngestBatch['kind']> = Extract<IngestBatch, { kind: Kind
 const RANGE_PAGES_MAX = 2 ** 30;
 
 export interface AssemblerOptions {
+  /** Whether the trace has the two class bits of coded touches, which are then taken as they are. */
+  readonly codes: boolean;
   readonly strict: boolean;
   readonly quantumNs: number;
   /** Only what lies in [from, to) on the trace clock is kept. */
@@ -219,7 +221,7 @@ export class Assembler {
     const start = this.#place(reading, space, t0Ns, t1Ns, n);
     if (start === undefined) return;
     const end = start + t1Ns - t0Ns;
-    if (coded === undefined) this.#writer.frame(space, start, end, n, batch.page, batch.cls);
+    if (coded === undefined || !this.#options.codes) this.#writer.frame(space, start, end, n, batch.page, batch.cls);
     else this.#writer.codedFrame(space, start, end, n, coded);
     if (space === 'gpa' && n > 0) this.#upTo(coded === undefined ? batch.page[n - 1]! : lastPage(coded, n));
   }

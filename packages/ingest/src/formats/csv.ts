@@ -1,8 +1,8 @@
 /** Access logs as delimited text: columns by header names or by libCacheSim's `time-col=2, obj-id-col=5, ...` syntax. */
 import type { IngestBatch, IngestContext, Ingestor } from '@workset/model';
-import { KERNEL, READ, UsageError, WRITE } from '@workset/model';
+import { ACTORS, KERNEL, READ, UsageError, WRITE } from '@workset/model';
 import { AccessBatches } from '../text/access-batches.ts';
-import { columnsFromHeader, columnsFromOptions, headerLikelihood } from '../text/csv-columns.ts';
+import { columnsFromHeader, columnsFromOptions, headerLikelihood, headerOf } from '../text/csv-columns.ts';
 import type { CsvColumns } from '../text/csv-columns.ts';
 import { readLines, requireSome } from '../text/line-reader.ts';
 import type { LineReader } from '../text/line-reader.ts';
@@ -14,7 +14,8 @@ import { addSized } from '../text/straddle.ts';
 export const csvIngestor: Ingestor<'csv'> = {
   descriptor: {
     id: 'csv',
-    title: 'delimited text with a time and an address or object id',
+    title:
+      'delimited text: time, address or object id, and who accessed it if known (header `time_ns,gva,op,actor`, row `1000,0x7f0000001000,w,host`)',
     source: 'libCacheSim traceReader/generalReader/csv.c (column syntax)',
     produces: 'accesses',
     space: 'any',
@@ -22,13 +23,7 @@ export const csvIngestor: Ingestor<'csv'> = {
     truth: 'exact',
     usualNames: ['*.csv', '*.tsv'],
   },
-  sniff(head) {
-    const lines = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096))
-      .toString('latin1')
-      .replace(/^\u00ef\u00bb\u00bf/, '')
-      .split(/\r?\n/);
-    return headerLikelihood(lines.find((line) => line !== '' && !line.startsWith('#')) ?? '');
-  },
+  sniff: (head) => headerLikelihood(headerOf(head)),
   ingest: (source, ctx) => readLines(source, ctx, new CsvReader(ctx, source.path)),
 };
 
@@ -84,7 +79,10 @@ class CsvReader implements LineReader {
     const pid = columns.pid < 0 ? -1 : decimal(bytes, this.#from[columns.pid]!, this.#to[columns.pid]!);
     const cpu = columns.cpu < 0 ? -1 : decimal(bytes, this.#from[columns.cpu]!, this.#to[columns.cpu]!);
     const cls = columns.op < 0 ? READ : classOf(bytes.toString('latin1', this.#from[columns.op]!, this.#to[columns.op]!), columns.opIsFlag);
-    if (addSized(this.#batches!, this.#ctx, timeNs, page, low, size, cls, pid, cpu, line) > 0) this.#rows++;
+    const actor = columns.actor < 0 ? 0 : actorOf(bytes.toString('latin1', this.#from[columns.actor]!, this.#to[columns.actor]!));
+    if (actor < 0) return this.#damaged(line, `a row whose actor is none of ${ACTORS.join(', ')}`);
+    if (addSized(this.#batches!, this.#ctx, timeNs, page, low, size, actor > 0 ? (actor << 1) | (cls & WRITE) : cls, pid, cpu, line) > 0)
+      this.#rows++;
   }
 
   /** Cell bounds without quotes and blanks; the number of cells. */
@@ -147,6 +145,12 @@ class CsvReader implements LineReader {
     requireSome(this.#rows, 'usable row', this.#path);
     this.#batches!.flush();
   }
+}
+
+/** Index in ACTORS, -1 when it is none; an empty cell is the user. */
+function actorOf(text: string): number {
+  const name = text.toLowerCase().replaceAll('_', '-');
+  return name === '' ? 0 : ACTORS.findIndex((actor) => actor === (name === 'pinned' ? 'device' : name));
 }
 
 /** w, W, write, store, put, set, S and true-like flags are writes; kr and kw are by the kernel; everything else reads. */

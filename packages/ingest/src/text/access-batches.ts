@@ -1,5 +1,6 @@
 /** Columns of single accesses, handed over in batches. */
 import type { IngestBatch, IngestContext, SpaceId } from '@workset/model';
+import { WRITE } from '@workset/model';
 
 const BATCH = 1 << 16;
 /** First page of the kernel half of a 64-bit address space: such a touch goes through no user mapping. */
@@ -31,13 +32,13 @@ export class AccessBatches {
     this.#size = 1024;
   }
 
-  /** @param cls READ or WRITE; the kernel bit is added for kernel-half addresses */
+  /** @param cls class of the access; one of the user at a kernel-half address is the kernel's */
   add(timeNs: number, page: number, cls: number, pid: number, cpu: number, line: number): void {
     if (this.#n === this.#timeNs.length) this.#renew();
     const i = this.#n++;
     this.#timeNs[i] = timeNs;
     this.#page[i] = page;
-    this.#cls[i] = page >= KERNEL_HALF_PAGE ? cls | KERNEL_BIT : cls;
+    this.#cls[i] = page >= KERNEL_HALF_PAGE && cls <= WRITE ? cls | KERNEL_BIT : cls;
     if (this.#withTask) {
       this.#pid[i] = pid;
       this.#cpu[i] = cpu;

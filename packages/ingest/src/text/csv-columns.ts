@@ -9,6 +9,8 @@ export interface CsvColumns {
   readonly op: number;
   readonly pid: number;
   readonly cpu: number;
+  /** Who made the access, as in ACTORS of @workset/model. */
+  readonly actor: number;
   /** Highest index that must exist. */
   readonly last: number;
   readonly delimiter: number;
@@ -36,6 +38,7 @@ const OP = /^(?:op|rw|type|access|kind|operation|cmd)$/i;
 const FLAG = /^(?:is_?write|write|store|is_?store)$/i;
 const PID = /^(?:pid|tid|ptid|thread|process)$/i;
 const CPU = /^(?:cpu|vcpu|core)$/i;
+const ACTOR = /^(?:actor|who|by)$/i;
 
 /** Whether a line's cells are names with an address or object among them: 0.7 with a time column, 0.4 without (it may be a page table dump). */
 export function headerLikelihood(line: string): number {
@@ -45,6 +48,23 @@ export function headerLikelihood(line: string): number {
     names.some((name) => ADDRESS.test(name) || OBJECT.test(name)) &&
     names.every((name) => /^[a-z][\w .()/-]*$/i.test(name));
   return !isHeader ? 0 : names.some((name) => TIME.test(name)) ? 0.7 : 0.4;
+}
+
+/** Whether a file that begins with these bytes has a column of actors. */
+export function headNamesActors(head: Uint8Array, options: Readonly<Record<string, string>>): boolean {
+  if (options['columns'] !== undefined) return /\bactor-col\s*=/i.test(options['columns']);
+  const header = headerOf(head);
+  const delimiter = options['delimiter'] === undefined ? guessDelimiter(header) : delimiterOf(options['delimiter']);
+  return splitNames(header, delimiter).some((name) => ACTOR.test(name));
+}
+
+/** The first line that is no comment, of the first 4 KiB. */
+export function headerOf(head: Uint8Array): string {
+  const lines = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096))
+    .toString('latin1')
+    .replace(/^\u00ef\u00bb\u00bf/, '')
+    .split(/\r?\n/);
+  return lines.find((line) => line !== '' && !line.startsWith('#')) ?? '';
 }
 
 /** @throws UsageError when no column is an address or an id */
@@ -64,7 +84,16 @@ export function columnsFromHeader(line: string, options: Readonly<Record<string,
   const unit = time < 0 ? undefined : TIME.exec(names[time]!)?.[1]?.slice(0, 2).toLowerCase().replace(/^se$/, 's');
   const flag = find(FLAG);
   return complete(
-    { time, id, size: find(SIZE), op: flag >= 0 ? flag : find(OP), opIsFlag: flag >= 0, pid: find(PID), cpu: find(CPU) },
+    {
+      time,
+      id,
+      size: find(SIZE),
+      op: flag >= 0 ? flag : find(OP),
+      opIsFlag: flag >= 0,
+      pid: find(PID),
+      cpu: find(CPU),
+      actor: find(ACTOR),
+    },
     address >= 0,
     delimiter,
     true,
@@ -99,6 +128,7 @@ export function columnsFromOptions(options: Readonly<Record<string, string>>): C
     opIsFlag: false,
     pid: column('pid-col', 'tid-col'),
     cpu: column('cpu-col'),
+    actor: column('actor-col'),
   };
   const delimiter = delimiterOf(given['delimiter'] ?? options['delimiter'] ?? ',');
   return complete(roles, address >= 0, delimiter, /^(true|1|yes)$/i.test(given['has-header'] ?? 'false'), given['time-unit'], options);
@@ -112,6 +142,7 @@ interface Roles {
   readonly opIsFlag: boolean;
   readonly pid: number;
   readonly cpu: number;
+  readonly actor: number;
 }
 
 function complete(
@@ -131,7 +162,7 @@ function complete(
     throw new UsageError(`page-shift=${options['page-shift'] ?? ''} is not a whole number from 0 to 40`);
   return {
     ...roles,
-    last: Math.max(roles.time, roles.id, roles.size, roles.op, roles.pid, roles.cpu),
+    last: Math.max(roles.time, roles.id, roles.size, roles.op, roles.pid, roles.cpu, roles.actor),
     delimiter: delimiter.charCodeAt(0),
     hasHeader,
     nsPerUnit,
