@@ -23,9 +23,9 @@ function specOf({ id, steps, facts }: BenchResult, machine: string): Parameters<
     type: 'quantitative',
     title: axis,
     scale: { type: 'log', nice: false },
-    axis: { values: xs(steps), format: '~s' },
+    axis: { values: xs(steps), format: '.2~s' },
   };
-  const y = { field: 'cpuS', type: 'quantitative', title: 'CPU seconds', scale: { zero: true } };
+  const y = { field: 'cpuS', type: 'quantitative', title: 'CPU seconds', scale: { type: 'log' } };
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: `Replay cost by ${axis}`, subtitle: `${id}; ${machine}`, anchor: 'start', subtitleFontSize: 10 },

@@ -112,9 +112,9 @@ test('scores of parts as replay writes them equal the oracle, for any number of 
   );
   const worlds = [...made.map((one) => one.worlds), made[0]!.worlds];
   worlds.push(new Map([...made[0]!.worlds].map(([key, world]) => [key, { ...world, reported: new Set<number>() }])));
-  for (const workers of [1, 3]) {
+  for (const how of [{ workers: 1 }, { workers: 3 }, { memoryLimitBytes: 512 * 2 ** 20 }]) {
     const seen: string[] = [];
-    const summary = await materialiseScores(dir, { workers, force: true, onRun: (id) => seen.push(id) });
+    const summary = await materialiseScores(dir, { ...how, force: true, onRun: (id) => seen.push(id) });
     assert.deepEqual(summary, { scored: 4, skipped: 0, rows: 4 * 25 * 4 });
     assert.deepEqual(seen.toSorted(), ids.toSorted());
     for (const [i, id] of ids.entries()) await assertScores(dir, id, nPages, worlds[i]!);

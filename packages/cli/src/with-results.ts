@@ -35,7 +35,8 @@ export async function withResults<T>(
   /** Results that may only be read are used as they are, unless nothing was ever scored. */
   async function bringUpToDate(): Promise<void> {
     try {
-      await materialiseScores(path, { signal: ctx.signal, ...databaseLimit(ctx) });
+      const limit = databaseBytes(ctx);
+      await materialiseScores(path, { signal: ctx.signal, ...(limit !== undefined && { memoryLimitBytes: limit }) });
     } catch (error) {
       const readOnly = ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
       if (!readOnly || !existsSync(join(path, 'scores'))) throw error;
@@ -47,9 +48,15 @@ export async function withResults<T>(
 /** What the process needs beside its database. */
 const PROCESS_BYTES = 160 << 20;
 
-/** The database's part of `--memory-limit`, as it reads sizes. */
-function databaseLimit({ memoryLimitBytes }: CommandContext): { readonly memoryLimit?: string } {
-  return memoryLimitBytes === undefined ? {} : { memoryLimit: `${Math.floor((memoryLimitBytes - PROCESS_BYTES) / 2 ** 20)}MiB` };
+/** The database's part of `--memory-limit`. */
+function databaseBytes({ memoryLimitBytes }: CommandContext): number | undefined {
+  return memoryLimitBytes === undefined ? undefined : memoryLimitBytes - PROCESS_BYTES;
+}
+
+/** The same as the database reads it. */
+function databaseLimit(ctx: CommandContext): { readonly memoryLimit?: string } {
+  const bytes = databaseBytes(ctx);
+  return bytes === undefined ? {} : { memoryLimit: `${Math.floor(bytes / 2 ** 20)}MiB` };
 }
 
 /** What schemes cannot see, by id, for captions. */

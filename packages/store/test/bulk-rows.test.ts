@@ -97,7 +97,7 @@ test('integers of any size, order and number read back exactly', async (t) => {
     for (const rows of [1, 2, 32, 33, 128, 129, 130, 300]) {
       const { dir, part } = await partIn(t);
       const pages = Float64Array.from({ length: rows }, () => random.below(2 ** bits));
-      const times = Float64Array.from(pages, (page, i) => (i % 3 === 0 ? -1 : 1) * random.below(2 ** Math.min(bits + 1, 53)));
+      const times = Float64Array.from(pages, (_, i) => (i % 3 === 0 ? -1 : 1) * random.below(2 ** Math.min(bits + 1, 53)));
       part.columns('refaults', rows, { ...columnsOf(0, rows), page: pages, t_ns: times });
       await part.close(RUN);
       const read = (await refaults(dir)) as { page: string; t_ns: string }[];

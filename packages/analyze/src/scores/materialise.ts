@@ -22,8 +22,8 @@ export interface ScoreOptions {
   readonly threads?: number;
   /** Worker threads. Default: `threads` when the page sets exceed 32 MiB, else none. The scores are the same. */
   readonly workers?: number;
-  /** DuckDB size text, e.g. `4GiB`. Default: DuckDB's own. */
-  readonly memoryLimit?: string;
+  /** For the database and the sets held at once. Default: DuckDB's own limit, and the sets of eight runs and a window per worker. */
+  readonly memoryLimitBytes?: number;
   readonly signal?: AbortSignal;
   /** Called after each run. */
   readonly onRun?: (runId: string, rows: number) => void;
@@ -39,6 +39,8 @@ export interface ScoreSummary {
 const WORKER_BYTES = 32 * 2 ** 20;
 /** Runs scored side by side; their sets of one window are in memory together. */
 const GROUP_RUNS = 8;
+/** Under a limit below this sets are held for one run at a time: eight runs over 64 M pages hold half of it. */
+const ROOMY_BYTES = 2 ** 30;
 
 /** Scores every run in `dir` that has no scores yet. Throws RunError when the stored sets contradict one another, InterruptedError. */
 export async function materialiseScores(dir: string, options: ScoreOptions = {}): Promise<ScoreSummary> {
@@ -55,16 +57,19 @@ export async function materialiseScores(dir: string, options: ScoreOptions = {})
   };
   const parts = due.length === 0 ? [] : partsOf(root, due);
   const threads = options.threads ?? 2;
+  const { memoryLimitBytes = Infinity } = options;
+  const isTight = memoryLimitBytes < ROOMY_BYTES;
+  const database = { threads, memoryLimit: Number.isFinite(memoryLimitBytes) ? `${Math.floor(memoryLimitBytes / 2 ** 20)}MiB` : undefined };
   if (parts === undefined) {
     const { scoreBySql } = await import('./score-by-sql.ts');
-    await scoreBySql(root, due, { threads, memoryLimit: options.memoryLimit }, options.signal, write);
+    await scoreBySql(root, due, database, options.signal, write);
   } else if (due.length > 0) {
-    const workers = options.workers ?? (bytesOf(join(root, 'page_sets')) > WORKER_BYTES ? threads : 1);
-    await scoreParts(due, parts, workers, options.signal, write);
+    const workers = options.workers ?? (!isTight && bytesOf(join(root, 'page_sets')) > WORKER_BYTES ? threads : 1);
+    await scoreParts(due, parts, { workers, together: isTight ? 1 : GROUP_RUNS }, options.signal, write);
   }
   if (needsPacking(root)) {
     const { withDuckDb } = await import('./score-by-sql.ts');
-    await withDuckDb({ threads, memoryLimit: options.memoryLimit }, (connection) => packParts(root, (sql) => connection.run(sql)));
+    await withDuckDb(database, (connection) => packParts(root, (sql) => connection.run(sql)));
   }
   return { scored: due.length, skipped: settled.size + runs.length - due.length, rows };
 }
@@ -81,17 +86,23 @@ function isNewer(part: string, source: string): boolean {
   return existsSync(part) && statSync(part).mtimeMs >= statSync(source).mtimeMs;
 }
 
+/** How the work is shared out: workers, and runs whose sets are held side by side. */
+interface Share {
+  readonly workers: number;
+  readonly together: number;
+}
+
 async function scoreParts(
   due: readonly RunInfo[],
   parts: readonly RunParts[],
-  workers: number,
+  share: Share,
   signal: AbortSignal | undefined,
   write: (run: RunInfo, rows: readonly (ScoreRow & Row)[]) => Promise<void>,
 ): Promise<void> {
-  const { tasks, pieces } = tasksOf(due, parts, workers);
+  const { tasks, pieces } = tasksOf(due, parts, share);
   const runOf = new Map(due.map((run) => [run.id, run]));
   const waiting = new Map<string, RunOverlaps[]>();
-  await countOverlaps(tasks, workers, signal, async (_task, answers) => {
+  await countOverlaps(tasks, share.workers, signal, async (_task, answers) => {
     for (const answer of answers) {
       const known = [...(waiting.get(answer.runId) ?? []), answer];
       waiting.set(answer.runId, known);
@@ -104,10 +115,14 @@ async function scoreParts(
 }
 
 /** Few groups are cut along time, so that every worker has something to do; all runs come in the same number of pieces. */
-function tasksOf(due: readonly RunInfo[], parts: readonly RunParts[], workers: number): { tasks: GroupTask[]; pieces: number } {
+function tasksOf(
+  due: readonly RunInfo[],
+  parts: readonly RunParts[],
+  { workers, together }: Share,
+): { tasks: GroupTask[]; pieces: number } {
   const order = due.map((_, i) => i).sort((a, b) => compareRuns(due[a]!, due[b]!));
   const groups: number[][] = [];
-  for (let i = 0; i < order.length; i += GROUP_RUNS) groups.push(order.slice(i, i + GROUP_RUNS));
+  for (let i = 0; i < order.length; i += together) groups.push(order.slice(i, i + together));
   const pieces = workers > 1 && groups.length < 2 * workers ? workers : 1;
   const tasks = groups.flatMap((group) => {
     const step = Math.max(1, Math.ceil(Math.max(...group.map((i) => due[i]!.nWindows)) / pieces));
