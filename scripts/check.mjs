@@ -7,6 +7,7 @@ const STEPS = [
   ['lint', 'oxlint', ['--deny-warnings']],
   ['format', 'oxfmt', ['--check', '.']],
   ['reference docs', pinnedNode(), [...SOURCE_FLAGS, 'scripts/docs.ts', '--check']],
+  ['gallery', pinnedNode(), [...SOURCE_FLAGS, 'scripts/gallery.ts', '--check']],
   ['unused files', 'knip', ['--include', 'files', '--no-progress', '--no-config-hints', '--tsConfig', 'tsconfig.base.json']],
   ['package', 'publint', ['packages/cli', '--strict']],
 ];
