@@ -6,10 +6,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { materialiseScores, Results } from '@workset/analyze';
 import { CHARTS, renderChart, type DataRow, type QuerySource } from '@workset/charts';
-import { ROOT, SOURCE_FLAGS } from './lib/tools.mjs';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const GALLERY = join(ROOT, 'docs/gallery');
 const CLI = join(ROOT, 'packages/cli/bin/workset.js');
 const SCHEMES = ['uffd-rwp', 'idle-page', 'damon-paddr', 'mglru'];
@@ -57,7 +58,7 @@ function makeResults(): string {
 }
 
 function workset(...args: readonly string[]): void {
-  execFileSync(process.execPath, [...SOURCE_FLAGS, CLI, ...args, '--quiet'], {
+  execFileSync(process.execPath, [...process.execArgv, CLI, ...args, '--quiet'], {
     env: { ...process.env, WORKSET_SRC: '1' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
