@@ -1,4 +1,4 @@
-/** Memory does not grow with the file: two thirds of what there is more of it are above what the garbage collector leaves lying about. */
+/** Memory does not grow with the file: a third of what there is more of it is above what the garbage collector leaves lying about. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -77,12 +77,12 @@ for (const [format, make] of [
   ['perf-script', perfText],
   ['damo', damoJson],
 ] as const) {
-  test(`${format}: 192 MiB take no more memory than 32 MiB`, { skip, timeout: 120_000 }, async (t) => {
+  test(`${format}: 288 MiB take no more memory than 32 MiB`, { skip, timeout: 120_000 }, async (t) => {
     const small = await peakOf(format, make(32 * MIB));
-    const large = await peakOf(format, make(192 * MIB));
+    const large = await peakOf(format, make(288 * MIB));
     assert.ok(large.records > 2.5 * small.records, `${small.records} and ${large.records} records`);
     const grown = (large.peakBytes - small.peakBytes) / MIB;
-    assert.ok(grown < 110, `${grown.toFixed(0)} MiB more`);
+    assert.ok(grown < 85, `${grown.toFixed(0)} MiB more`);
     assert.ok(large.peakBytes < 300 * MIB, `${(large.peakBytes / MIB).toFixed(0)} MiB`);
     t.diagnostic(`${format}: ${(small.peakBytes / MIB).toFixed(0)} and ${(large.peakBytes / MIB).toFixed(0)} MiB`);
   });
