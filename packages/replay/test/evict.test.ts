@@ -213,6 +213,27 @@ test('a limit is kept at every moment: the fault waits for the coldest page to g
   assert.deepEqual([summary['peak_pages'], summary['limit_pages'], summary['refaults'], summary['opt_refaults']], [2, 2, 1, 0]);
 });
 
+test('after thousands of evictions it is still known when a page was dropped', () => {
+  const frames = Array.from({ length: 5000 }, (_, f) => ({
+    t0Ns: f * QUANTUM_NS,
+    t1Ns: (f + 1) * QUANTUM_NS,
+    touches: [{ page: f === 0 || f === 4999 ? 9 : f % 4, cls: 0 }],
+  }));
+  const trace: PlainTrace = {
+    nPages: 16,
+    classBits: 2,
+    quantumNs: QUANTUM_NS,
+    frames,
+    spans: [{ t0Ns: 0, t1Ns: 5000 * QUANTUM_NS, label: '' }],
+  };
+  const { refaults } = runEvictor(trace, 'uffd-wp:limit=3p,batch=1,references=off', [], false);
+  assert.equal(refaults.length, 5000 - 5);
+  // Each page makes room for the next but two, and page 9 for the fourth touch.
+  const away = refaults.map((row) => num(row['away_ns']) / QUANTUM_NS);
+  assert.deepEqual(new Set(away.slice(0, -1)), new Set([1]));
+  assert.equal(away.at(-1), 4999 - 3);
+});
+
 test('--evict refuses what makes no sense, and says what would', () => {
   for (const [text, message] of [
     ['uffd-wp', /neither/],

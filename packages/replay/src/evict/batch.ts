@@ -6,7 +6,7 @@ import type { KernelOp } from '../primitive.ts';
 import type { PageStart } from '../race/page-model.ts';
 import type { Outcome } from './event-log.ts';
 import { accessOf, dropStepOf, inFlight, type InFlight } from './in-flight.ts';
-import { IN_FLIGHT, RESIDENT, STALE, WINDOW_READ, type Residency } from './residency.ts';
+import { IN_FLIGHT, STALE, WINDOW_READ, type Residency } from './residency.ts';
 import type { Sightings } from './sightings.ts';
 import type { EvictPlan } from './spec.ts';
 import type { Tally } from './tally.ts';
@@ -59,11 +59,15 @@ export class Batch {
     this.startNs = startNs;
     this.#slots = this.alive = this.flying = 0;
   }
+  /** Pages of the batch, -1 where one was given back; some may be gone already. */
+  get ids(): Int32Array {
+    return this.#ids.subarray(0, this.#slots);
+  }
   get isFull(): boolean {
     return this.#slots === this.#ids.length;
   }
   add(id: number): void {
-    this.#o.memory.state[id] = IN_FLIGHT;
+    this.#o.memory.takeOut(id);
     this.#ids[this.#slots++] = id;
     this.alive++;
     this.flying++;
@@ -112,10 +116,10 @@ export class Batch {
       this.#endEviction(page, 'unfinished', nowNs - this.startNs);
       this.#release(page, nowNs);
     }
-    const left = this.#ids.subarray(0, this.#slots).filter((id) => id >= 0 && memory.kindOf(id) === IN_FLIGHT);
+    const left = this.ids.filter((id) => id >= 0 && memory.kindOf(id) === IN_FLIGHT);
     for (const id of left) {
       if (!this.#touched.has(id)) this.#endEviction(inFlight(id, this.#pageStart, []), 'unfinished', nowNs - this.startNs);
-      memory.state[id] = RESIDENT;
+      memory.giveBack(id);
     }
     this.#touched.clear();
     this.#slots = this.flying = 0;
@@ -153,16 +157,10 @@ export class Batch {
     const moment = memory.moment(Math.min(dueNs, this.stallNs));
     const isDirect = this.stallNs !== Infinity;
     const touched = this.#touched.size > 0 ? this.#touched : undefined;
-    let n = 0;
-    for (let slot = 0; slot < this.#slots; slot = (slot + 1) | 0) {
-      const id = this.#ids[slot]!;
-      if (id < 0 || touched?.has(id) === true) continue;
-      memory.drop(id, moment, 0);
-      tally.evicted(id, this.startNs, latencyNs, isDirect);
-      n = (n + 1) | 0;
-    }
-    this.flying -= n;
-    if (n > 0) tally.latency(latencyNs, n);
+    const gone = this.ids.filter((id) => id >= 0 && touched?.has(id) !== true);
+    for (let i = 0; i < gone.length; i = (i + 1) | 0) memory.drop(gone[i]!, moment, 0);
+    this.flying -= gone.length;
+    tally.evicted(gone, this.startNs, latencyNs, isDirect);
   }
 
   /** A touched page is gone; with accesses waiting it keeps its place until it is back. */
@@ -214,7 +212,7 @@ export class Batch {
     this.#ids[this.#ids.indexOf(id)] = -1;
     this.alive--;
     this.flying--;
-    this.#o.memory.state[id] = RESIDENT;
+    this.#o.memory.giveBack(id);
     this.#faultedIn(id);
   }
   #release(page: InFlight, tNs: number): void {

@@ -18,6 +18,7 @@ abstract class EventLog {
   readonly #pageOf: PageOf;
   #pages = new Float64Array(FIRST);
   protected ids: Int32Array = new Int32Array(FIRST);
+  protected hasRare = false;
 
   /** @param part undefined = rows are only counted */
   constructor(part: RunPart | undefined, table: EvictionTable, labels: Readonly<Record<string, string>>, pageOf: PageOf) {
@@ -27,17 +28,24 @@ abstract class EventLog {
     this.#pageOf = pageOf;
   }
 
-  /** Counts the row just filled in. */
-  protected commit(): void {
-    this.total = (this.total + 1) | 0;
+  protected get keepsRows(): boolean {
+    return this.#part !== undefined;
+  }
+  /** Makes room for some of `wanted` rows; returns for how many. */
+  protected room(wanted: number): number {
+    const { length } = this.ids;
+    if (this.rows + wanted <= length || length === CHUNK) return Math.min(wanted, length - this.rows);
+    this.#pages = new Float64Array(2 * length);
+    this.ids = grown(this.ids);
+    this.grow();
+    return this.room(wanted);
+  }
+  /** Counts rows just filled in. */
+  protected commit(n: number): void {
+    this.total = (this.total + n) | 0;
     if (this.#part === undefined) return;
-    this.rows = (this.rows + 1) | 0;
+    this.rows = (this.rows + n) | 0;
     if (this.rows === CHUNK) this.flush();
-    else if (this.rows === this.ids.length) {
-      this.#pages = new Float64Array(2 * this.rows);
-      this.ids = grown(this.ids);
-      this.grow();
-    }
   }
 
   /** Hands over what is left of a chunk. */
@@ -48,13 +56,18 @@ abstract class EventLog {
     const n = { first: this.total - rows };
     this.#part.columns(this.#table, rows, { ...this.#labels, n, page: this.#pages, ...this.columns() });
     this.rows = 0;
+    if (this.hasRare) this.clearRare();
+    this.hasRare = false;
   }
 
   /** Doubles the columns. */
   protected abstract grow(): void;
   protected abstract columns(): Readonly<Record<string, BulkColumn>>;
+  /** Fills columns that are nearly always 0 with zeros; they are only written, and only handed over, in a chunk that `hasRare`. */
+  protected abstract clearRare(): void;
 }
 
+/** The first is that of an eviction that went as planned. */
 export const OUTCOMES = [
   'done',
   'lost-write',
@@ -79,6 +92,21 @@ export class EvictionLog extends EventLog {
   #lostWrites = new Int32Array(FIRST);
   #blockedNs = new Float64Array(FIRST);
 
+  /** Pages that went as planned, untouched. */
+  addAll(ids: Int32Array, tNs: number, direct: boolean, latencyNs: number): void {
+    if (!this.keepsRows) return this.commit(ids.length);
+    for (let from = 0; from < ids.length;) {
+      const n = this.room(ids.length - from);
+      const row = this.rows;
+      this.ids.set(n === ids.length ? ids : ids.subarray(from, from + n), row);
+      this.#tNs.fill(tNs, row, row + n);
+      this.#direct.fill(direct ? 1 : 0, row, row + n);
+      this.#latencyNs.fill(latencyNs, row, row + n);
+      this.commit(n);
+      from += n;
+    }
+  }
+
   add(
     id: number,
     tNs: number,
@@ -90,6 +118,7 @@ export class EvictionLog extends EventLog {
     lostWrites: number,
     blockedNs: number,
   ): void {
+    this.room(1);
     const row = this.rows;
     this.ids[row] = id;
     this.#tNs[row] = tNs;
@@ -100,7 +129,8 @@ export class EvictionLog extends EventLog {
     this.#writes[row] = writes;
     this.#lostWrites[row] = lostWrites;
     this.#blockedNs[row] = blockedNs;
-    this.commit();
+    this.hasRare = true;
+    this.commit(1);
   }
 
   protected grow(): void {
@@ -116,14 +146,18 @@ export class EvictionLog extends EventLog {
   protected columns(): Readonly<Record<string, BulkColumn>> {
     return {
       t_ns: this.#tNs,
-      outcome: { texts: OUTCOMES, codes: this.#outcome },
+      outcome: this.hasRare ? { texts: OUTCOMES, codes: this.#outcome } : OUTCOMES[0],
       direct: this.#direct,
       latency_ns: this.#latencyNs,
-      reads: this.#reads,
-      writes: this.#writes,
-      lost_writes: this.#lostWrites,
-      blocked_ns: this.#blockedNs,
+      reads: this.hasRare ? this.#reads : 0,
+      writes: this.hasRare ? this.#writes : 0,
+      lost_writes: this.hasRare ? this.#lostWrites : 0,
+      blocked_ns: this.hasRare ? this.#blockedNs : 0,
     };
+  }
+  protected clearRare(): void {
+    this.#outcome.fill(0);
+    for (const column of [this.#reads, this.#writes, this.#lostWrites, this.#blockedNs]) column.fill(0);
   }
 }
 
@@ -138,15 +172,19 @@ export class RefaultLog extends EventLog {
   #stale = new Uint8Array(FIRST);
 
   add(id: number, tNs: number, access: number, awayNs: number, waitNs: number, windowRead: boolean, stale: boolean): void {
+    if (this.rows === this.ids.length) this.room(1);
     const row = this.rows;
     this.ids[row] = id;
     this.#tNs[row] = tNs;
     this.#access[row] = access;
     this.#awayNs[row] = awayNs;
     this.#waitNs[row] = waitNs;
-    this.#windowRead[row] = windowRead ? 1 : 0;
-    this.#stale[row] = stale ? 1 : 0;
-    this.commit();
+    if (windowRead || stale) {
+      this.#windowRead[row] = windowRead ? 1 : 0;
+      this.#stale[row] = stale ? 1 : 0;
+      this.hasRare = true;
+    }
+    this.commit(1);
   }
 
   protected grow(): void {
@@ -163,9 +201,13 @@ export class RefaultLog extends EventLog {
       access: { texts: ACCESS_NAMES, codes: this.#access },
       away_ns: this.#awayNs,
       wait_ns: this.#waitNs,
-      window_read: this.#windowRead,
-      stale: this.#stale,
+      window_read: this.hasRare && this.#windowRead,
+      stale: this.hasRare && this.#stale,
     };
+  }
+  protected clearRare(): void {
+    this.#windowRead.fill(0);
+    this.#stale.fill(0);
   }
 }
 

@@ -2,12 +2,12 @@
  * The eviction replay of one run: which pages are resident, what the swapper does next, and what every touch of a page that is not
  * plainly resident costs. Kernel steps have durations; the trace runs between them, touch by touch.
  *
- * A touch of a resident page that nobody is evicting is one byte compared. Everything else is rare and goes through `#touch`.
+ * A touch of a resident page that nobody is evicting is one bit looked at. Everything else goes through `#touch`.
  */
 import { KERNEL, WRITE, type CostOp, type CostProfile, type PageBitmap } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
 import type { PageRange } from '../scheme.ts';
-import { ABSENT, ARMED, EVICTED, RESIDENT, Residency, STALE, WINDOW_READ } from './residency.ts';
+import { ABSENT, ARMED, EVICTED, Residency, STALE, WINDOW_READ } from './residency.ts';
 import { Sightings } from './sightings.ts';
 import { limitsOf, type EvictPlan, type Limits } from './spec.ts';
 import { Swapper } from './swapper.ts';
@@ -47,7 +47,6 @@ export class Evictor {
   /** False once the policy has found nothing to evict in the background, until the next report. */
   #canKick = true;
   #active = false;
-  #now = 0;
   /** Before this nothing more happens. */
   #readyNs = 0;
   #lastNs = 0;
@@ -65,7 +64,7 @@ export class Evictor {
     this.#part = part;
     this.#classBits = classBits;
     this.#limits = limitsOf(plan, footprintPages);
-    this.#memory = new Residency(nPages, range);
+    this.#memory = new Residency(nPages, range, plan.events);
     this.#sightings = new Sightings(nPages, Math.max(1, plan.cold));
     this.#victims = new Victims(this.#memory, this.#sightings, plan.order === 'oldest-fault-in');
     this.#timing = new Timing(profile, plan);
@@ -84,7 +83,7 @@ export class Evictor {
 
   startSpan(now: number): void {
     this.#active = true;
-    this.#now = this.#readyNs = this.#lastNs = now;
+    this.#readyNs = this.#lastNs = now;
   }
   /** Evictions under way are cut off: what happens in a gap is not known. */
   endSpan(now: number): void {
@@ -100,7 +99,6 @@ export class Evictor {
     const startNs = Math.max(t0Ns[f]!, this.#readyNs);
     this.#readyNs = Math.max(startNs, t1Ns);
     this.#runUntil(startNs);
-    this.#now = startNs;
     this.#clock.start(startNs, this.#readyNs, rowStart[f + 1]! - rowStart[f]!);
     this.#pageNs += this.#memory.used * (t1Ns - this.#lastNs);
     this.#recordedNs += t1Ns - this.#lastNs;
@@ -125,12 +123,13 @@ export class Evictor {
 
   /** The hot loop, until the swapper's next step; returns where it ended, which is earlier when that step has changed. */
   #applyRows(touches: Int32Array, from: number, to: number): number {
-    const { state } = this.#memory;
+    const { plain } = this.#memory;
     const classBits = this.#classBits | 0;
     const dueNs = this.#swapper.dueNs;
     for (let i = from | 0, end = to | 0; i < end; i = (i + 1) | 0) {
       const touch = touches[i]!;
-      if (state[touch >>> classBits] === RESIDENT) continue;
+      const id = touch >>> classBits;
+      if ((plain[id >>> 5]! & (1 << id)) !== 0) continue;
       this.#touch(touch, i);
       if (this.#swapper.dueNs !== dueNs) return (i + 1) | 0;
     }
@@ -140,15 +139,15 @@ export class Evictor {
   /** A tracker's report as window w. */
   report(w: number, reported: PageBitmap, now: number): void {
     if (!this.#active) return;
-    this.#now = this.#readyNs = Math.max(this.#readyNs, now);
-    this.#runUntil(this.#now + 1);
+    const nowNs = (this.#readyNs = Math.max(this.#readyNs, now));
+    this.#runUntil(nowNs + 1);
     this.#sightings.takeReport(reported);
     this.#victims.takeReport(reported);
-    const cold = this.#sightings.cold(this.#memory.here);
+    const cold = this.#sightings.cold(this.#memory.here(this.#swapper.batchIds));
     this.#part.pageSet(w, 'cold', '', cold);
     this.#canKick = true;
     if (!this.#swapper.isIdle) this.#swapper.requeue(cold);
-    else if (this.#limits.limit === Infinity || this.#memory.used > this.#limits.high) this.#canKick = this.#swapper.start(this.#now, cold);
+    else if (this.#limits.limit === Infinity || this.#memory.used > this.#limits.high) this.#canKick = this.#swapper.start(nowNs, cold);
     this.#swapper.rearm();
   }
 
@@ -184,7 +183,7 @@ export class Evictor {
 
   #tracked(touches: Int32Array, from: number, to: number): number {
     const { from: low, to: high } = this.#range;
-    if (low === 0 && high === this.#memory.state.length) return to - from;
+    if (low === 0 && high === this.#memory.entry.length) return to - from;
     let n = 0;
     for (let i = from; i < to; i++) {
       const id = touches[i]! >>> this.#classBits;
@@ -195,33 +194,29 @@ export class Evictor {
 
   /** A touch of a page that is not plainly resident; `row` is its place in the buffer. */
   #touch(touch: number, row: number): void {
-    const { state } = this.#memory;
+    const memory = this.#memory;
     const id = touch >>> this.#classBits;
-    if (state[id] === ARMED && !this.#swapper.inSync) {
-      state[id] = RESIDENT;
-      return;
-    }
-    this.#now = this.#clock.timeOf(row);
     const cls = this.#classOf(touch);
-    switch (this.#memory.kindOf(id)) {
+    switch (memory.kindOf(id)) {
+      case EVICTED:
+        if (memory.used >= this.#limits.limit) this.#makeRoom(cls, this.#clock.timeOf(row));
+        this.#refault(id, cls, row);
+        this.#arrive(id, row);
+        break;
       case ABSENT:
         this.#firstTouches = (this.#firstTouches + 1) | 0;
-        this.#makeRoom(cls);
-        this.#arrive(id);
-        break;
-      case EVICTED:
-        this.#makeRoom(cls);
-        this.#refault(id, cls);
-        this.#arrive(id);
+        if (memory.used >= this.#limits.limit) this.#makeRoom(cls, this.#clock.timeOf(row));
+        this.#arrive(id, row);
         break;
       case ARMED:
-        state[id] = RESIDENT;
+        memory.giveBack(id);
+        if (!this.#swapper.inSync) break;
         this.#sightings.see(id);
         this.#victims.seen(id);
         this.#swapper.message(cls);
         break;
       default:
-        this.#swapper.access(id, cls, this.#now);
+        this.#swapper.access(id, cls, this.#clock.timeOf(row));
     }
   }
 
@@ -232,28 +227,32 @@ export class Evictor {
     return cls < KERNEL ? cls : (cls & WRITE) | KERNEL;
   }
 
-  #arrive(id: number): void {
+  #arrive(id: number, row: number): void {
     this.#memory.arrive(id);
     this.#sightings.see(id);
     this.#victims.faultedIn(id);
-    if (this.#memory.used > this.#limits.high && this.#canKick && this.#swapper.isIdle) this.#canKick = this.#swapper.start(this.#now);
+    if (this.#memory.used > this.#limits.high && this.#canKick && this.#swapper.isIdle)
+      this.#canKick = this.#swapper.start(this.#clock.timeOf(row));
   }
 
-  #refault(id: number, cls: number): void {
-    const flags = this.#memory.state[id]!;
+  #refault(id: number, cls: number, row: number): void {
+    const flags = this.#memory.flagsOf(id);
     this.#timing.chargeRefault();
-    const awayNs = this.#now - this.#memory.droppedAt(id);
-    this.#tally.refault(id, cls, this.#now, awayNs, this.#timing.refaultNs, (flags & WINDOW_READ) !== 0, (flags & STALE) !== 0);
+    const isStale = (flags & STALE) !== 0;
+    const wasRead = (flags & WINDOW_READ) !== 0;
+    if (!this.#plan.events) return this.#tally.countRefault(cls, this.#timing.refaultNs, wasRead, isStale);
+    const nowNs = this.#clock.timeOf(row);
+    this.#tally.refault(id, cls, nowNs, nowNs - this.#memory.droppedAt(id), this.#timing.refaultNs, wasRead, isStale);
   }
 
   /**
    * No free page frame: the workload stands still until there is one. The batch under way is waited for, or one is evicted on the spot.
    * The trace's times do not stretch, so nothing else happens meanwhile.
    */
-  #makeRoom(cls: number): void {
+  #makeRoom(cls: number, nowNs: number): void {
     const { limit, direct } = this.#limits;
     while (this.#memory.used >= limit) {
-      const waitNs = this.#swapper.isIdle ? this.#swapper.evictNow(this.#now, direct) : this.#swapper.finishNow(this.#now);
+      const waitNs = this.#swapper.isIdle ? this.#swapper.evictNow(nowNs, direct) : this.#swapper.finishNow(nowNs);
       this.#tally.blocked(cls, waitNs);
     }
   }

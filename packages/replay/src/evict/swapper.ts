@@ -6,7 +6,6 @@ import type { PageBitmap } from '@workset/model';
 import { primitives } from '../primitives/index.ts';
 import type { KernelOp } from '../primitive.ts';
 import { Batch, type BatchOptions } from './batch.ts';
-import { ARMED, RESIDENT } from './residency.ts';
 import { ANY_AGE } from './victims.ts';
 
 export interface SwapperOptions extends BatchOptions {
@@ -53,9 +52,14 @@ export class Swapper {
     this.#evict = [...primitive.evict({ ...setup, armed: true })];
     this.#close = [...primitive.close({ ...setup, armed: true })];
     this.#usesArms = this.#open.includes('set-sync');
+    options.sightings.tracksArms = options.armed && this.#usesArms;
     this.#batch = new Batch(options, this.#open, this.#evict);
   }
 
+  /** Pages of the batch under way, -1 where one was given back. */
+  get batchIds(): Int32Array {
+    return this.#batch.ids;
+  }
   get isIdle(): boolean {
     return this.#phase === 'idle';
   }
@@ -137,6 +141,18 @@ export class Swapper {
       }
     };
     run(unarmed > 0 ? this.#openArming : this.#open, (step) => (step === 'rwp-arm' ? unarmed : chosen.length));
+    const n = this.#usesArms ? this.#passOverHot(chosen) : chosen.length;
+    run(this.#evict.slice(0, this.#batch.dropStep + 1), () => n);
+    const moment = memory.moment(nowNs);
+    for (let i = 0; i < n; i = (i + 1) | 0) memory.drop(chosen[i]!, moment, 0);
+    tally.evicted(chosen.subarray(0, n), nowNs, afterNs, true);
+    run(this.#evict.slice(this.#batch.dropStep + 1), () => n);
+    run(this.#close, () => 0);
+    return afterNs;
+  }
+
+  /** Moves the pages that a scan shows to have been touched to the end; returns how many others there are, at the front. */
+  #passOverHot(chosen: Int32Array): number {
     let n = 0;
     for (const id of chosen) {
       if (this.#isHot(id)) {
@@ -144,16 +160,7 @@ export class Swapper {
         this.#passOver(id);
       } else chosen[n++] = id;
     }
-    run(this.#evict.slice(0, this.#batch.dropStep + 1), () => n);
-    const moment = memory.moment(nowNs);
-    for (let i = 0; i < n; i = (i + 1) | 0) {
-      memory.drop(chosen[i]!, moment, 0);
-      tally.evicted(chosen[i]!, nowNs, afterNs, true);
-    }
-    if (n > 0) tally.latency(afterNs, n);
-    run(this.#evict.slice(this.#batch.dropStep + 1), () => n);
-    run(this.#close, () => 0);
-    return afterNs;
+    return n;
   }
 
   /** An access to a page of the batch. */
@@ -194,7 +201,7 @@ export class Swapper {
 
   /** Pages that must be armed first: all, or those the swapper knows to have come since everything was armed. */
   #countUnarmed(ids: Int32Array): number {
-    if (!this.#o.armed) return ids.length;
+    if (!this.#o.armed || !this.#usesArms) return ids.length;
     let n = 0;
     for (let i = 0; i < ids.length; i++) if (this.#isKnownUnarmed(ids[i]!)) n++;
     return n;
@@ -204,7 +211,7 @@ export class Swapper {
   }
   /** Touched since it was armed, as the scan in the sync phase will show. */
   #isHot(id: number): boolean {
-    return this.#usesArms && !this.#isKnownUnarmed(id) && this.#o.memory.state[id] === RESIDENT;
+    return !this.#isKnownUnarmed(id) && this.#o.memory.isPlain(id);
   }
 
   #schedule(): void {
@@ -219,12 +226,12 @@ export class Swapper {
 
   /** Steps around the batches. */
   #applyToQueue(step: KernelOp): void {
-    const { state } = this.#o.memory;
+    const { memory } = this.#o;
     if (step === 'set-sync' || step === 'set-async') this.inSync = step === 'set-sync';
     if (step === 'rwp-arm') {
-      for (const id of this.#queue) if (state[id] === RESIDENT && this.#isKnownUnarmed(id)) state[id] = ARMED;
+      for (const id of this.#queue) if (memory.isPlain(id) && this.#isKnownUnarmed(id)) memory.arm(id);
     }
-    if (step === 'scan') for (const id of this.#queue) if (state[id] === RESIDENT) this.#see(id);
+    if (step === 'scan') for (const id of this.#queue) if (memory.isPlain(id)) this.#see(id);
   }
 
   #nextBatch(): void {
@@ -247,7 +254,7 @@ export class Swapper {
   /** False for pages that are gone, or showed themselves after they were chosen. */
   #isStillWanted(id: number, mark: number): boolean {
     const { memory, plan, victims } = this.#o;
-    if (this.inSync) return memory.state[id] === ARMED;
+    if (this.inSync) return memory.isArmed(id);
     return memory.isFree(id) && (plan.order === 'oldest-fault-in' || victims.markOf(id) === mark);
   }
 

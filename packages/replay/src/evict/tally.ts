@@ -35,8 +35,6 @@ export interface MemoryUse {
   readonly pteWrites: number;
 }
 
-const DONE = OUTCOMES.indexOf('done');
-
 export class Tally {
   readonly #plan: EvictPlan;
   readonly #part: RunPart;
@@ -77,13 +75,15 @@ export class Tally {
     else this.#blockedWrites++;
   }
 
-  /** A page nobody touched on its way out. */
-  evicted(id: number, tNs: number, latencyNs: number, direct: boolean): void {
-    this.#evictions.add(id, tNs, DONE, direct, latencyNs, 0, 0, 0, 0);
-    this.#evicted = (this.#evicted + 1) | 0;
+  /** Pages nobody touched on their way out. */
+  evicted(ids: Int32Array, tNs: number, latencyNs: number, direct: boolean): void {
+    if (ids.length === 0) return;
+    this.#evictions.addAll(ids, tNs, direct, latencyNs);
+    this.#evicted += ids.length;
+    this.#latency(latencyNs, ids.length);
   }
   /** `n` evictions completed that took so long each. */
-  latency(ns: number, n: number): void {
+  #latency(ns: number, n: number): void {
     const key = Math.round(ns);
     this.#latencies.set(key, (this.#latencies.get(key) ?? 0) + n);
   }
@@ -93,7 +93,7 @@ export class Tally {
     else if (end.outcome.startsWith('aborted')) this.#aborted++;
     else {
       this.#evicted++;
-      this.latency(end.latencyNs, 1);
+      this.#latency(end.latencyNs, 1);
     }
     this.#lostWrites += end.lostWrites;
     this.#windowReads += end.reads;
@@ -103,10 +103,18 @@ export class Tally {
   }
 
   refault(id: number, cls: number, tNs: number, awayNs: number, waitNs: number, windowRead: boolean, stale: boolean): void {
+    this.#tallyRefault(cls, waitNs, windowRead, stale);
+    this.#refaults.add(id, tNs, cls, awayNs, waitNs, windowRead, stale);
+  }
+  /** The same when no row is wanted. */
+  countRefault(cls: number, waitNs: number, windowRead: boolean, stale: boolean): void {
+    this.#tallyRefault(cls, waitNs, windowRead, stale);
+    this.#refaults.total = (this.#refaults.total + 1) | 0;
+  }
+  #tallyRefault(cls: number, waitNs: number, windowRead: boolean, stale: boolean): void {
     if (stale && (cls & WRITE) === 0) this.#staleReads++;
     if (windowRead) this.#refaultsWindowRead++;
     this.blocked(cls, waitNs);
-    this.#refaults.add(id, tNs, cls, awayNs, waitNs, windowRead, stale);
   }
 
   /** Writes what is left of the rows, and the row of `eviction_runs`. */

@@ -66,15 +66,9 @@ export class Victims {
     const entry = this.#entry;
     const words = reported.words.slice();
     for (let i = 0; i < words.length; i = (i + 1) | 0) {
-      let free = 0;
-      for (let word = words[i]! | 0; word !== 0; word &= word - 1) {
-        const bit = word & -word;
-        const id = (i << 5) + (31 - Math.clz32(bit));
-        if (!this.#memory.isFree(id)) continue;
-        free |= bit;
-        entry[id] = -report;
-      }
-      words[i] = free;
+      if (words[i] === 0) continue;
+      words[i]! &= this.#memory.freeOf(i);
+      for (let word = words[i]! | 0; word !== 0; word &= word - 1) entry[(i << 5) + (31 - Math.clz32(word & -word))] = -report;
     }
     this.#logEnds.push(this.#logEnd);
     this.#groups.push({ report, words, logEnd: this.#logEnd, at: 0 });
