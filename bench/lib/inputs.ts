@@ -1,9 +1,9 @@
 /** Made-up inputs, kept from run to run under a name that says what they are. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { synthesise, type SynthOptions } from '@workset/ingest';
 import { Prng } from '@workset/model';
-import { createTraceWriter } from '@workset/store';
+import { createTraceWriter, readManifest } from '@workset/store';
 import type { Scale } from './bench.ts';
 
 export interface SynthInput extends Required<Pick<SynthOptions, 'pages' | 'seconds' | 'rate'>> {
@@ -16,7 +16,17 @@ export function synthPath(inputs: string, { pattern, pages, seconds, rate }: Syn
 
 export async function prepareSynth(inputs: string, input: SynthInput): Promise<void> {
   const out = synthPath(inputs, input);
-  if (!existsSync(out)) await synthesise(input.pattern, { ...input, out });
+  if (isAsWrittenNow(out)) return;
+  rmSync(out, { recursive: true, force: true });
+  await synthesise(input.pattern, { ...input, out });
+}
+
+/** False as well for a trace that an older store wrote: still readable, but not what is measured. */
+function isAsWrittenNow(trace: string): boolean {
+  if (!existsSync(trace)) return false;
+  return readManifest(trace).files.every(
+    ({ name, columns, batches }) => columns !== undefined || batches !== undefined || !name.endsWith('.arrow'),
+  );
 }
 
 const BURST_PAGES = 2000;
@@ -30,7 +40,8 @@ export function burstsPath(inputs: string, scale: Scale): string {
 /** Each quantum of 1 ms: 2000 of 1 M pages in runs of 8, each touched 500 times, every fifth written; one row per page and quantum. */
 export async function prepareBursts(inputs: string, scale: Scale): Promise<void> {
   const out = burstsPath(inputs, scale);
-  if (existsSync(out)) return;
+  if (isAsWrittenNow(out)) return;
+  rmSync(out, { recursive: true, force: true });
   const writer = await createTraceWriter({ out, classBits: 1 });
   const pages = 1 << 20;
   writer.declareRange('gpa', 0, pages);

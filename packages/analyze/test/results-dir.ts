@@ -7,7 +7,7 @@ import { writeParquet } from './write-parquet.ts';
 import { BLOCK_PAGES, CHUNK_BYTES, CHUNK_PAGES, PageBitmap, TABLES } from '@workset/model';
 import type { Row, Scope, TableId } from '@workset/model';
 import { createRunPart } from '@workset/store';
-import type { SetKind } from '@workset/store';
+import type { PackedSet, SetKind } from '@workset/store';
 
 export interface SetRow {
   readonly w: number;
@@ -128,14 +128,19 @@ export async function replayRuns(
   runs: readonly { readonly run: Row; readonly windows: readonly Row[]; readonly sets: readonly SetRow[] }[],
 ): Promise<void> {
   const blocks = Float64Array.from({ length: Math.ceil(nPages / BLOCK_PAGES) }, (_, i) => i);
-  const bitmaps = new Map<Iterable<number>, PageBitmap>();
+  const packs = new Map<Iterable<number>, PackedSet>();
   for (const { run, windows, sets } of runs) {
     const part = await createRunPart({ dir, runId: String(run['run_id']), blocks, flushBytes: 1 << 16 });
     for (const row of windows) part.window(windowOf({ ...DEFAULTS.windows, ...row }));
-    for (const { w, kind, scope = '', pages } of sets) {
-      let bitmap = bitmaps.get(pages);
-      if (bitmap === undefined) bitmaps.set(pages, (bitmap = PageBitmap.of(blocks.length * BLOCK_PAGES, pages)));
-      part.pageSet(w, kind as SetKind, scope as Scope | '', bitmap, true);
+    for (let i = 0, next: number; i < sets.length; i = next) {
+      const { w, kind, pages } = sets[i]!;
+      next = i + 1;
+      while (next < sets.length && sets[next]!.w === w && sets[next]!.kind === kind && sets[next]!.pages === pages) next++;
+      const scopes = sets.slice(i, next).map(({ scope = '' }) => scope as Scope | '');
+      let packed = packs.get(pages);
+      if (packed?.copies !== scopes.length)
+        packs.set(pages, (packed = part.pack(PageBitmap.of(blocks.length * BLOCK_PAGES, pages), scopes.length)));
+      part.packedSet(w, kind as SetKind, scopes, packed);
       await part.drain();
     }
     await part.close({ ...DEFAULTS.runs, ...run, n_windows: windows.length });

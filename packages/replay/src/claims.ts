@@ -5,14 +5,16 @@
  * truth: while marks were being set or read, or in a frame cut by an end of the window (design/metrics.md).
  */
 import { PageBitmap, SCOPES, type Scope, type Target } from '@workset/model';
-import type { RunPart, SetKind } from '@workset/store';
+import type { PackedSet, RunPart, SetKind } from '@workset/store';
 import type { PageRange } from './scheme.ts';
-import { addNewer, addTouchedAndWritten } from './memory/bit-loops.ts';
+import { addNewer, fillTouchedAndWritten } from './memory/bit-loops.ts';
 import type { StampMemory } from './memory/stamps.ts';
 
 /** The engine's clock and data, as claims need them. */
 export interface FrameClock {
   readonly memory: StampMemory;
+  /** Sets to work with, given back once they are packed. */
+  readonly sets: SetPool;
   /** True when a frame that is not applied yet starts before ns. */
   cutsFrame(ns: number): boolean;
   /** First frame with t0 >= ns. */
@@ -30,13 +32,38 @@ export interface Window {
   readonly outerT1Ns: number;
 }
 
+/** Empty sets to use again: a fresh one of a million pages costs 128 KiB of cleared memory, and the collector's attention. */
+export class SetPool {
+  readonly #nPages: number;
+  readonly #free: PageBitmap[] = [];
+
+  constructor(nPages: number) {
+    this.#nPages = nPages;
+  }
+  take(): PageBitmap {
+    const set = this.#free.pop();
+    set?.clear();
+    return set ?? new PageBitmap(this.#nPages);
+  }
+  give(set: PageBitmap): void {
+    this.#free.push(set);
+  }
+}
+
 interface TruthSet {
-  readonly scope: Scope;
+  /** Scopes it is the truth of. */
+  readonly scopes: readonly Scope[];
   readonly target: Target;
   readonly classes: number;
   readonly sure: PageBitmap;
-  /** Touched in the outer window; undefined while that is the same as sure. */
+  /** Touched in the outer window, later in that alone; undefined while that is the same as sure. */
   maybe: PageBitmap | undefined;
+}
+/** As it is stored. */
+interface PackedTruth {
+  readonly kind: SetKind;
+  readonly scopes: readonly Scope[];
+  readonly set: PackedSet;
 }
 
 /** Sets shared by all runs that claim the same window over the same pages. */
@@ -45,6 +72,8 @@ export class Truth {
   readonly #range: PageRange;
   readonly #window: Window;
   readonly #sets: TruthSet[] = [];
+  /** Undefined until the first run writes it. */
+  #packed: readonly PackedTruth[] | undefined;
   readonly #firstSure: number;
   readonly #appliedAtClaim: number;
   #isFinished = false;
@@ -54,13 +83,12 @@ export class Truth {
     this.#clock = clock;
     this.#range = range;
     this.#window = window;
-    const { memory } = clock;
+    const { memory, sets } = clock;
     this.#appliedAtClaim = memory.framesApplied;
     this.#firstSure = clock.firstStartingAt(window.claimT0Ns);
     for (const target of ['touched', 'written'] as const) {
-      for (const scope of memory.scopesAgree ? (['any'] as const) : SCOPES) {
-        this.#sets.push({ scope, target, classes: memory.classes(scope, target), sure: new PageBitmap(memory.nPages), maybe: undefined });
-      }
+      for (const scopes of memory.scopesAgree ? [SCOPES] : SCOPES.map((scope) => [scope]))
+        this.#sets.push({ scopes, target, classes: memory.classes(scopes[0]!, target), sure: sets.take(), maybe: undefined });
     }
     this.#addTouchedAfter(this.#firstSure, ({ sure }) => sure);
   }
@@ -75,7 +103,7 @@ export class Truth {
     // Nothing between the two windows when no frame is cut, and no mark took time.
     const isWider = first !== this.#firstSure || memory.framesApplied !== this.#appliedAtClaim;
     if (!isWider && !this.#clock.cutsFrame(outerT1Ns)) return;
-    for (const set of this.#sets) set.maybe = new PageBitmap(memory.nPages);
+    for (const set of this.#sets) set.maybe = this.#clock.sets.take();
     if (isWider) this.#addTouchedAfter(first, ({ maybe }) => maybe!);
     this.#addCutFrames();
     for (const { maybe, sure } of this.#sets) maybe!.andNot(sure);
@@ -85,7 +113,7 @@ export class Truth {
     const { memory } = this.#clock;
     if (memory.classBits === 1) {
       const [touched, written] = this.#sets.map(pick) as [PageBitmap, PageBitmap];
-      addTouchedAndWritten(memory.stamps, this.#range, after, touched, written);
+      fillTouchedAndWritten(memory.stamps, this.#range, after, touched, written);
       return;
     }
     for (const set of this.#sets) addNewer(memory.last(set.classes), this.#range, after, pick(set));
@@ -103,13 +131,22 @@ export class Truth {
     });
   }
 
-  /** Writes truth and edge sets of window w. */
+  /** Writes truth and edge sets of window w, after finish(). */
   write(w: number, part: RunPart): void {
-    for (const { scope, target, sure, maybe } of this.#sets) {
-      const scopes = this.#clock.memory.scopesAgree ? SCOPES : [scope];
-      for (const as of scopes) part.pageSet(w, kindOf('truth', target), as, sure, true);
-      if (maybe !== undefined) for (const as of scopes) part.pageSet(w, kindOf('edge', target), as, maybe, true);
+    this.#packed ??= this.#pack(part);
+    for (const { kind, scopes, set } of this.#packed) part.packedSet(w, kind, scopes, set);
+  }
+
+  #pack(part: RunPart): PackedTruth[] {
+    const packed: PackedTruth[] = [];
+    for (const { scopes, target, sure, maybe } of this.#sets.splice(0)) {
+      packed.push({ kind: kindOf('truth', target), scopes, set: part.pack(sure, scopes.length) });
+      this.#clock.sets.give(sure);
+      if (maybe === undefined) continue;
+      packed.push({ kind: kindOf('edge', target), scopes, set: part.pack(maybe, scopes.length) });
+      this.#clock.sets.give(maybe);
     }
+    return packed;
   }
 }
 

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { throwIfAborted, type CostProfile, type Nanos, type PageBitmap, type ParamValues, type TraceSpan } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
-import { Truth, type FrameClock, type Window } from './claims.ts';
+import { SetPool, Truth, type FrameClock, type Window } from './claims.ts';
 import type { Crew } from './crew.ts';
 import type { Evictor } from './evict/evictor.ts';
 import { TouchFeed, type Watcher } from './feed.ts';
@@ -87,6 +87,7 @@ export function runPass(options: PassOptions): Promise<PassSummary> {
 
 class Pass implements FrameClock, RunHost {
   readonly memory: StampMemory;
+  readonly sets: SetPool;
   readonly #options: PassOptions;
   readonly #feed: TouchFeed;
   readonly #runs: RunState[];
@@ -104,6 +105,7 @@ class Pass implements FrameClock, RunHost {
     assert.equal(frames.rowStart.length, frames.n + 1);
     this.#feed = new TouchFeed(options);
     this.memory = this.#feed.memory;
+    this.sets = new SetPool(this.memory.nPages);
     this.#runs = options.runs.map((run) => new RunState(run, this));
     this.#evictors = options.runs.flatMap(({ evictor }) => evictor ?? []);
   }

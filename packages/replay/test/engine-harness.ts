@@ -1,7 +1,7 @@
 /** Runs the engine over a plain trace in memory and gives back windows in the oracle's shape. */
 import assert from 'node:assert/strict';
 import { BLOCK_PAGES, PageBitmap, parseParams, Prng, TABLES, type ParamValues, type Row } from '@workset/model';
-import type { BulkColumn, EvictionTable, RunPart, SpaceReader, WindowRow } from '@workset/store';
+import type { BulkColumn, EvictionTable, PackedSet, RunPart, SpaceReader, WindowRow } from '@workset/store';
 import {
   blocksOf,
   pagesOf,
@@ -72,6 +72,9 @@ export function spaceOf(trace: PlainTrace, batchRows: number = BATCH_ROWS): Spac
   };
 }
 
+/** What parts have packed: any part may write it. */
+const packedSets = new WeakMap<PackedSet, PageBitmap>();
+
 /** A results part that keeps everything. */
 export class RecordingPart implements RunPart {
   readonly windows: WindowRow[] = [];
@@ -86,6 +89,15 @@ export class RecordingPart implements RunPart {
     const key = `${w} ${kind} ${scope}`;
     assert.ok(!this.sets.has(key), `set ${key} is written twice`);
     this.sets.set(key, set.clone());
+  }
+  pack(set: PageBitmap, copies: number): PackedSet {
+    const packed = { copies, chunks: [], pages: [], bytes: 0 };
+    packedSets.set(packed, set.clone());
+    return packed;
+  }
+  packedSet(w: number, kind: string, scopes: readonly string[], set: PackedSet): void {
+    assert.equal(set.copies, scopes.length);
+    for (const scope of scopes) this.pageSet(w, kind, scope, packedSets.get(set)!);
   }
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void {
     const rows = this.regions.get(w) ?? [];

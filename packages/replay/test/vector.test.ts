@@ -8,7 +8,7 @@ import {
   addNewer,
   addNewerThanMarks,
   addStillMarked,
-  addTouchedAndWritten,
+  fillTouchedAndWritten,
   fillMarks,
   markNewer,
   setMarks,
@@ -87,8 +87,9 @@ describe('vector loops', () => {
     }));
   it('touched and written', () =>
     same(({ pairs }, range, after) => {
-      const written = new PageBitmap(N_PAGES);
-      return [setOf((out) => addTouchedAndWritten(pairs, range, after, out, written)), [...written.ids()]];
+      const [touched, written] = [new PageBitmap(N_PAGES), new PageBitmap(N_PAGES)];
+      fillTouchedAndWritten(pairs, range, after, touched, written);
+      return [[...touched.ids()], [...written.ids()]];
     }));
 
   it('last stamps over both classes, and of each', () => {

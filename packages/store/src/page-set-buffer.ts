@@ -1,4 +1,5 @@
 /** Page sets of a run, kept as the compressed pages that go to disk: one per 64 chunks of a set. */
+import assert from 'node:assert/strict';
 import { CHUNK_BYTES, TABLES } from '@workset/model';
 import type { ColumnSpec, PageBitmap, Scope } from '@workset/model';
 import { forEachChunk } from './page-chunks.ts';
@@ -6,8 +7,8 @@ import { columnPages, ParquetFile, type ColumnPages } from './parquet/file.ts';
 import { pageOf, type Cell, type Page } from './parquet/pages.ts';
 import type { SetKind } from './types.ts';
 
-interface EncodedSet {
-  readonly blocks: Float64Array;
+/** A set in the form it is stored: chunk numbers, and the compressed pages of its chunks, `copies` times over. */
+export interface PackedSet {
   readonly copies: number;
   readonly chunks: readonly number[];
   readonly pages: readonly Page[];
@@ -18,13 +19,7 @@ interface SetRow {
   readonly kind: SetKind;
   /** In order; a set that is the same in several scopes is stored in one page, where the second copy costs next to nothing. */
   readonly scopes: readonly (Scope | '')[];
-  readonly set: EncodedSet;
-}
-interface HeldSet {
-  readonly w: number;
-  readonly kind: SetKind;
-  readonly scopes: (Scope | '')[];
-  readonly bitmap: PageBitmap;
+  readonly set: PackedSet;
 }
 
 const CHUNKS_PER_PAGE = 64;
@@ -36,8 +31,6 @@ export class PageSetBuffer {
   readonly #runId: string;
   readonly #blocks: Float64Array;
   #rows: SetRow[] = [];
-  /** The last frozen set: it may come again for another scope. */
-  #held: HeldSet | undefined;
 
   constructor(runId: string, blocks: Float64Array) {
     this.#runId = runId;
@@ -45,40 +38,26 @@ export class PageSetBuffer {
   }
 
   get isEmpty(): boolean {
-    this.#settle();
     return this.#rows.length === 0;
   }
 
+  pack(set: PageBitmap, copies: number): PackedSet {
+    return encode(set, this.#blocks, copies);
+  }
+
   /** Adds a set; returns by how many bytes the buffer grew. `frozen`: the set will not change any more, so that its encoding can be shared between runs. */
-  add(w: number, kind: SetKind, scope: Scope | '', bitmap: PageBitmap, frozen: boolean): number {
-    const held = this.#held;
-    if (frozen && held?.bitmap === bitmap && held.w === w && held.kind === kind) {
-      held.scopes.push(scope);
-      return 0;
-    }
-    const grown = this.#settle();
-    if (frozen) {
-      this.#held = { w, kind, scopes: [scope], bitmap };
-      return grown;
-    }
-    return grown + this.#push(w, kind, [scope], encode(bitmap, this.#blocks, 1));
+  add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen: boolean): number {
+    return this.addPacked(w, kind, [scope], frozen ? shared(set, this.#blocks) : this.pack(set, 1));
   }
 
-  #settle(): number {
-    const held = this.#held;
-    if (held === undefined) return 0;
-    this.#held = undefined;
-    return this.#push(held.w, held.kind, held.scopes.sort(), shared(held.bitmap, this.#blocks, held.scopes.length));
-  }
-
-  #push(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: EncodedSet): number {
-    if (set.chunks.length > 0) this.#rows.push({ w, kind, scopes, set });
+  addPacked(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): number {
+    assert.equal(set.copies, scopes.length);
+    if (set.chunks.length > 0) this.#rows.push({ w, kind, scopes: scopes.toSorted(), set });
     return set.bytes;
   }
 
   /** Writes all sets, ordered by window, kind, scope and chunk, and forgets them. */
   write(path: string): void {
-    this.#settle();
     const rows = this.#rows.sort(byKey);
     this.#rows = [];
     const file = new ParquetFile(path, TABLES.page_sets);
@@ -112,16 +91,18 @@ export class PageSetBuffer {
   }
 }
 
-const encodings = new WeakMap<PageBitmap, EncodedSet>();
+const encodings = new WeakMap<PageBitmap, { readonly blocks: Float64Array; readonly packed: PackedSet }>();
 
-function shared(set: PageBitmap, blocks: Float64Array, copies: number): EncodedSet {
-  let encoded = encodings.get(set);
-  if (encoded?.blocks !== blocks || encoded.copies !== copies) encodings.set(set, (encoded = encode(set, blocks, copies)));
-  return encoded;
+function shared(set: PageBitmap, blocks: Float64Array): PackedSet {
+  const known = encodings.get(set);
+  if (known?.blocks === blocks) return known.packed;
+  const packed = encode(set, blocks, 1);
+  encodings.set(set, { blocks, packed });
+  return packed;
 }
 
 /** Pages of one set, `copies` times over. */
-function encode(set: PageBitmap, blocks: Float64Array, copies: number): EncodedSet {
+function encode(set: PageBitmap, blocks: Float64Array, copies: number): PackedSet {
   const chunks: number[] = [];
   const pages: Page[] = [];
   const values = scratch(copies);
@@ -139,7 +120,7 @@ function encode(set: PageBitmap, blocks: Float64Array, copies: number): EncodedS
     });
   }
   flush();
-  return { blocks, copies, chunks, pages, bytes: pages.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+  return { copies, chunks, pages, bytes: pages.reduce((sum, { bytes }) => sum + bytes.length, 0) };
 }
 
 let scratchBytes = Buffer.alloc(0);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TABLES } from '@workset/model';
 import type { PageBitmap, Row, Scope, TableSpec } from '@workset/model';
 import { BulkEncoder, type BulkColumn, type BulkRows } from './bulk-rows.ts';
-import { PageSetBuffer } from './page-set-buffer.ts';
+import { PageSetBuffer, type PackedSet } from './page-set-buffer.ts';
 import { ParquetFile, writeParquet } from './parquet/file.ts';
 import type { Cell } from './parquet/pages.ts';
 import { partPath, publishPart, writeTablePart } from './results-dir.ts';
@@ -62,6 +62,12 @@ class BufferedRunPart implements RunPart {
   }
   pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen = false): void {
     this.#bytes += this.#sets.add(w, kind, scope, set, frozen);
+  }
+  pack(set: PageBitmap, copies: number): PackedSet {
+    return this.#sets.pack(set, copies);
+  }
+  packedSet(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {
+    this.#bytes += this.#sets.addPacked(w, kind, scopes, set);
   }
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void {
     this.#push('regions', [this.#options.runId, w, startPage, nPages, score, ageNs]);

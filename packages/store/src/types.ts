@@ -18,6 +18,7 @@ import type {
   TruthGrade,
 } from '@workset/model';
 import type { BulkColumn } from './bulk-rows.ts';
+import type { PackedSet } from './page-set-buffer.ts';
 
 /** `trace.json`: everything about a trace but its columns. */
 export interface TraceManifest {
@@ -156,9 +157,12 @@ export interface RunPart {
   window(row: WindowRow): void;
   /**
    * Scope '' for reported, eligible and cold. The bitmap is copied before returning. `frozen`: the caller will never change it, so
-   * that runs and scopes with the same set share one copy.
+   * that runs with the same set share one copy.
    */
   pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen?: boolean): void;
+  /** A set in stored form, which any part of the same trace takes; `copies`: scopes it stands for. The bitmap may change afterwards. */
+  pack(set: PageBitmap, copies: number): PackedSet;
+  packedSet(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void;
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void;
   cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void;
   /** One row of an eviction table, all its columns but run_id. Throws Error when one is missing. */

@@ -64,16 +64,16 @@ function takeNewerScalar(last: Int32Array, marks: Int32Array, range: PageRange, 
   return markNewerScalar(last, marks, range, now);
 }
 
-/** One pass over stamps of two classes (read, write): pages touched, and pages written, after `after`. */
-export function addTouchedAndWritten(stamps: Int32Array, range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
+/** One pass over stamps of two classes (read, write): pages touched, and pages written, after `after`, into sets that are empty. */
+export function fillTouchedAndWritten(stamps: Int32Array, range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
   const arena = Arena.loopsFor(stamps);
   const words = arena && wholeWords(range);
   if (arena === undefined || words === undefined) return addTouchedAndWrittenScalar(stamps, range, after, touched, written);
   const sets = arena.scratch(words.n);
   const address = sets.byteOffset;
   arena.loops.touchedAndWritten(stamps.byteOffset + words.first * 256, after, words.n, address, address + words.n * 4);
-  orInto(touched, words, sets, 0);
-  orInto(written, words, sets, words.n);
+  touched.words.set(sets.subarray(0, words.n), words.first);
+  written.words.set(sets.subarray(words.n, 2 * words.n), words.first);
   for (const rest of words.rest) addTouchedAndWrittenScalar(stamps, rest, after, touched, written);
 }
 

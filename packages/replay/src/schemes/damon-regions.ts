@@ -176,6 +176,8 @@ class Damon {
   #regions: Region[];
   readonly #clock: DamonClock;
   readonly #operations: DamonOperations;
+  /** Filled anew for each report. */
+  readonly #reported: PageBitmap;
   /** One set for all reports: merging and splitting do not change what is monitored. */
   #monitored: PageBitmap | undefined;
   #lastCount = 0;
@@ -184,6 +186,7 @@ class Damon {
 
   constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock, operations: DamonOperations) {
     this.#kernel = kernel;
+    this.#reported = kernel.emptySet();
     this.#config = config;
     this.#modern = config.kernel !== '6.1';
     this.#clock = clock;
@@ -351,7 +354,8 @@ class Damon {
   }
 
   #report(now: Nanos): void {
-    const reported = this.#kernel.emptySet();
+    const reported = this.#reported;
+    reported.clear();
     for (const { start, end, nr } of this.#regions) {
       if (nr >= this.#config.threshold) this.#kernel.addPages(reported, start, end - start);
       else if (this.#config.recheck === 'young') this.#recheck(start, end, reported);
