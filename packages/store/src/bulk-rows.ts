@@ -69,6 +69,7 @@ function constantOf(value: BulkColumn, rows: number): Constant | undefined {
   if ('first' in value) return rows === 1 ? value.first : undefined;
   const cells = 'codes' in value ? value.codes : value;
   const first = cells[0]!;
+  if (cells[rows - 1] !== first) return undefined;
   for (let i = 1; i < rows; i++) if (cells[i] !== first) return undefined;
   return 'codes' in value ? value.texts[first] : first;
 }
@@ -87,8 +88,7 @@ function constantPages(column: ColumnSpec, value: Constant, rows: number): Colum
 
 function encodeColumn(column: ColumnSpec, value: Varying, rows: number): ColumnPages {
   if ('codes' in value) {
-    const texts = [...new Set(value.codes.subarray(0, rows))].map((code) => value.texts[code]!);
-    const sorted = texts.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const sorted = usedTexts(value, rows).toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     return {
       pages: [pageOf(packedCodes(value, rows), rows, RLE_DICTIONARY)],
       dictionary: dictionaryOf(plain(column, value.texts), value.texts.length),
@@ -110,23 +110,37 @@ function pagesOf(raw: Uint8Array, rows: number, extent: Extent): ColumnPages {
   return { pages: [pageOf(raw, rows)], extent };
 }
 
+function integerPages(column: ColumnSpec, values: Float64Array | Int32Array | Uint8Array, rows: number): ColumnPages {
+  let packed = deltaPacked(values, rows);
+  if (packed === undefined) {
+    const cells = wholeCells(column, values, rows);
+    packed = deltaPacked(cells, rows);
+    if (packed === undefined) return pagesOf(plainIntegers(cells), rows, extentOf(cells));
+  }
+  const { bytes, min, max } = packed;
+  return { pages: [pageOf(bytes, rows, DELTA_BINARY_PACKED)], extent: { min, max }, encoding: DELTA_BINARY_PACKED };
+}
+
 /** Times are rounded to whole ns. */
-function integerPages({ name, unit }: ColumnSpec, values: Float64Array | Int32Array | Uint8Array, rows: number): ColumnPages {
+function wholeCells({ name, unit }: ColumnSpec, values: Float64Array | Int32Array | Uint8Array, rows: number): Float64Array {
   const cells = new Float64Array(rows);
-  const rounds = unit === 'ns';
-  let min = Infinity;
-  let max = -Infinity;
   for (let i = 0; i < rows; i++) {
     // The order of -0 is not that of JavaScript.
-    const value = (rounds ? Math.round(values[i]!) : values[i]!) + 0;
+    const value = (unit === 'ns' ? Math.round(values[i]!) : values[i]!) + 0;
     if (!Number.isSafeInteger(value)) throw new Error(`column ${name} takes integers, not ${value}`);
     cells[i] = value;
-    if (value < min) min = value;
-    if (value > max) max = value;
   }
-  const packed = deltaPacked(cells, rows);
-  if (packed === undefined) return pagesOf(plainIntegers(cells), rows, { min, max });
-  return { pages: [pageOf(packed, rows, DELTA_BINARY_PACKED)], extent: { min, max }, encoding: DELTA_BINARY_PACKED };
+  return cells;
+}
+
+function extentOf(cells: Float64Array): Extent {
+  let min = Infinity;
+  let max = -Infinity;
+  for (const cell of cells) {
+    if (cell < min) min = cell;
+    if (cell > max) max = cell;
+  }
+  return { min, max };
 }
 
 /** Two halves per integer: no BigInt per cell. */
@@ -153,18 +167,31 @@ function packedCodes({ texts, codes }: TextCodes, rows: number): Uint8Array {
   let at = header.length;
   let held = 0;
   let bits = 0;
-  for (let i = 0; i < groups * 8; i++) {
+  for (let i = 0; i < groups * 8; i = (i + 1) | 0) {
     held |= (i < rows ? codes[i]! : 0) << bits;
-    for (bits += width; bits >= 8; bits -= 8) {
-      out[at++] = held;
+    bits = (bits + width) | 0;
+    for (; bits >= 8; bits = (bits - 8) | 0) {
+      out[at] = held;
+      at = (at + 1) | 0;
       held >>>= 8;
     }
   }
   return out;
 }
 
+function usedTexts({ texts, codes }: TextCodes, rows: number): string[] {
+  const isUsed = new Uint8Array(256);
+  for (let i = 0; i < rows; i++) isUsed[codes[i]!] = 1;
+  return texts.filter((_, code) => isUsed[code] === 1);
+}
+
 function bitBytes(values: Float64Array | Int32Array | Uint8Array, rows: number): Uint8Array {
   const bits = new Uint8Array((rows + 7) >>> 3);
-  for (let i = 0; i < rows; i++) bits[i >>> 3]! |= Number(values[i] !== 0) << (i & 7);
+  for (let at = 0; at < bits.length; at++) {
+    let byte = 0;
+    const first = at * 8;
+    for (let i = Math.min(rows, first + 8) - 1; i >= first; i--) byte = (byte << 1) | (values[i] === 0 ? 0 : 1);
+    bits[at] = byte;
+  }
   return bits;
 }

@@ -28,6 +28,11 @@ export class Swapper {
   readonly #evict: readonly KernelOp[];
   readonly #close: readonly KernelOp[];
   readonly #usesArms: boolean;
+  /** The steps of a batch until its pages are gone, and those after. */
+  readonly #untilDrop: readonly KernelOp[];
+  readonly #afterDrop: readonly KernelOp[];
+  /** Pages evicted on the spot. */
+  #direct = new Int32Array(0);
   #phase: Phase = 'idle';
   #steps: readonly KernelOp[] = [];
   #at = 0;
@@ -54,6 +59,8 @@ export class Swapper {
     this.#usesArms = this.#open.includes('set-sync');
     options.sightings.tracksArms = options.armed && this.#usesArms;
     this.#batch = new Batch(options, this.#open, this.#evict);
+    this.#untilDrop = this.#evict.slice(0, this.#batch.dropStep + 1);
+    this.#afterDrop = this.#evict.slice(this.#batch.dropStep + 1);
   }
 
   /** Pages of the batch under way, -1 where one was given back. */
@@ -130,7 +137,9 @@ export class Swapper {
   /** Evicts up to `wanted` pages while the workload stands still, with no episode under way; returns for how long. */
   evictNow(nowNs: number, wanted: number): number {
     const { memory, tally } = this.#o;
-    const chosen = this.#o.victims.take(wanted, ANY_AGE);
+    if (this.#direct.length !== wanted) this.#direct = new Int32Array(wanted);
+    const nChosen = this.#o.victims.takeInto(this.#direct, ANY_AGE);
+    const chosen = nChosen === wanted ? this.#direct : this.#direct.subarray(0, nChosen);
     const unarmed = this.#countUnarmed(chosen);
     this.#scanIsKnown = false;
     let afterNs = 0;
@@ -140,13 +149,13 @@ export class Swapper {
         this.#o.timing.charge(step, pagesOf(step));
       }
     };
-    run(unarmed > 0 ? this.#openArming : this.#open, (step) => (step === 'rwp-arm' ? unarmed : chosen.length));
-    const n = this.#usesArms ? this.#passOverHot(chosen) : chosen.length;
-    run(this.#evict.slice(0, this.#batch.dropStep + 1), () => n);
+    run(unarmed > 0 ? this.#openArming : this.#open, (step) => (step === 'rwp-arm' ? unarmed : nChosen));
+    const n = this.#usesArms ? this.#passOverHot(chosen) : nChosen;
+    run(this.#untilDrop, () => n);
     const moment = memory.moment(nowNs);
     for (let i = 0; i < n; i = (i + 1) | 0) memory.drop(chosen[i]!, moment, 0);
-    tally.evicted(chosen.subarray(0, n), nowNs, afterNs, true);
-    run(this.#evict.slice(this.#batch.dropStep + 1), () => n);
+    tally.evicted(n === nChosen ? chosen : chosen.subarray(0, n), nowNs, afterNs, true);
+    run(this.#afterDrop, () => n);
     run(this.#close, () => 0);
     return afterNs;
   }

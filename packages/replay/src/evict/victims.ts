@@ -82,6 +82,10 @@ export class Victims {
   /** Hands out up to `wanted` pages last seen at report `lastSeen` or before, each once, and none twice until it is seen again or put back. */
   take(wanted: number, lastSeen: number): Int32Array<ArrayBuffer> {
     const taken = new Int32Array(Math.max(0, wanted));
+    return taken.subarray(0, this.takeInto(taken, lastSeen));
+  }
+  /** The same, up to the length of `taken`; returns how many. */
+  takeInto(taken: Int32Array, lastSeen: number): number {
     let n = this.#takeFront(taken, lastSeen);
     while (n < taken.length) {
       const group = this.#groups[0];
@@ -92,7 +96,7 @@ export class Victims {
       n = this.#takeGroup(taken, n, group);
       if (n < taken.length) this.#groups.shift();
     }
-    return taken.subarray(0, n);
+    return n;
   }
 
   /** Takes back pages that were handed out and not evicted; `marks` as they were then. */

@@ -1,116 +1,105 @@
 /** Integers as Parquet's DELTA_BINARY_PACKED: differences of neighbours, bit-packed in blocks. Times and page numbers shrink to a few bits each. */
+import { assemble } from '@workset/model/wasm';
+import { BLOCK, DELTA_FUNCTIONS, DELTAS_AT, EXTENT_AT, FREE_AT } from './delta-code.ts';
 
 export const DELTA_BINARY_PACKED = 5;
 
-const BLOCK = 128;
 const MINIBLOCKS = 4;
-const MINI = BLOCK / MINIBLOCKS;
-/** Larger differences do not stay exact in doubles. */
-const LIMIT = 2 ** 50;
+/** Differences of values up to this, and their spread, stay exact in doubles. */
+const LIMIT = 2 ** 48;
+/** Per block a minimum and four widths, and at most 51 bits a value; what is stored beyond the end. */
+const BLOCK_BYTES = 16 + (BLOCK * 52) / 8;
+const SLACK = 64;
 
-/** The first `n` of `values`, safe integers; undefined when neighbours are too far apart for this encoding. */
-export function deltaPacked(values: Float64Array, n: number): Uint8Array | undefined {
-  const out = new BitWriter(n);
-  out.varint(BLOCK);
-  out.varint(MINIBLOCKS);
-  out.varint(n);
-  const first = n === 0 ? 0 : values[0]!;
-  if (Math.abs(first) >= LIMIT) return undefined;
-  out.zigzag(first);
-  const deltas = new Float64Array(BLOCK);
-  for (let start = 1; start < n; start += BLOCK) {
-    const count = Math.min(BLOCK, n - start);
+export interface PackedIntegers {
+  readonly bytes: Uint8Array;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The first `n` of `values`, n at least 1; undefined when one is no integer or beyond 2^48. */
+export function deltaPacked(values: Float64Array | Int32Array | Uint8Array, n: number): PackedIntegers | undefined {
+  packer ??= new Packer();
+  return packer.pack(values, n);
+}
+
+let packer: Packer | undefined;
+
+/** The part of the WebAssembly global used here; the type libraries of Node leave it out. */
+interface Wasm {
+  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => {
+    readonly buffer: SharedArrayBuffer;
+    grow(pages: number): number;
+  };
+  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+}
+const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
+const WASM_PAGE_BYTES = 65536;
+const MAX_WASM_PAGES = 16384;
+
+interface Loops {
+  scan(values: number, pairs: number): number;
+  packDeltas(out: number): number;
+  packBlocks(values: number, blocks: number, out: number): number;
+}
+
+class Packer {
+  readonly #memory = new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
+  readonly #loops: Loops;
+
+  constructor() {
+    const module = new Module(assemble(DELTA_FUNCTIONS, MAX_WASM_PAGES));
+    this.#loops = new Instance(module, { env: { memory: this.#memory } }).exports as Loops;
+  }
+
+  pack(values: Float64Array | Int32Array | Uint8Array, n: number): PackedIntegers | undefined {
+    const outAt = FREE_AT + (n + 2) * 8;
+    this.#reserve(outAt + SLACK + Math.ceil(n / BLOCK) * BLOCK_BYTES);
+    const { buffer } = this.#memory;
+    const cells = new Float64Array(buffer, FREE_AT, n + 1);
+    cells.set(values.length === n ? values : values.subarray(0, n));
+    // An odd number of values gets a twin.
+    cells[n] = cells[n - 1]!;
+    const isWhole = this.#loops.scan(FREE_AT, (n + 1) >>> 1) === 1;
+    const [min, max] = new Float64Array(buffer, EXTENT_AT, 2) as unknown as [number, number];
+    if (!isWhole || min < -LIMIT || max > LIMIT) return undefined;
+    const bytes = new Uint8Array(buffer);
+    const start = outAt + SLACK / 2;
+    let out = zigzag(bytes, varint(bytes, varint(bytes, varint(bytes, start, BLOCK), MINIBLOCKS), n), cells[0]!);
+    const blocks = Math.floor((n - 1) / BLOCK);
+    if (blocks > 0) out = this.#loops.packBlocks(FREE_AT, blocks, out);
+    if (n - 1 > blocks * BLOCK) out = this.#packRest(cells.subarray(blocks * BLOCK, n), out);
+    // The order of -0 is not that of JavaScript.
+    return { bytes: bytes.slice(start, out), min: min + 0, max: max + 0 };
+  }
+
+  /** The last block: what is missing of it counts as its smallest difference, which takes no bits. */
+  #packRest(cells: Float64Array, out: number): number {
+    const deltas = new Float64Array(this.#memory.buffer, DELTAS_AT, BLOCK);
     let min = Infinity;
-    let max = -Infinity;
-    for (let i = 0; i < count; i++) {
-      const delta = values[start + i]! - values[start + i - 1]!;
-      deltas[i] = delta;
-      if (delta < min) min = delta;
-      if (delta > max) max = delta;
+    for (let i = 1; i < cells.length; i++) {
+      deltas[i - 1] = cells[i]! - cells[i - 1]!;
+      min = Math.min(min, deltas[i - 1]!);
     }
-    if (min <= -LIMIT || max - min >= LIMIT) return undefined;
-    for (let i = 0; i < count; i++) deltas[i]! -= min;
-    deltas.fill(0, count);
-    out.zigzag(min);
-    const widths = [0, 1, 2, 3].map((mini) => widthOf(deltas, mini * MINI));
-    for (const width of widths) out.byte(width);
-    widths.forEach((width, mini) => {
-      if (mini * MINI < count) out.pack(deltas, mini * MINI, width);
-    });
+    deltas.fill(min, cells.length - 1);
+    return this.#loops.packDeltas(out);
   }
-  return out.bytes();
+
+  #reserve(bytes: number): void {
+    const missing = bytes - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
+  }
 }
 
-/** Bits for the largest of 32 values. */
-function widthOf(values: Float64Array, from: number): number {
-  let most = 0;
-  for (let i = from; i < from + MINI; i++) if (values[i]! > most) most = values[i]!;
-  const high = Math.floor(most / 0x1_0000_0000);
-  return high > 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(most);
+/** Writes at `at`, returns the end. */
+function varint(bytes: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  let end = at;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[end++] = (rest % 128) | 128;
+  bytes[end++] = rest;
+  return end;
 }
-
-class BitWriter {
-  readonly #out: Uint8Array;
-  #at = 0;
-
-  constructor(n: number) {
-    // A header, and per block a minimum, four widths and at most 51 bits a value.
-    this.#out = new Uint8Array(32 + Math.ceil(n / BLOCK) * (16 + (BLOCK * 52) / 8));
-  }
-  bytes(): Uint8Array {
-    return this.#out.subarray(0, this.#at);
-  }
-  byte(value: number): void {
-    this.#out[this.#at++] = value;
-  }
-  varint(value: number): void {
-    while (value >= 128) {
-      this.byte((value % 128) | 128);
-      value = Math.floor(value / 128);
-    }
-    this.byte(value);
-  }
-  zigzag(value: number): void {
-    this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
-  }
-  /** 32 values of `width` bits, least significant bit first. */
-  pack(values: Float64Array, from: number, width: number): void {
-    if (width <= 24) this.#packNarrow(values, from, width);
-    else this.#packWide(values, from, width);
-  }
-
-  #packNarrow(values: Float64Array, from: number, width: number): void {
-    const out = this.#out;
-    let at = this.#at;
-    let bits = 0;
-    let held = 0;
-    for (let i = from; i < from + MINI; i++) {
-      held |= values[i]! << bits;
-      for (bits += width; bits >= 8; bits -= 8) {
-        out[at++] = held;
-        held >>>= 8;
-      }
-    }
-    this.#at = at;
-  }
-
-  /** A value as its low 24 bits and the rest. */
-  #packWide(values: Float64Array, from: number, width: number): void {
-    const out = this.#out;
-    let at = this.#at;
-    let bits = 0;
-    let held = 0;
-    for (let i = from; i < from + MINI; i++) {
-      let rest = values[i]!;
-      for (let left = width; left > 0; left -= 24) {
-        held |= (rest % 0x100_0000) << bits;
-        rest = Math.floor(rest / 0x100_0000);
-        for (bits += Math.min(24, left); bits >= 8; bits -= 8) {
-          out[at++] = held;
-          held >>>= 8;
-        }
-      }
-    }
-    this.#at = at;
-  }
+function zigzag(bytes: Uint8Array, at: number, value: number): number {
+  return varint(bytes, at, value >= 0 ? value * 2 : -value * 2 - 1);
 }
