@@ -68,6 +68,8 @@ export class TouchFeed {
     const rows = rowStart[end]! - rowStart[first]!;
     if (rows < Math.max(SHARED_TOUCHES, this.memory.stamps.length / 4)) {
       if (crew.index === 0) await this.#apply(first, end, this.memory.stamps, undefined);
+      // The others apply nothing, but a signal must reach them too.
+      else await this.#breathe();
       return crew.meet();
     }
     // Each member takes the next batch that nobody has. Later frames have larger stamps, so the parts are merged by maximum.

@@ -1,8 +1,7 @@
 /** The public entry: plans the runs, shares them out over worker threads, writes the results directory. */
 import { createHash } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
 import pLimit from 'p-limit';
-import { InterruptedError, RunError, throwIfAborted, TraceFormatError, UsageError, WorksetError, type Row } from '@workset/model';
+import { InterruptedError, throwIfAborted, type Row } from '@workset/model';
 import {
   createResultsDir,
   finishedRuns,
@@ -16,7 +15,7 @@ import { seatCrew } from './crew.ts';
 import { flagSignal, runJob, type Job } from './job.ts';
 import { planPasses, type PassLimits, type PassPlan } from './passes.ts';
 import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
-import type { WorkerMessage, WorkerStart } from './worker.ts';
+import { runWorker, startWorkers } from './worker-pool.ts';
 
 export interface ReplayOptions extends PlanOptions, PassLimits {
   /** Results directory; created, or resumed when it holds results. */
@@ -81,6 +80,8 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
       plan.filter(({ runId }) => !skipped.has(runId)),
       options,
     );
+    // They load their code while this thread goes on.
+    startWorkers(Math.max(0, ...passes.map(({ shares }) => shares.length - 1)));
     total = passes.reduce((sum, { space }) => sum + space.nTouches, 0);
     await writeInputs(options.out, trace);
   } finally {
@@ -149,40 +150,6 @@ async function runPassPlan(
   const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown);
   const cause = failures.find((error) => !(error instanceof InterruptedError)) ?? failures[0];
   if (cause !== undefined) throw cause;
-}
-
-function runWorker(start: WorkerStart, onProgress: (touches: number) => void): Promise<void> {
-  const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: start });
-  return new Promise<void>((resolve, reject) => {
-    let settled = false;
-    worker.on('message', (message: WorkerMessage) => {
-      if (message.kind === 'failed') {
-        settled = true;
-        reject(revive(message));
-        return;
-      }
-      onProgress(message.touches);
-      if (message.kind === 'done') settled = true;
-    });
-    worker.on('error', reject);
-    worker.on('exit', (code) => {
-      if (code === 0 && settled) resolve();
-      else reject(new Error(`a replay worker ended early with code ${code}`));
-    });
-  });
-}
-
-function revive(message: WorkerMessage & { kind: 'failed' }): Error {
-  if (message.code === undefined) return Object.assign(new Error(message.message), { name: message.name, stack: message.stack });
-  if (message.code === 'interrupted') return new InterruptedError(message.message);
-  if (message.code === 'usage') return new UsageError(message.message, message.hint);
-  if (message.code === 'bad-data') return new TraceFormatError(message.message, message.place, message.hint);
-  if (message.code === 'run-failed') return new RunError(message.message, message.hint);
-  return new WorksetError(message.code, message.exitCode!, message.message, {
-    ...(message.place === undefined ? {} : { place: message.place }),
-    ...(message.hint === undefined ? {} : { hint: message.hint }),
-  });
 }
 
 /** Touches that a pass reads: all up to the end of the wanted time. Earlier ones count even before its start, as they made pages present. */

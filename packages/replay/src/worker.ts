@@ -1,6 +1,6 @@
-/** Worker thread: runs one job, polls a shared flag for cancellation, posts progress. */
+/** Worker thread: runs one job after the other, polls a shared flag for cancellation, posts progress. */
 import module from 'node:module';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { Job } from './job.ts';
 
 export interface WorkerStart {
@@ -22,22 +22,25 @@ export type WorkerMessage =
       readonly place: object | undefined;
     };
 
-const { job, stop } = workerData as WorkerStart;
 const port = parentPort!;
 const send = (message: WorkerMessage): void => port.postMessage(message);
 
 // Before anything large is loaded: compiled code is kept from one start to the next.
 module.enableCompileCache?.();
 const { WorksetError } = await import('@workset/model');
+const { flagSignal, runJob } = await import('./job.ts');
 
-try {
-  const { flagSignal, runJob } = await import('./job.ts');
-  const { touches } = await runJob(job, flagSignal(stop), (done) => send({ kind: 'progress', touches: done }));
-  send({ kind: 'done', touches });
-} catch (error) {
-  // The others of its crew wait for it.
-  Atomics.store(stop, 0, 1);
-  const known = error instanceof WorksetError ? error : undefined;
-  const { name, message, stack } = error as Error;
-  send({ kind: 'failed', name, message, stack, code: known?.code, exitCode: known?.exitCode, hint: known?.hint, place: known?.place });
+port.on('message', (start: WorkerStart) => void run(start));
+
+async function run({ job, stop }: WorkerStart): Promise<void> {
+  try {
+    const { touches } = await runJob(job, flagSignal(stop), (done) => send({ kind: 'progress', touches: done }));
+    send({ kind: 'done', touches });
+  } catch (error) {
+    // The others of its crew wait for it.
+    Atomics.store(stop, 0, 1);
+    const known = error instanceof WorksetError ? error : undefined;
+    const { name, message, stack } = error as Error;
+    send({ kind: 'failed', name, message, stack, code: known?.code, exitCode: known?.exitCode, hint: known?.hint, place: known?.place });
+  }
 }
