@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { synthesise, type SynthOptions } from '@workset/ingest';
 import { Prng } from '@workset/model';
 import { createTraceWriter, readManifest } from '@workset/store';
-import type { Scale } from './bench.ts';
 
 export interface SynthInput extends Required<Pick<SynthOptions, 'pages' | 'seconds' | 'rate'>> {
   readonly pattern: string;
@@ -29,34 +28,39 @@ function isAsWrittenNow(trace: string): boolean {
   );
 }
 
-const BURST_PAGES = 2000;
-const BURST_ACCESSES = 500;
-const BURST_FRAMES: Readonly<Record<Scale, number>> = { tiny: 50, small: 2000, full: 10_000 };
-
-export function burstsPath(inputs: string, scale: Scale): string {
-  return join(inputs, `bursts-${BURST_FRAMES[scale]}.trace`);
+/** In each quantum of 1 ms a guest works on 2000 of `pages` pages, in runs of 8, and touches each `accesses` times, every fifth page by writing. */
+export interface BurstInput {
+  readonly pages: number;
+  readonly accesses: number;
+  readonly frames: number;
 }
 
-/** Each quantum of 1 ms: 2000 of 1 M pages in runs of 8, each touched 500 times, every fifth written; one row per page and quantum. */
-export async function prepareBursts(inputs: string, scale: Scale): Promise<void> {
-  const out = burstsPath(inputs, scale);
+const BURST_PAGES = 2000;
+
+export function burstsPath(inputs: string, { pages, accesses, frames }: BurstInput): string {
+  return join(inputs, `bursts-${pages}p-${accesses}x-${frames}.trace`);
+}
+
+/** One row per page and quantum, as ingest compacts them. */
+export async function prepareBursts(inputs: string, input: BurstInput): Promise<void> {
+  const { pages, accesses, frames } = input;
+  const out = burstsPath(inputs, input);
   if (isAsWrittenNow(out)) return;
   rmSync(out, { recursive: true, force: true });
   const writer = await createTraceWriter({ out, classBits: 1 });
-  const pages = 1 << 20;
   writer.declareRange('gpa', 0, pages);
   const random = new Prng('bursts');
   const page = new Uint32Array(BURST_PAGES);
   const cls = new Uint8Array(BURST_PAGES);
-  for (let frame = 0; frame < BURST_FRAMES[scale]; frame++) {
+  for (let frame = 0; frame < frames; frame++) {
     for (let i = 0; i < BURST_PAGES; i += 8) {
       const first = random.below(pages / 8) * 8;
       for (let k = 0; k < 8; k++) page[i + k] = first + k;
     }
     for (let i = 0; i < BURST_PAGES; i++) cls[i] = i % 5 === 0 ? 1 : 0;
-    writer.frame('gpa', frame * 1e6, (frame + 1) * 1e6, BURST_PAGES, page, cls, BURST_PAGES * BURST_ACCESSES);
+    writer.frame('gpa', frame * 1e6, (frame + 1) * 1e6, BURST_PAGES, page, cls, BURST_PAGES * accesses);
   }
-  const end = BURST_FRAMES[scale] * 1e6;
+  const end = frames * 1e6;
   await writer.close({
     name: 'bursts',
     clock: 'synthetic',
