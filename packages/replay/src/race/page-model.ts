@@ -27,6 +27,27 @@ export interface PageStart {
 
 const NONE = -1;
 
+interface Bits {
+  sync: boolean;
+  /** Frame numbers, NONE = not there. */
+  pte: number;
+  cache: number;
+  tlb: number;
+  staging: number;
+  detached: number;
+  swapCache: number;
+  pin: number;
+  tlbWritable: boolean;
+  wp: boolean;
+  armed: boolean;
+  locked: boolean;
+  /** Writes held by each frame, by the kernel's swap slot, the swapper's buffer and its store. */
+  frames: number[];
+  swapSlot: number;
+  copied: number;
+  stored: number;
+}
+
 export class PageModel {
   readonly backing: Backing;
   readonly minor: boolean;
@@ -36,33 +57,30 @@ export class PageModel {
   /** Writes lost so far, and reads that returned less than what had been acknowledged. */
   lostWrites = 0;
   staleReads = 0;
-  #sync = false;
-  /** Frame numbers, NONE = not there. */
-  #pte = 0;
-  #cache = NONE;
-  #tlb = NONE;
-  #staging = NONE;
-  #detached = NONE;
-  #swapCache = NONE;
-  #pin = NONE;
-  #tlbWritable = false;
-  #wp = false;
-  #armed = false;
-  #locked = false;
-  /** Writes held by each frame, by the kernel's swap slot, the swapper's buffer and its store. */
-  #frames: number[] = [0];
-  #swapSlot = NONE;
-  #copied = NONE;
-  #stored = NONE;
+  #state: Bits;
 
   constructor(start: PageStart) {
     this.backing = start.backing;
     this.minor = start.minor;
     this.sharedMapping = start.sharedMapping;
-    if (start.backing !== 'anon') this.#cache = 0;
-    if (start.entry === 'unmapped') this.#pte = NONE;
-    this.#armed = start.entry === 'armed';
-    if (start.pinned) this.#pin = 0;
+    this.#state = {
+      sync: false,
+      pte: start.entry === 'unmapped' ? NONE : 0,
+      cache: start.backing === 'anon' ? NONE : 0,
+      tlb: NONE,
+      staging: NONE,
+      detached: NONE,
+      swapCache: NONE,
+      pin: start.pinned ? 0 : NONE,
+      tlbWritable: false,
+      wp: false,
+      armed: start.entry === 'armed',
+      locked: false,
+      frames: [0],
+      swapSlot: NONE,
+      copied: NONE,
+      stored: NONE,
+    };
   }
 
   clone(): PageModel {
@@ -77,34 +95,34 @@ export class PageModel {
     copy.reason = this.reason;
     copy.lostWrites = this.lostWrites;
     copy.staleReads = this.staleReads;
-    copy.#restore(this.#save());
+    copy.#state = { ...this.#state, frames: [...this.#state.frames] };
     return copy;
   }
   /** Equal keys behave equally from here on. */
   key(): string {
-    return JSON.stringify([this.phase, this.lostWrites, this.staleReads, this.#save()]);
+    return JSON.stringify([this.phase, this.lostWrites, this.staleReads, Object.values(this.#state)]);
   }
 
   access(kind: Access): AccessResult {
-    if (kind === 'pinned-write') return this.#writeTo(this.#pin);
-    if (kind === 'second-write') return this.#cache === NONE ? 'missing' : this.#writeTo(this.#cache);
+    if (kind === 'pinned-write') return this.#writeTo(this.#state.pin);
+    if (kind === 'second-write') return this.#state.cache === NONE ? 'missing' : this.#writeTo(this.#state.cache);
     const writes = kind === 'write' || kind === 'gup-write';
-    const cached = kind === 'read' || kind === 'write' ? this.#tlb : NONE;
-    if (cached !== NONE && (!writes || this.#tlbWritable)) return this.#use(cached, writes);
+    const cached = kind === 'read' || kind === 'write' ? this.#state.tlb : NONE;
+    if (cached !== NONE && (!writes || this.#state.tlbWritable)) return this.#use(cached, writes);
     const fault = this.#walk(writes);
     if (fault !== undefined) return fault;
     if (kind === 'read' || kind === 'write') {
-      this.#tlb = this.#pte;
-      this.#tlbWritable = !this.#wp;
+      this.#state.tlb = this.#state.pte;
+      this.#state.tlbWritable = !this.#state.wp;
     }
-    return this.#use(this.#pte, writes);
+    return this.#use(this.#state.pte, writes);
   }
 
   /** One kernel step of the swapper. Page steps do nothing once the page is out of the eviction. */
   step(op: KernelOp): StepResult {
     if (this.phase === 'ready' && op !== 'flush') this.phase = 'evicting';
-    if (op === 'set-sync' || op === 'set-async') this.#sync = op === 'set-sync';
-    if (op === 'flush') this.#tlb = NONE;
+    if (op === 'set-sync' || op === 'set-async') this.#state.sync = op === 'set-sync';
+    if (op === 'flush') this.#state.tlb = NONE;
     if (op === 'set-sync' || op === 'set-async' || op === 'flush' || op === 'wake') return 'ok';
     if (this.phase !== 'evicting') return this.reason ?? 'ok';
     const result = this.#apply(op);
@@ -119,10 +137,10 @@ export class PageModel {
 
   /** The handler gives the page back to the workload and takes it out of the eviction; false when it is too late. */
   rescue(): boolean {
-    if (this.phase !== 'evicting' || this.#detached !== NONE || this.#locked) return false;
-    if (this.#staging !== NONE) this.#pte = this.#staging;
-    this.#staging = NONE;
-    if (this.#pte === NONE && this.#cache !== NONE) this.#pte = this.#cache;
+    if (this.phase !== 'evicting' || this.#state.detached !== NONE || this.#state.locked) return false;
+    if (this.#state.staging !== NONE) this.#state.pte = this.#state.staging;
+    this.#state.staging = NONE;
+    if (this.#state.pte === NONE && this.#state.cache !== NONE) this.#state.pte = this.#state.cache;
     this.unprotect();
     this.#abort('cancelled');
     return true;
@@ -130,52 +148,52 @@ export class PageModel {
 
   /** Protection removed; the eviction goes on (a handler not serialised with the swapper). */
   unprotect(): void {
-    this.#wp = this.#armed = false;
+    this.#state.wp = this.#state.armed = false;
   }
 
   /** UFFDIO_COPY from the store, UFFDIO_CONTINUE, or nothing to do. */
   refill(): void {
-    if (this.#pte !== NONE) return;
-    if (this.#cache === NONE) {
-      this.#frames.push(this.#stored);
-      if (this.backing !== 'anon') this.#cache = this.#frames.length - 1;
+    if (this.#state.pte !== NONE) return;
+    if (this.#state.cache === NONE) {
+      this.#state.frames.push(this.#state.stored);
+      if (this.backing !== 'anon') this.#state.cache = this.#state.frames.length - 1;
     }
-    this.#pte = this.backing === 'anon' ? this.#frames.length - 1 : this.#cache;
+    this.#state.pte = this.backing === 'anon' ? this.#state.frames.length - 1 : this.#state.cache;
     this.unprotect();
   }
   /** True when refill has the page's contents at hand. */
   get canRefill(): boolean {
-    return this.#pte !== NONE || this.#cache !== NONE || this.#stored !== NONE;
+    return this.#state.pte !== NONE || this.#state.cache !== NONE || this.#state.stored !== NONE;
   }
 
   #walk(writes: boolean): Wait | undefined {
-    if (this.#locked) return 'lock';
-    if (this.#pte === NONE) {
+    if (this.#state.locked) return 'lock';
+    if (this.#state.pte === NONE) {
       const fault = this.#populate();
       if (fault !== undefined) return fault;
     }
-    if (this.#armed) {
-      if (this.#sync) return 'rwp';
-      this.#armed = false;
+    if (this.#state.armed) {
+      if (this.#state.sync) return 'rwp';
+      this.#state.armed = false;
     }
-    return writes && this.#wp ? 'wp' : undefined;
+    return writes && this.#state.wp ? 'wp' : undefined;
   }
 
   /** A fault on an entry that maps nothing. */
   #populate(): Wait | undefined {
-    if (this.#swapCache !== NONE || this.#swapSlot !== NONE) {
+    if (this.#state.swapCache !== NONE || this.#state.swapSlot !== NONE) {
       // A swap entry keeps its RW mark, and mapping the page again needs the RWP fault first (2.1).
-      if (this.#armed && this.#sync) return 'rwp';
-      if (this.#swapCache === NONE) this.#frames.push(this.#swapSlot);
-      this.#pte = this.#swapCache === NONE ? this.#frames.length - 1 : this.#swapCache;
-      if (this.backing !== 'anon') this.#cache = this.#pte;
-      this.#swapCache = this.#swapSlot = NONE;
+      if (this.#state.armed && this.#state.sync) return 'rwp';
+      if (this.#state.swapCache === NONE) this.#state.frames.push(this.#state.swapSlot);
+      this.#state.pte = this.#state.swapCache === NONE ? this.#state.frames.length - 1 : this.#state.swapCache;
+      if (this.backing !== 'anon') this.#state.cache = this.#state.pte;
+      this.#state.swapCache = this.#state.swapSlot = NONE;
       return undefined;
     }
-    if (this.#cache === NONE) return 'missing';
+    if (this.#state.cache === NONE) return 'missing';
     if (this.minor) return 'minor';
-    this.#pte = this.#cache;
-    this.#armed = false;
+    this.#state.pte = this.#state.cache;
+    this.#state.armed = false;
     return undefined;
   }
 
@@ -183,43 +201,43 @@ export class PageModel {
     switch (op) {
       case 'write-protect':
         // File memory gets a marker where no entry is; an empty anonymous entry has nothing to evict.
-        this.#wp = this.#pte !== NONE || this.backing !== 'anon';
+        this.#state.wp = this.#state.pte !== NONE || this.backing !== 'anon';
         return 'ok';
       case 'rwp-arm':
-        this.#armed = this.#pte !== NONE;
+        this.#state.armed = this.#state.pte !== NONE;
         return 'ok';
       case 'scan':
-        return this.#pte !== NONE && !this.#armed ? 'hot' : 'ok';
+        return this.#state.pte !== NONE && !this.#state.armed ? 'hot' : 'ok';
       case 'copy-mapping':
         return this.#copyThroughMapping();
       case 'copy-second':
-        return this.#copy(this.#cache);
+        return this.#copy(this.#state.cache);
       case 'copy-remote':
-        return this.#copy(this.#pte);
+        return this.#copy(this.#state.pte);
       case 'copy-staging':
-        return this.#copy(this.#staging);
+        return this.#copy(this.#state.staging);
       case 'copy-detached':
-        return this.#copy(this.#detached);
+        return this.#copy(this.#state.detached);
       case 'copy-swap':
-        if (this.#swapSlot === NONE) return 'swapped-in';
-        this.#copied = this.#swapSlot;
+        if (this.#state.swapSlot === NONE) return 'swapped-in';
+        this.#state.copied = this.#state.swapSlot;
         return 'ok';
       case 'store':
         return this.#store();
       case 'dontneed':
         return this.#dontneed();
       case 'punch-hole':
-        return this.#drop(this.#cache);
+        return this.#drop(this.#state.cache);
       case 'drop-staging':
-        return this.#drop(this.#staging);
+        return this.#drop(this.#state.staging);
       case 'move':
       case 'detach':
         return this.#takeAway(op);
       case 'unmap':
         return this.#unmap();
       case 'writeback':
-        this.#swapSlot = this.#frames[this.#swapCache]!;
-        this.#locked = false;
+        this.#state.swapSlot = this.#state.frames[this.#state.swapCache]!;
+        this.#state.locked = false;
         return 'ok';
       case 'reclaim':
         return this.#reclaim();
@@ -229,69 +247,69 @@ export class PageModel {
   }
 
   #copyThroughMapping(): StepResult {
-    if (this.#armed && this.#sync) return 'self-blocked';
-    if (this.#pte === NONE && this.#cache !== NONE) this.#pte = this.#cache;
-    return this.#copy(this.#pte);
+    if (this.#state.armed && this.#state.sync) return 'self-blocked';
+    if (this.#state.pte === NONE && this.#state.cache !== NONE) this.#state.pte = this.#state.cache;
+    return this.#copy(this.#state.pte);
   }
 
   #copy(frame: number): StepResult {
     if (frame === NONE) return 'gone';
-    this.#copied = this.#frames[frame]!;
+    this.#state.copied = this.#state.frames[frame]!;
     return 'ok';
   }
 
   #store(): StepResult {
-    this.#stored = this.#copied;
-    if (this.#detached !== NONE) this.#drop(this.#detached);
+    this.#state.stored = this.#state.copied;
+    if (this.#state.detached !== NONE) this.#drop(this.#state.detached);
     return 'ok';
   }
 
   /** The page leaves every mapping, and no later access can reach its frame but through a pin or a stale translation. */
   #takeAway(op: 'move' | 'detach'): StepResult {
-    if (this.#pin !== NONE) return 'pinned';
-    if (this.#pte === NONE && this.#cache === NONE) return 'gone';
-    const frame = this.#pte === NONE ? this.#cache : this.#pte;
-    if (op === 'move') this.#staging = frame;
-    else this.#detached = frame;
-    this.#pte = this.#cache = NONE;
+    if (this.#state.pin !== NONE) return 'pinned';
+    if (this.#state.pte === NONE && this.#state.cache === NONE) return 'gone';
+    const frame = this.#state.pte === NONE ? this.#state.cache : this.#state.pte;
+    if (op === 'move') this.#state.staging = frame;
+    else this.#state.detached = frame;
+    this.#state.pte = this.#state.cache = NONE;
     this.unprotect();
     return 'ok';
   }
 
   #unmap(): StepResult {
-    if (this.#pin !== NONE) return 'pinned';
+    if (this.#state.pin !== NONE) return 'pinned';
     if (this.sharedMapping) return 'shared';
-    this.#swapCache = this.#pte === NONE ? this.#cache : this.#pte;
-    if (this.#swapCache === NONE) return 'gone';
-    this.#pte = this.#cache = NONE;
-    this.#locked = true;
+    this.#state.swapCache = this.#state.pte === NONE ? this.#state.cache : this.#state.pte;
+    if (this.#state.swapCache === NONE) return 'gone';
+    this.#state.pte = this.#state.cache = NONE;
+    this.#state.locked = true;
     return 'ok';
   }
 
   #reclaim(): StepResult {
-    if (this.#pte !== NONE) return 'swapped-in';
-    this.lostWrites += this.#frames[this.#swapCache]! - this.#swapSlot;
-    this.#swapCache = NONE;
+    if (this.#state.pte !== NONE) return 'swapped-in';
+    this.lostWrites += this.#state.frames[this.#state.swapCache]! - this.#state.swapSlot;
+    this.#state.swapCache = NONE;
     return 'ok';
   }
 
   #dontneed(): StepResult {
     // An anonymous entry, or its swap slot, is all that holds the page.
-    if (this.#pte === NONE) {
-      if (this.#swapSlot !== NONE) this.lostWrites += this.#swapSlot - this.#stored;
-      this.#swapSlot = NONE;
+    if (this.#state.pte === NONE) {
+      if (this.#state.swapSlot !== NONE) this.lostWrites += this.#state.swapSlot - this.#state.stored;
+      this.#state.swapSlot = NONE;
       return this.#gone();
     }
-    return this.#drop(this.#pte);
+    return this.#drop(this.#state.pte);
   }
 
   #drop(frame: number): StepResult {
     if (frame === NONE) return 'gone';
-    this.lostWrites += Math.max(0, this.#frames[frame]! - this.#stored);
+    this.lostWrites += Math.max(0, this.#state.frames[frame]! - this.#state.stored);
     return this.#gone();
   }
   #gone(): StepResult {
-    this.#pte = this.#cache = this.#staging = this.#detached = NONE;
+    this.#state.pte = this.#state.cache = this.#state.staging = this.#state.detached = NONE;
     this.unprotect();
     this.phase = 'evicted';
     return 'ok';
@@ -308,46 +326,10 @@ export class PageModel {
     return 'done';
   }
   #writeTo(frame: number): 'done' {
-    this.#frames[frame]!++;
+    this.#state.frames[frame]!++;
     // A frame that belongs to nobody any more: the write goes nowhere.
-    const owners = [this.#pte, this.#cache, this.#staging, this.#detached, this.#swapCache];
+    const owners = [this.#state.pte, this.#state.cache, this.#state.staging, this.#state.detached, this.#state.swapCache];
     if (!owners.includes(frame)) this.lostWrites++;
     return 'done';
-  }
-
-  #save(): readonly unknown[] {
-    return [
-      [
-        this.#pte,
-        this.#cache,
-        this.#tlb,
-        this.#staging,
-        this.#detached,
-        this.#swapCache,
-        this.#pin,
-        this.#swapSlot,
-        this.#copied,
-        this.#stored,
-      ],
-      [this.#sync, this.#tlbWritable, this.#wp, this.#armed, this.#locked],
-      [...this.#frames],
-    ];
-  }
-  #restore(saved: readonly unknown[]): void {
-    const [places, flags, frames] = saved as [number[], boolean[], number[]];
-    [
-      this.#pte,
-      this.#cache,
-      this.#tlb,
-      this.#staging,
-      this.#detached,
-      this.#swapCache,
-      this.#pin,
-      this.#swapSlot,
-      this.#copied,
-      this.#stored,
-    ] = places as [number, number, number, number, number, number, number, number, number, number];
-    [this.#sync, this.#tlbWritable, this.#wp, this.#armed, this.#locked] = flags as [boolean, boolean, boolean, boolean, boolean];
-    this.#frames = frames;
   }
 }
