@@ -142,22 +142,25 @@ export class Swapper {
     const chosen = nChosen === wanted ? this.#direct : this.#direct.subarray(0, nChosen);
     const unarmed = this.#countUnarmed(chosen);
     this.#scanIsKnown = false;
-    let afterNs = 0;
-    const run = (steps: readonly KernelOp[], pagesOf: (step: KernelOp) => number): void => {
-      for (const step of steps) {
-        afterNs += this.#o.timing.duration(step, pagesOf(step));
-        this.#o.timing.charge(step, pagesOf(step));
-      }
-    };
-    run(unarmed > 0 ? this.#openArming : this.#open, (step) => (step === 'rwp-arm' ? unarmed : nChosen));
+    let afterNs = this.#runNow(unarmed > 0 ? this.#openArming : this.#open, nChosen, unarmed);
     const n = this.#usesArms ? this.#passOverHot(chosen) : nChosen;
-    run(this.#untilDrop, () => n);
+    afterNs += this.#runNow(this.#untilDrop, n, n);
     const moment = memory.moment(nowNs);
     for (let i = 0; i < n; i = (i + 1) | 0) memory.drop(chosen[i]!, moment, 0);
     tally.evicted(n === nChosen ? chosen : chosen.subarray(0, n), nowNs, afterNs, true);
-    run(this.#afterDrop, () => n);
-    run(this.#close, () => 0);
-    return afterNs;
+    return afterNs + this.#runNow(this.#afterDrop, n, n) + this.#runNow(this.#close, 0, 0);
+  }
+  /** Charges steps on `n` pages; returns how long they take. */
+  #runNow(steps: readonly KernelOp[], n: number, nToArm: number): number {
+    const { timing } = this.#o;
+    let ns = 0;
+    for (let i = 0; i < steps.length; i = (i + 1) | 0) {
+      const step = steps[i]!;
+      const pages = step === 'rwp-arm' ? nToArm : n;
+      ns += timing.duration(step, pages);
+      timing.charge(step, pages);
+    }
+    return ns;
   }
 
   /** Moves the pages that a scan shows to have been touched to the end; returns how many others there are, at the front. */

@@ -3,9 +3,17 @@ import { PAGE_BYTES, type CostOp, type CostProfile } from '@workset/model';
 import { KERNEL_OPS, type KernelOp } from '../primitive.ts';
 import type { EvictPlan } from './spec.ts';
 
+/** What a kernel step takes, ns of the swapper, and how often it was charged. */
+interface StepCost {
+  readonly perPageNs: number;
+  readonly perCallNs: number;
+  pages: number;
+  calls: number;
+}
+
 export class Timing {
-  readonly #profile: CostProfile;
   readonly #plan: EvictPlan;
+  readonly #steps: Readonly<Record<KernelOp, StepCost>>;
   readonly #counts = new Map<CostOp, number>();
   /** A synchronous fault message and its answer, ns of the faulting thread. */
   readonly messageNs: number;
@@ -16,8 +24,14 @@ export class Timing {
   #refaults = 0;
 
   constructor(profile: CostProfile, plan: EvictPlan) {
-    this.#profile = profile;
     this.#plan = plan;
+    const sum = (costs: readonly CostOp[]): number => costs.reduce((total, cost) => total + profile.prices[cost].trackerNs, 0);
+    this.#steps = Object.fromEntries(
+      Object.entries(KERNEL_OPS).map(([op, { perPage, perCall }]) => [
+        op,
+        { perPageNs: sum(perPage), perCallNs: sum(perCall), pages: 0, calls: 0 },
+      ]),
+    ) as unknown as Record<KernelOp, StepCost>;
     this.messageNs = profile.prices['uffd-message'].vcpuNs;
     this.refaultNs = this.#inKernel ? this.#io(1) : this.messageNs + this.#io(1) + profile.prices['uffd-copy'].trackerNs;
   }
@@ -26,17 +40,17 @@ export class Timing {
   duration(op: KernelOp, n: number): number {
     if (op === 'store' || op === 'writeback') return n === 0 ? 0 : this.#io(n);
     if (isFree(op, n)) return 0;
-    const { perPage, perCall } = KERNEL_OPS[op];
-    return Math.round(n * this.#sum(perPage) + this.#sum(perCall));
+    const { perPageNs, perCallNs } = this.#steps[op];
+    return Math.round(n * perPageNs + perCallNs);
   }
 
   /** Charges one step on `n` pages. */
   charge(op: KernelOp, n: number): void {
     if (isFree(op, n)) return;
-    const { perPage, perCall, pteWrites } = KERNEL_OPS[op];
-    for (const cost of perPage) this.count(cost, n);
-    for (const cost of perCall) this.count(cost, 1);
-    this.pteWrites += n * pteWrites;
+    const step = this.#steps[op];
+    step.pages += n;
+    step.calls = (step.calls + 1) | 0;
+    this.pteWrites += n * KERNEL_OPS[op].pteWrites;
     if (op === 'flush') this.flushes++;
   }
   chargeRefault(): void {
@@ -50,6 +64,11 @@ export class Timing {
   take(charge: (op: CostOp, count: number) => void): void {
     if (!this.#inKernel) for (const cost of ['uffd-message', 'uffd-copy'] as const) this.count(cost, this.#refaults);
     this.#refaults = 0;
+    for (const [op, step] of Object.entries(this.#steps) as [KernelOp, StepCost][]) {
+      for (const cost of KERNEL_OPS[op].perPage) this.count(cost, step.pages);
+      for (const cost of KERNEL_OPS[op].perCall) this.count(cost, step.calls);
+      step.pages = step.calls = 0;
+    }
     for (const [cost, n] of this.#counts) charge(cost, n);
     this.#counts.clear();
   }
@@ -57,9 +76,6 @@ export class Timing {
   /** Kernel swap brings its pages back without a message. */
   get #inKernel(): boolean {
     return this.#plan.primitive === 'madv-pageout';
-  }
-  #sum(costs: readonly CostOp[]): number {
-    return costs.reduce((total, cost) => total + this.#profile.prices[cost].trackerNs, 0);
   }
   #io(pages: number): number {
     return this.#plan.latencyNs + Math.round((pages * PAGE_BYTES * 1e9) / this.#plan.bytesPerSecond);
