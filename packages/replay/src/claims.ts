@@ -10,6 +10,13 @@ import type { PageRange } from './scheme.ts';
 import { addNewer, fillTouchedAndWritten } from './memory/bit-loops.ts';
 import type { StampMemory } from './memory/stamps.ts';
 
+export type VisitRows = (touches: Int32Array, from: number, to: number) => void;
+
+/** Where a look at every page costs this many times the touches of a window or more, the touches are read again instead. */
+const PAGES_PER_TOUCH = 8;
+/** Below this the stamps are read in a millisecond. */
+const MIN_PAGES_TO_READ_AGAIN = 1 << 22;
+
 /** The engine's clock and data, as claims need them. */
 export interface FrameClock {
   readonly memory: StampMemory;
@@ -22,7 +29,11 @@ export interface FrameClock {
   /** First frame with t1 > ns. */
   firstEndingAfter(ns: number): number;
   /** Calls `visit` with the rows of every frame not applied yet that starts before ns. */
-  eachCutFrame(ns: number, visit: (touches: Int32Array, from: number, to: number) => void): void;
+  eachCutFrame(ns: number, visit: VisitRows): void;
+  /** Touches in applied frames from `first` on. */
+  touchesSince(first: number): number;
+  /** Calls `visit` with the rows of every applied frame from `first` on. */
+  eachFrameSince(first: number, visit: VisitRows): void;
 }
 
 export interface Window {
@@ -111,6 +122,11 @@ export class Truth {
 
   #addTouchedAfter(after: number, pick: (set: TruthSet) => PageBitmap): void {
     const { memory } = this.#clock;
+    const { nPages } = memory;
+    if (nPages >= MIN_PAGES_TO_READ_AGAIN && this.#clock.touchesSince(after) * PAGES_PER_TOUCH < nPages) {
+      this.#clock.eachFrameSince(after, this.#adder(pick));
+      return;
+    }
     if (memory.classBits === 1) {
       const [touched, written] = this.#sets.map(pick) as [PageBitmap, PageBitmap];
       fillTouchedAndWritten(memory.stamps, this.#range, after, touched, written);
@@ -120,15 +136,25 @@ export class Truth {
   }
 
   #addCutFrames(): void {
+    this.#clock.eachCutFrame(
+      this.#window.outerT1Ns,
+      this.#adder(({ maybe }) => maybe!),
+    );
+  }
+
+  /** Adds single touches to the sets of their classes. */
+  #adder(pick: (set: TruthSet) => PageBitmap): VisitRows {
     const { classBits } = this.#clock.memory;
     const classMask = (1 << classBits) - 1;
-    this.#clock.eachCutFrame(this.#window.outerT1Ns, (touches, from, to) => {
+    const { from: first, to: end } = this.#range;
+    const targets = this.#sets.map((set) => ({ classes: set.classes, pages: pick(set) }));
+    return (touches, from, to) => {
       for (let i = from; i < to; i++) {
         const id = touches[i]! >>> classBits;
-        if (id < this.#range.from || id >= this.#range.to) continue;
-        for (const { classes, maybe } of this.#sets) if (((classes >>> (touches[i]! & classMask)) & 1) === 1) maybe!.add(id);
+        if (id < first || id >= end) continue;
+        for (const { classes, pages } of targets) if (((classes >>> (touches[i]! & classMask)) & 1) === 1) pages.add(id);
       }
-    });
+    };
   }
 
   /** Writes truth and edge sets of window w, after finish(). */

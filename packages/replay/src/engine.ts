@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { throwIfAborted, type CostProfile, type Nanos, type PageBitmap, type ParamValues, type TraceSpan } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
-import { SetPool, Truth, type FrameClock, type Window } from './claims.ts';
+import { SetPool, Truth, type FrameClock, type VisitRows, type Window } from './claims.ts';
 import type { Crew } from './crew.ts';
 import type { Evictor } from './evict/evictor.ts';
 import { TouchFeed, type Watcher } from './feed.ts';
@@ -223,9 +223,16 @@ class Pass implements FrameClock, RunHost {
     const { frames } = this.#options.space;
     return this.memory.framesApplied < frames.n && frames.t0Ns[this.memory.framesApplied]! < ns;
   }
-  eachCutFrame(ns: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
+  eachCutFrame(ns: number, visit: VisitRows): void {
     const { frames } = this.#options.space;
-    for (let f = this.memory.framesApplied; f < frames.n && frames.t0Ns[f]! < ns; f++) this.#feed.eachPiece(f, visit);
+    for (let f = this.memory.framesApplied; f < frames.n && frames.t0Ns[f]! < ns; f++) this.#feed.eachPiece(f, f + 1, visit);
+  }
+  touchesSince(first: number): number {
+    const { rowStart } = this.#options.space.frames;
+    return rowStart[this.memory.framesApplied]! - rowStart[first]!;
+  }
+  eachFrameSince(first: number, visit: VisitRows): void {
+    this.#feed.eachPiece(first, this.memory.framesApplied, visit);
   }
 
   /** Trackers start on the first frame boundary of the span, so that ticks in whole quanta cut no frame. */

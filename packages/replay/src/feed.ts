@@ -125,11 +125,11 @@ export class TouchFeed {
     }
   }
 
-  /** Visits the rows of a frame, applied or not. */
-  eachPiece(frame: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
+  /** Visits the rows of frames [first, endFrame), applied or not, batch by batch. */
+  eachPiece(first: number, endFrame: number, visit: (touches: Int32Array, from: number, to: number) => void): void {
     const { space } = this.#options;
-    const end = space.frames.rowStart[frame + 1]!;
-    for (let row = space.frames.rowStart[frame]!; row < end;) {
+    const end = space.frames.rowStart[endFrame]!;
+    for (let row = space.frames.rowStart[first]!; row < end;) {
       const batch = Math.floor(row / space.batchRows);
       this.#load(batch);
       const base = batch * space.batchRows;
