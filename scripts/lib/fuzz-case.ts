@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 
-import { guesses, ingestors } from '@workset/ingest';
+import { guesses, ingestors, readPlainBatches } from '@workset/ingest';
 import { Prng, WorksetError } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext } from '@workset/model';
 
@@ -149,7 +149,7 @@ async function read({ format, path }: Seed, bytes: Uint8Array, chunkBytes: () =>
   const hash = new BatchHash();
   const context: IngestContext = { options: OPTIONS, accept() {}, lost() {}, reject() {} };
   try {
-    for await (const batch of ingestors.get(format).ingest(sourceOf(path, bytes, chunkBytes), context)) hash.add(batch);
+    for await (const batch of readPlainBatches(ingestors.get(format), sourceOf(path, bytes, chunkBytes), context)) hash.add(batch);
     return { digest: hash.digest(), error: undefined, crash: undefined };
   } catch (error) {
     const isTyped = error instanceof WorksetError;

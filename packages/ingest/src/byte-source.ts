@@ -6,7 +6,8 @@ import { CodecError, compressionOf, decompress, type Compression } from './codec
 
 /** Bytes shown to the sniffers. */
 export const HEAD_BYTES = 65536;
-const CHUNK_BYTES = 1 << 20;
+/** Stays in the cache from reading to hashing to decoding. */
+const CHUNK_BYTES = 1 << 18;
 const STDIN = '-';
 
 export type { Compression };
@@ -81,14 +82,16 @@ class FileChunks implements RawStream {
     const file = await open(this.#path, 'r');
     this.#file = file;
     try {
-      let spare = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-      let last = Buffer.alloc(0);
+      // What is opened to be recognised is not read further.
+      let next = Buffer.allocUnsafeSlow(HEAD_BYTES);
+      let last: Buffer<ArrayBuffer> | undefined;
       while (!this.#isDestroyed) {
-        const { bytesRead } = await file.read(spare, 0, CHUNK_BYTES, null);
+        const { bytesRead } = await file.read(next, 0, next.length, null);
         if (bytesRead === 0) return;
-        const free = this.reusesBuffers && last.length > 0 ? last : Buffer.allocUnsafeSlow(CHUNK_BYTES);
-        [last, spare] = [spare, free];
-        yield last.subarray(0, bytesRead);
+        const filled = next;
+        next = this.reusesBuffers && last?.length === CHUNK_BYTES ? last : Buffer.allocUnsafeSlow(CHUNK_BYTES);
+        last = filled;
+        yield filled.subarray(0, bytesRead);
       }
     } finally {
       this.#close();
@@ -268,7 +271,7 @@ async function gather(source: AsyncIterator<Uint8Array>, n: number): Promise<{ c
     chunks.push(next.value);
     have += next.value.length;
   }
-  return { chunks, bytes: new Uint8Array(Buffer.concat(chunks).subarray(0, n)) };
+  return { chunks, bytes: new Uint8Array(Buffer.concat(chunks.length === 1 ? [chunks[0]!.subarray(0, n)] : chunks).subarray(0, n)) };
 }
 
 async function* replay(first: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {

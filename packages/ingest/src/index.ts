@@ -11,6 +11,7 @@ export {
   type ConvertOptions,
   type ConvertResult,
 } from './convert/index.ts';
+export { readPlainBatches, type PlainBatch } from './read-batches.ts';
 export { ingestors } from './registry.ts';
 export { guesses, recognise, type Guess } from './sniff.ts';
 export { inspectFile, type CaptureInfo, type InspectOptions, type SpaceFootprint, type StreamSummary } from './inspect.ts';

@@ -1,9 +1,9 @@
 /** Looks at one capture without writing anything: what it is, what is in it, and what it can be used for. */
 import { dirname, join } from 'node:path';
-import { type Diagnostic, type IngestBatch, type SpaceId, type TruthGrade } from '@workset/model';
+import { type Diagnostic, type SpaceId, type TruthGrade } from '@workset/model';
 import { openSource, type Compression } from './byte-source.ts';
 import { Reasons } from './capture/reasons.ts';
-import { readBatches } from './read-batches.ts';
+import { readPlainBatches, type PlainBatch } from './read-batches.ts';
 import { recognise } from './sniff.ts';
 import { segmentOf } from './stream-name.ts';
 
@@ -86,7 +86,7 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
       lost: (n: number) => void (lost = (lost ?? 0) + n),
       reject: reasons.add.bind(reasons),
     };
-    for await (const batch of readBatches(ingestor, source, context)) {
+    for await (const batch of readPlainBatches(ingestor, source, context)) {
       survey.take(batch);
       options.onProgress?.({ rawBytes: source.rawBytesRead, rawBytesTotal: source.rawBytesTotal, records });
     }
@@ -167,7 +167,7 @@ class Survey {
     return [...this.#streams.values()].some(({ arenaRelative }) => arenaRelative);
   }
 
-  take(batch: IngestBatch): void {
+  take(batch: PlainBatch): void {
     switch (batch.kind) {
       case 'touches':
         this.#at(batch.t0Ns);

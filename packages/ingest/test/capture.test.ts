@@ -209,6 +209,11 @@ test('a time range keeps what lies wholly inside', async () => {
     (await framesOf(given.out, 'gpa')).map((line) => line.split(':')[0]),
     ['1007'],
   );
+  const logOnly = options({ timeRange: [1_005_000_000, 1_012_000_000] });
+  await ingestCapture([capture({ 'gt.vmgt.gz': KIT['gt.vmgt.gz'] })], logOnly);
+  const trace = await openTrace(logOnly.out);
+  assert.deepEqual([...trace.space('gpa').blocks], [0, 136], 'frame 600, touched before, has no block');
+  trace.close();
   assert.deepEqual(manifest.spans, [{ t0Ns: 1_005_000_000, t1Ns: 1_012_000_000, label: '1' }]);
   assert.deepEqual(manifest.markers, []);
 });

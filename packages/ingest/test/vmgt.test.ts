@@ -4,20 +4,15 @@ import fc from 'fast-check';
 import { TraceFormatError, type IngestBatch } from '@workset/model';
 import { sourceOfBytes } from '@workset/ingest';
 import { vmgtIngestor } from '../src/formats/vmgt.ts';
+import { readPlainBatches, type PlainBatch } from '../src/read-batches.ts';
 import { recorder, type Recorder } from './ingest-helpers.ts';
 import { ARENA_PAGE, KIT_SAMPLES, vmgtFile, type VmgtFrame, type VmgtHeader } from './kit-files.ts';
 
 type Touches = Extract<IngestBatch, { kind: 'touches' }>;
 
-async function read(bytes: Uint8Array, context: Recorder = recorder()): Promise<IngestBatch[]> {
-  const batches: IngestBatch[] = [];
-  for await (const batch of vmgtIngestor.ingest(sourceOfBytes('gt.vmgt', bytes), context)) {
-    batches.push(
-      batch.kind === 'touches'
-        ? { ...batch, page: Float64Array.from(batch.page.slice(0, batch.n)), cls: batch.cls.slice(0, batch.n) }
-        : batch,
-    );
-  }
+async function read(bytes: Uint8Array, context: Recorder = recorder(), chunk?: number): Promise<PlainBatch[]> {
+  const batches: PlainBatch[] = [];
+  for await (const batch of readPlainBatches(vmgtIngestor, sourceOfBytes('gt.vmgt', bytes, chunk), context)) batches.push(batch);
   return batches;
 }
 
@@ -135,10 +130,7 @@ test('any records in any chunks give what a plain reader gives', async () => {
         });
         const n = quanta.reduce((sum, records) => sum + records.length, 0);
         const got: string[] = [];
-        for await (const batch of vmgtIngestor.ingest(
-          sourceOfBytes('gt.vmgt', vmgtFile([...frames, { tag: 'E', records: n }]), chunk),
-          recorder(),
-        )) {
+        for (const batch of await read(vmgtFile([...frames, { tag: 'E', records: n }]), recorder(), chunk)) {
           if (batch.kind === 'touches')
             for (let i = 0; i < batch.n; i++) got.push(`${batch.space} ${batch.t0Ns / 1e6} ${batch.page[i]} ${batch.cls[i]}`);
         }
@@ -192,10 +184,7 @@ test('walks through memory, over the ends of blocks and over one another', async
         });
         const total = frames.reduce((sum, frame) => sum + (frame.tag === 'Q' ? frame.records.length : 0), 0);
         const got = quanta.flatMap((): [string[], string[]] => [[], []]);
-        for await (const batch of vmgtIngestor.ingest(
-          sourceOfBytes('gt.vmgt', vmgtFile([...frames, { tag: 'E', records: total }]), chunk),
-          recorder(),
-        )) {
+        for (const batch of await read(vmgtFile([...frames, { tag: 'E', records: total }]), recorder(), chunk)) {
           if (batch.kind !== 'touches') continue;
           const { page, cls } = batch;
           got[2 * (batch.t0Ns / 1e6) + (batch.space === 'gva' ? 1 : 0)] = Array.from(page, (p, i) => `${p}${'rwRW'[cls[i]!]}`);
@@ -229,9 +218,9 @@ test('blocks are numbered alike however the bytes arrive, and none is numbered t
       for (const chunk of [bytes.length, 1, 64]) {
         const seen: unknown[] = [];
         for await (const batch of vmgtIngestor.ingest(sourceOfBytes('gt.vmgt', bytes, chunk), recorder())) {
-          if (batch.kind !== 'touches') continue;
-          const { touch, blocks } = batch.coded!;
-          seen.push([batch.space, [...touch.subarray(0, batch.n)], [...blocks]]);
+          if (batch.kind !== 'quanta') continue;
+          const { touch, blocks } = batch.coded;
+          seen.push([batch.space, [...touch.subarray(0, batch.end[batch.n - 1])], [...blocks]]);
         }
         lists.push(JSON.stringify(seen));
         const touched = new Map<string, Set<number>>();
@@ -264,6 +253,48 @@ test('a quantum of many pages is kept whole', async () => {
       records.map(({ pfn, vpn }) => (space === 'gpa' ? pfn : vpn)),
     );
   }
+});
+
+test('small quanta, large ones and empty ones in turn are told apart', async () => {
+  const sizes = [3, 0, 20_000, 1, 0, 0, 16_000, 16_000, 700, 16_384, 16_385, 2, 9000, 9000, 9000];
+  const frames = sizes.map((size, q): VmgtFrame => {
+    const records = Array.from({ length: size }, (_, i) => ({ pfn: 7 * q + 2 * i, flags: i % 3 === 0 ? 27 : 1, vpn: 5000 * q + i }));
+    return { tag: 'Q', q, records };
+  });
+  for (const chunk of [1 << 20, 5000]) {
+    const batches = await read(vmgtFile([...frames, { tag: 'E', records: sizes.reduce((a, b) => a + b) }]), recorder(), chunk);
+    const wanted = sizes.flatMap((size, q) => {
+      const all = Math.ceil(size / 3);
+      return [`gpa ${q}: ${size + 3 * all}`, ...(size > 0 ? [`gva ${q}: ${size + all}`] : [])];
+    });
+    const touched = batches.filter((batch): batch is Touches => batch.kind === 'touches');
+    assert.deepEqual(touched.map(({ space, t0Ns, n }) => `${space} ${t0Ns / 1e6}: ${n}`).toSorted(), wanted.toSorted());
+    for (const { space, t0Ns, n, page } of touched) {
+      const q = t0Ns / 1e6;
+      const last = space === 'gpa' ? 7 * q + 2 * (sizes[q]! - 1) : 5000 * q + sizes[q]! - 1;
+      if (n > 0) assert.equal(page[n - 1], last);
+    }
+  }
+});
+
+test('more empty quanta than are handed on at once', async () => {
+  const frames = Array.from({ length: 10_000 }, (_, q): VmgtFrame => ({ tag: 'Q', q, records: [] }));
+  const batches = await read(vmgtFile([...frames, { tag: 'E', records: 0 }]));
+  assert.deepEqual(
+    batches.flatMap((batch) => (batch.kind === 'touches' ? [batch.t0Ns / 1e6] : [])),
+    frames.map((_, q) => q),
+  );
+});
+
+test('frames beyond the table of blocks are read as the others are', async () => {
+  const pfns = [5, 2 ** 27 - 1, 2 ** 27, 2 ** 27 + 513, 2 ** 31 - 1];
+  const records = pfns.map((pfn, i) => ({ pfn, flags: 1, vpn: i }));
+  const frames = [0, 1].map((q): VmgtFrame => ({ tag: 'Q', q, records }));
+  const batches = await read(vmgtFile([...frames, { tag: 'E', records: 2 * pfns.length }]));
+  assert.deepEqual(
+    touches(batches, 'gpa'),
+    [0, 1].map((q) => `${q}: ${pfns.map((pfn) => `${pfn}r`).join(' ')}`),
+  );
 });
 
 test('totals that differ, and a file without totals, are counted', async () => {

@@ -17,9 +17,9 @@ export type IngestBatch =
       readonly n: number;
       readonly page: Float64Array | Uint32Array;
       readonly cls: Uint8Array;
-      /** The same touches as a trace stores them, from readers that number blocks themselves. */
-      readonly coded?: CodedTouches;
     }
+  /** Touches of many quanta as a trace stores them, from readers that number blocks themselves. */
+  | CodedQuanta
   /** Single accesses in time order (or file order for ordinal logs). size: bytes from `addr offset`, for page straddles already split by the ingestor. */
   | {
       readonly kind: 'accesses';
@@ -62,6 +62,18 @@ export type IngestBatch =
    * `subject` says what was measured (VMA, memcg, pid, age bucket); `values` are bytes, or ns and counts where the key ends in Ns or Count.
    */
   | { readonly kind: 'sizes'; readonly tNs: number | null; readonly subject: string; readonly values: Readonly<Record<string, number>> };
+
+/** Quantum q is [t0Ns[q], t1Ns[q]) and has the touches [end[q - 1], end[q]), the first one [0, end[0]). */
+export interface CodedQuanta {
+  readonly kind: 'quanta';
+  readonly space: SpaceId;
+  /** Number of quanta. */
+  readonly n: number;
+  readonly t0Ns: Float64Array;
+  readonly t1Ns: Float64Array;
+  readonly end: Int32Array;
+  readonly coded: CodedTouches;
+}
 
 /** Touches (index of block * 512 + page in block) << 2 | class. */
 export interface CodedTouches {

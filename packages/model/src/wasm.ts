@@ -84,8 +84,8 @@ const section = (id: number, items: readonly Code[]): Code => {
 };
 const name = (text: string): Code => seq(leb(text.length), [...Buffer.from(text)]);
 
-/** The module: imports the shared memory `env.memory`, exports the functions above. */
-export function assemble(functions: readonly Func[], maxWasmPages: number): Uint8Array<ArrayBuffer> {
+/** The module: imports the memory `env.memory`, exports the functions above. @param shared whether the memory is */
+export function assemble(functions: readonly Func[], maxWasmPages: number, shared = true): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ params, result }) =>
     seq(
       [0x60],
@@ -102,7 +102,7 @@ export function assemble(functions: readonly Func[], maxWasmPages: number): Uint
     seq(
       [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
       section(1, types),
-      section(2, [seq(name('env'), name('memory'), [0x02, 0x03], leb(1), leb(maxWasmPages))]),
+      section(2, [seq(name('env'), name('memory'), [0x02, shared ? 0x03 : 0x01], leb(1), leb(maxWasmPages))]),
       section(
         3,
         functions.map((_, i) => leb(i)),

@@ -50,7 +50,7 @@ export interface WrittenFile {
 
 class FileSink extends RecordBatchFileWriter {
   readonly fd: number;
-  readonly hash: Hash | null;
+  hash: Hash | null;
 
   constructor(path: string, hashed: boolean) {
     super({ autoDestroy: false });
@@ -105,7 +105,12 @@ export class ArrowFileWriter {
     return { offset, columns: placesOf(this.#types, rows, offset) };
   }
 
-  /** Writes the footer and forces the file to disk; a file that is hashed by a later pass is forced there by that pass. */
+  /** The file will be changed and hashed by a later pass, which forces it to disk, too. */
+  leaveUnhashed(): void {
+    this.#sink.hash = null;
+  }
+
+  /** Writes the footer and forces the file to disk, unless a later pass does. */
   close(): WrittenFile {
     this.#sink.reset(undefined, this.#schema);
     const bytes = this.#sink.position;

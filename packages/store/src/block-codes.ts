@@ -1,9 +1,7 @@
 /** A reader's block numbers → those of the trace being written. */
 import { BLOCK_SHIFT } from '@workset/model';
 import type { BlockIndex } from './block-index.ts';
-
-/** For each block of the reader how many blocks its pages move; null = none of them does. */
-export type BlockShift = Int32Array | null;
+import type { BlockMoves } from './block-order.ts';
 
 export class BlockCodes {
   readonly #index: BlockIndex;
@@ -17,7 +15,7 @@ export class BlockCodes {
   }
 
   /** Numbers what is new in `blocks`, which only grows. */
-  of(blocks: readonly number[]): BlockShift {
+  of(blocks: readonly number[]): BlockMoves {
     if (blocks !== this.#blocks) {
       this.#blocks = blocks;
       this.#known = 0;

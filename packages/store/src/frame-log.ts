@@ -16,8 +16,8 @@ export class FrameLog {
   /** Times on the source clock; t0 must not go back. */
   push(t0Ns: number, t1Ns: number, rowStart: number, nAccesses: number): void {
     const { n } = this;
-    assert(t1Ns >= t0Ns, `frame ${n} ends at ${t1Ns} ns, before its start ${t0Ns} ns`);
-    assert(n === 0 || t0Ns >= this.#t0[n - 1]!, `frame ${n} starts at ${t0Ns} ns, before the last one (${this.#t0[n - 1]} ns)`);
+    if (!(t1Ns >= t0Ns)) assert.fail(`frame ${n} ends at ${t1Ns} ns, before its start ${t0Ns} ns`);
+    if (n > 0 && !(t0Ns >= this.#t0[n - 1]!)) assert.fail(`frame ${n} starts at ${t0Ns} ns, before the last one (${this.#t0[n - 1]} ns)`);
     if (n === this.#t0.length) this.#grow();
     this.#t0[n] = t0Ns;
     this.#t1[n] = t1Ns;

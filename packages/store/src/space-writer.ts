@@ -6,19 +6,15 @@ import type { CodedTouches, RemapKind, SpaceId, SpaceInfo, TraceSpan, TruthGrade
 import type { ArrowFileWriter, ColumnTypes } from './arrow.ts';
 import { BlockCodes } from './block-codes.ts';
 import { BlockIndex } from './block-index.ts';
+import { BlockOrder } from './block-order.ts';
 import { FRAME_TYPES, FrameLog } from './frame-log.ts';
 import type { FileEntry } from './manifest.ts';
 import { REMAP_TYPES, remapFileName, RemapLog } from './remap-log.ts';
 import { touchFileName, TouchStream } from './touch-file.ts';
-import type { FrameColumns, RemapColumns } from './types.ts';
+import type { CodedFrames, FrameColumns, RemapColumns } from './types.ts';
 
-/** Creates a column file inside the directory being written; `hashed` false leaves its checksum to a later pass. */
-export type CreateFile = (
-  name: string,
-  types: ColumnTypes,
-  metadata: Readonly<Record<string, string>>,
-  hashed?: boolean,
-) => ArrowFileWriter;
+/** Creates a column file inside the directory being written. */
+export type CreateFile = (name: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>) => ArrowFileWriter;
 
 export class SpaceWriter {
   readonly id: SpaceId;
@@ -26,6 +22,7 @@ export class SpaceWriter {
   readonly #create: CreateFile;
   readonly #classBits: SpaceInfo['classBits'];
   readonly #blocks: BlockIndex;
+  readonly #order: BlockOrder;
   readonly #touches: TouchStream;
   readonly #frames = new FrameLog();
   readonly #codes: BlockCodes;
@@ -38,21 +35,25 @@ export class SpaceWriter {
     this.#classBits = classBits;
     this.#blocks = new BlockIndex(id, 31 - classBits);
     this.#codes = new BlockCodes(this.#blocks);
-    this.#touches = new TouchStream(create(touchFileName(id), { touch: 'int32' }, this.#metadata(), false), this.#blocks, classBits);
+    this.#order = new BlockOrder(this.#blocks.seen);
+    const file = create(touchFileName(id), { touch: 'int32' }, this.#metadata());
+    this.#touches = new TouchStream(file, this.#blocks, this.#order, classBits);
   }
 
   frame(t0Ns: number, t1Ns: number, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses: number): void {
-    assert(n <= page.length && n <= cls.length, `frame of ${n} touches has only ${page.length} pages and ${cls.length} classes`);
+    if (n > Math.min(page.length, cls.length)) assert.fail(`frame of ${n} touches has only ${page.length} pages and ${cls.length} classes`);
     assertClasses(cls, n, this.#classBits);
     this.#frames.push(t0Ns, t1Ns, this.#touches.rows, nAccesses);
     this.#touches.append(n, page, cls);
   }
 
-  codedFrame(t0Ns: number, t1Ns: number, n: number, { touch, blocks }: CodedTouches, nAccesses: number): void {
+  codedFrames({ n, t0Ns, t1Ns, end }: CodedFrames, { touch, blocks }: CodedTouches): void {
     assert(this.#classBits === 2, 'coded touches have two class bits');
-    assert(n <= touch.length, `frame of ${n} touches has only ${touch.length}`);
-    this.#frames.push(t0Ns, t1Ns, this.#touches.rows, nAccesses);
-    this.#touches.appendCoded(n, touch, this.#codes.of(blocks));
+    const touches = n === 0 ? 0 : end[n - 1]!;
+    if (touches > touch.length) assert.fail(`frames of ${touches} touches have only ${touch.length}`);
+    const { rows } = this.#touches;
+    for (let f = 0, from = 0; f < n; from = end[f++]!) this.#frames.push(t0Ns[f]!, t1Ns[f]!, rows + from, end[f]! - from);
+    this.#touches.appendCoded(touches, touch, this.#codes.of(blocks));
   }
 
   remap(tNs: number, page: number, kind: RemapKind): void {
@@ -61,34 +62,34 @@ export class SpaceWriter {
   }
 
   declareRange(startPage: number, nPages: number): void {
-    assert(startPage >= 0 && nPages >= 0, `range of ${nPages} pages at page ${startPage}`);
+    if (!(startPage >= 0 && nPages >= 0)) assert.fail(`range of ${nPages} pages at page ${startPage}`);
     const end = nPages === 0 ? 0 : Math.ceil((startPage + nPages) / BLOCK_PAGES);
     for (let block = Math.floor(startPage / BLOCK_PAGES); block < end; block++) this.#blocks.base(block);
   }
 
   /** Finishes all files of the space. */
   close(mapTime: (ns: number) => number, spans: readonly TraceSpan[], truth: TruthGrade): { info: SpaceInfo; files: FileEntry[] } {
-    const sorted = Float64Array.from(this.#blocks.seen).sort();
+    const nTouches = this.#touches.rows;
+    const touches = this.#closeTouches();
+    const blocks = this.#order.blocks();
     const frames = this.#frames.finish(mapTime, spans);
     const info: SpaceInfo = {
       id: this.id,
       classBits: this.#classBits,
-      nPages: sorted.length * BLOCK_PAGES,
-      nTouches: this.#touches.rows,
+      nPages: blocks.length * BLOCK_PAGES,
+      nTouches,
       nAccesses: this.#frames.accesses,
       nFrames: frames.n,
       ...(this.#remaps.n > 0 && { nRemaps: this.#remaps.n }),
       truth,
     };
     const remaps = this.#remaps.n > 0 ? [this.#writeRemaps(this.#remaps.finish(mapTime))] : [];
-    return { info, files: [this.#closeTouches(sorted), this.#writeFrames(frames), this.#writeBlocks(sorted), ...remaps] };
+    return { info, files: [touches, this.#writeFrames(frames), this.#writeBlocks(blocks), ...remaps] };
   }
 
-  #closeTouches(sorted: Float64Array): FileEntry {
-    const moves = blockMoves(this.#blocks.seen, sorted);
-    const delta = moves.some((move) => move !== 0) ? moves : null;
+  #closeTouches(): FileEntry {
     const name = touchFileName(this.id);
-    return { name, ...this.#touches.finish(join(this.#dir, name), delta) };
+    return { name, ...this.#touches.finish(join(this.#dir, name)) };
   }
 
   #writeFrames(frames: FrameColumns): FileEntry {
@@ -121,12 +122,5 @@ export class SpaceWriter {
 function assertClasses(cls: Uint8Array, n: number, classBits: number): void {
   let seen = 0;
   for (let i = 0; i < n; i++) seen |= cls[i]!;
-  assert(seen >>> classBits === 0, `a touch has class bits ${seen}, but the trace records only ${classBits}`);
-}
-
-/** For each block in order of first sight, how many places it moves when blocks are sorted. */
-function blockMoves(seen: readonly number[], sorted: Float64Array): Int32Array {
-  const placeOf = new Map<number, number>();
-  sorted.forEach((block, place) => placeOf.set(block, place));
-  return Int32Array.from(seen, (block, place) => placeOf.get(block)! - place);
+  if (seen >>> classBits !== 0) assert.fail(`a touch has class bits ${seen}, but the trace records only ${classBits}`);
 }

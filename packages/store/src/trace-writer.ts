@@ -11,7 +11,7 @@ import type { FileEntry, TraceFile } from './manifest.ts';
 import { ObservationLog } from './observation-log.ts';
 import { SpaceWriter } from './space-writer.ts';
 import type { CreateFile } from './space-writer.ts';
-import type { TraceFinal, TraceManifest, TraceWriter, TraceWriterOptions } from './types.ts';
+import type { CodedFrames, TraceFinal, TraceManifest, TraceWriter, TraceWriterOptions } from './types.ts';
 
 /**
  * Starts a trace at `options.out`. A half-written `<out>.part` of an earlier try is removed.
@@ -55,8 +55,8 @@ class DirectoryTraceWriter implements TraceWriter {
     this.#space(space).frame(t0Ns, t1Ns, n, page, cls, nAccesses);
   }
 
-  codedFrame(space: SpaceId, t0Ns: number, t1Ns: number, n: number, coded: CodedTouches, nAccesses = n): void {
-    this.#space(space).codedFrame(t0Ns, t1Ns, n, coded, nAccesses);
+  codedFrames(space: SpaceId, frames: CodedFrames, coded: CodedTouches): void {
+    this.#space(space).codedFrames(frames, coded);
   }
 
   remap(space: SpaceId, tNs: number, page: number, kind: RemapKind): void {
@@ -119,8 +119,8 @@ class DirectoryTraceWriter implements TraceWriter {
     return space;
   }
 
-  readonly #create: CreateFile = (name, types, metadata, hashed) => {
-    const file = new this.#FileWriter(join(this.#part, name), types, metadata, hashed);
+  readonly #create: CreateFile = (name, types, metadata) => {
+    const file = new this.#FileWriter(join(this.#part, name), types, metadata);
     this.#open.push(file);
     return file;
   };

@@ -63,6 +63,14 @@ export type TraceFinal = Omit<TraceManifest, 'format' | 'version' | 'traceId' | 
   readonly truthOf: Readonly<Partial<Record<SpaceId, TruthGrade>>>;
 };
 
+/** n frames: frame f has the touches [end[f - 1], end[f]), the first one [0, end[0]). Columns may be longer. */
+export interface CodedFrames {
+  readonly n: number;
+  readonly t0Ns: Float64Array;
+  readonly t1Ns: Float64Array;
+  readonly end: Int32Array;
+}
+
 export interface TraceWriter {
   /**
    * Appends one frame (a quantum) to a space: n touches (page number, class). Frames come in time order per space (t0 ascending;
@@ -70,8 +78,8 @@ export interface TraceWriter {
    * Times are on the source clock until close() maps them.
    */
   frame(space: SpaceId, t0Ns: Nanos, t1Ns: Nanos, n: number, page: Float64Array | Uint32Array, cls: Uint8Array, nAccesses?: number): void;
-  /** The same for touches in a reader's own numbering: page numbers are looked up once per block, not per touch. */
-  codedFrame(space: SpaceId, t0Ns: Nanos, t1Ns: Nanos, n: number, coded: CodedTouches, nAccesses?: number): void;
+  /** The same for many frames at once, touches in a reader's own numbering: page numbers are looked up once per block, not per touch. */
+  codedFrames(space: SpaceId, frames: CodedFrames, coded: CodedTouches): void;
   /** A page's contents move to another frame at a time on the source clock; in any order. The page exists from then on, touched or not. */
   remap(space: SpaceId, tNs: Nanos, page: number, kind: RemapKind): void;
   /** Memory that exists even if never touched. */

@@ -1,10 +1,18 @@
 /** Touches with a reader's own block numbers are stored as those with page numbers are, whether batches were held back or not. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { createTraceWriter, openTrace, verifyTrace } from '@workset/store';
+import { createTraceWriter, openTrace, verifyTrace, type CodedFrames } from '@workset/store';
+import { BlockOrder } from '../src/block-order.ts';
 import { finalOf, scratch } from './support.ts';
+
+const oneFrame = (i: number, n: number): CodedFrames => ({
+  n: 1,
+  t0Ns: Float64Array.of(i),
+  t1Ns: Float64Array.of(i + 1),
+  end: Int32Array.of(n),
+});
 
 test('coded frames are the frames that page numbers give, mixed with them or not', async (t) => {
   const dir = scratch(t);
@@ -22,9 +30,9 @@ test('coded frames are the frames that page numbers give, mixed with them or not
         for (const [i, { touches, asPages, reader }] of frames.entries()) {
           const page = Float64Array.from(touches, ([b, offset]) => numbers[b]! * 512 + offset);
           const cls = Uint8Array.from(touches, ([, , c]) => c);
-          plain.frame('gva', i, i + 1, touches.length, page, cls, 50);
+          plain.frame('gva', i, i + 1, touches.length, page, cls);
           if (asPages) {
-            coded.frame('gva', i, i + 1, touches.length, page, cls, 50);
+            coded.frame('gva', i, i + 1, touches.length, page, cls);
             continue;
           }
           const { blocks, index } = readers[reader]!;
@@ -32,7 +40,7 @@ test('coded frames are the frames that page numbers give, mixed with them or not
             if (!index.has(b)) index.set(b, blocks.push(numbers[b]!) - 1);
             return (((index.get(b)! << 9) | offset) << 2) | c;
           });
-          coded.codedFrame('gva', i, i + 1, ids.length, { touch: Int32Array.from([...ids, 77]), blocks }, 50);
+          coded.codedFrames('gva', oneFrame(i, ids.length), { touch: Int32Array.from([...ids, 77]), blocks });
         }
         const [a, b] = [await coded.close(finalOf()), await plain.close(finalOf())];
         assert.equal(a.traceId, b.traceId);
@@ -43,38 +51,82 @@ test('coded frames are the frames that page numbers give, mixed with them or not
   );
 });
 
-test('batches on disk and batches held back get the same numbers', async (t) => {
-  const rows = 1 << 20;
+const ROWS = 1 << 20;
+
+/** Frames of a batch each in blocks 9 and 5; the first touch of some frames is in a block of its own. */
+async function longTrace(t: TestContext, nFrames: number, late: Readonly<Record<number, number>>): Promise<void> {
   const out = join(scratch(t), 'long.trace');
   const writer = await createTraceWriter({ out });
-  // block 9, then 5, and 1 at the very end: every id moves
   const blocks = [9, 5];
-  const touch = new Int32Array(rows);
-  for (let i = 0; i < rows; i++) touch[i] = ((((i & 1) << 9) | (i & 511)) << 2) | (i & 3);
-  const nFrames = 30;
+  const touch = new Int32Array(ROWS);
+  for (let i = 0; i < ROWS; i++) touch[i] = ((((i & 1) << 9) | (i & 511)) << 2) | (i & 3);
+  const first = touch[0]!;
   for (let f = 0; f < nFrames; f++) {
-    if (f === nFrames - 1) {
-      blocks.push(1);
-      touch[0] = (1024 + 7) << 2;
-    }
-    writer.codedFrame('gpa', f, f + 1, f === 3 ? rows - 5 : rows, { touch, blocks });
+    touch[0] = late[f] === undefined ? first : (((blocks.push(late[f]!) - 1) << 9) + 7) << 2;
+    writer.codedFrames('gpa', oneFrame(f, f === 3 ? ROWS - 5 : ROWS), { touch, blocks });
   }
   await writer.close(finalOf());
   verifyTrace(out);
   const trace = await openTrace(out);
   const space = trace.space('gpa');
-  assert.equal(space.info.nTouches, nFrames * rows - 5);
+  assert.deepEqual(
+    [...space.blocks],
+    [9, 5, ...Object.values(late)].sort((a, b) => a - b),
+  );
+  assert.equal(space.info.nTouches, nFrames * ROWS - (nFrames > 3 ? 5 : 0));
   const batch = new Int32Array(space.batchRows);
-  for (const b of [0, 3, 4, 10, space.nBatches - 1]) {
+  for (let b = 0; b < space.nBatches; b++) {
     const n = space.readBatch(b, batch);
-    for (let i = 0; i < n; i += 997) {
+    for (let i = 0; i < n; i += b % 5 === 0 ? 997 : 65_536) {
       // the fourth frame is five rows short
-      const row = b * rows + i < 4 * rows - 5 ? b * rows + i : b * rows + i + 5;
-      const [frame, at] = [Math.floor(row / rows), row % rows];
-      const page = frame === nFrames - 1 && at === 0 ? 512 + 7 : ((at & 1) === 0 ? 9 : 5) * 512 + (at & 511);
+      const row = b * ROWS + i < 4 * ROWS - 5 ? b * ROWS + i : b * ROWS + i + 5;
+      const [frame, at] = [Math.floor(row / ROWS), row % ROWS];
+      const isLate = at === 0 && late[frame] !== undefined;
+      const page = isLate ? late[frame]! * 512 + 7 : ((at & 1) === 0 ? 9 : 5) * 512 + (at & 511);
       assert.equal(space.pageOf(batch[i]! >>> 2), page, `batch ${b}, row ${i}`);
-      if (page !== 512 + 7) assert.equal(batch[i]! & 3, at & 3);
+      if (!isLate) assert.equal(batch[i]! & 3, at & 3);
     }
   }
   trace.close();
+}
+
+test('batches on disk and batches held back get the same numbers when the last touch moves every block', (t) =>
+  longTrace(t, 30, { 29: 1 }));
+test('batches written before and after a block that moves others', (t) => longTrace(t, 14, { 2: 3, 8: 7, 9: 2, 11: 20, 13: 1 }));
+test('blocks that come late and move none leave what is written as it is', (t) => longTrace(t, 12, { 7: 10, 9: 11, 11: 400 }));
+test('a trace that is never written before its end', (t) => longTrace(t, 4, { 1: 3, 2: 2, 3: 1 }));
+
+test('the order of blocks while more of them come', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uniqueArray(fc.nat(60), { maxLength: 12 }), { maxLength: 8 }), (rounds) => {
+      const seen: number[] = [];
+      const order = new BlockOrder(seen);
+      const known: number[] = [];
+      const places = (blocks: readonly number[]) => blocks.map((block) => blocks.toSorted((a, b) => a - b).indexOf(block));
+      for (const fresh of rounds) {
+        const before = places(seen);
+        for (const block of fresh) if (!seen.includes(block)) seen.push(block);
+        assert.equal(order.update(), places(seen).slice(0, before.length).join() !== before.join());
+        known.push(seen.length);
+        assert.equal(order.known, seen.length);
+        assert.deepEqual(
+          seen.map((_, i) => i + (order.moves?.[i] ?? 0)),
+          places(seen),
+        );
+        for (const k of known) {
+          const moves = order.movesSince(k);
+          const then = places(seen.slice(0, k));
+          assert.deepEqual(
+            then.map((place) => place + (moves?.[place] ?? 0)),
+            places(seen).slice(0, k),
+          );
+          assert.equal(moves === null, then.join() === places(seen).slice(0, k).join());
+        }
+      }
+      assert.deepEqual(
+        [...order.blocks()],
+        seen.toSorted((a, b) => a - b),
+      );
+    }),
+  );
 });

@@ -1,9 +1,7 @@
 /** Puts the batches of all inputs of a capture into one trace. */
 import {
-  BLOCK_PAGES,
-  BLOCK_SHIFT,
   TRUTH_GRADES,
-  type CodedTouches,
+  type CodedQuanta,
   type IngestBatch,
   type Observation,
   type SpaceId,
@@ -11,6 +9,7 @@ import {
   type TruthGrade,
 } from '@workset/model';
 import type { TraceFinal, TraceWriter } from '@workset/store';
+import { eachQuantum, lastPage } from '../coded-touches.ts';
 import { Arenas } from './arenas.ts';
 import { HugePages } from './huge-pages.ts';
 import { CaptureClocks, type InputClock } from './clocks.ts';
@@ -48,6 +47,8 @@ interface Reading {
   readonly quanta: Map<SpaceId, Quanta>;
   /** Takes the pieces of the pagemap dump that this file is. */
   dump: ReturnType<HugePages['dump']> | undefined;
+  /** Not all of its quanta were taken: what its blocks list says is not what the trace holds. */
+  isCut: boolean;
   /** Turned out not to be what its name says. */
   isRefused: boolean;
   /** The stream's own name → the name and first page it has in the trace; undefined when it was dropped. */
@@ -91,6 +92,7 @@ export class Assembler {
       times: this.#timeline.input(clock),
       quanta: new Map(),
       dump: undefined,
+      isCut: false,
       isRefused: false,
       streams: new Map(),
     };
@@ -110,21 +112,7 @@ export class Assembler {
   }
 
   /** What close() of the writer needs, but for what only the caller knows. */
-  final(): Pick<
-    TraceFinal,
-    | 'clock'
-    | 'epochNs'
-    | 'quantumNs'
-    | 'vcpus'
-    | 'truth'
-    | 'synthetic'
-    | 'spans'
-    | 'markers'
-    | 'inputs'
-    | 'mapTime'
-    | 'truthOf'
-    | 'hugeBlocks'
-  > {
+  final(): Omit<TraceFinal, 'name' | 'diagnostics' | 'notes' | 'producer'> {
     const hugeBlocks = this.#huge.finish();
     const inputs = this.logs.map((log) => log.row());
     const truthOf = Object.fromEntries([...this.#spaces].map(([id, { truth }]) => [id, truth]));
@@ -152,6 +140,8 @@ export class Assembler {
     switch (batch.kind) {
       case 'touches':
         return this.#touches(reading, batch);
+      case 'quanta':
+        return this.#quanta(reading, batch);
       case 'accesses':
         return this.#accesses(reading, batch);
       case 'machine':
@@ -216,14 +206,35 @@ export class Assembler {
   }
 
   #touches(reading: Reading, batch: Batch<'touches'>): void {
-    const { space, t0Ns, t1Ns, n, coded } = batch;
+    const { space, t0Ns, t1Ns, n } = batch;
     this.#quantumNs ??= t1Ns - t0Ns;
     const start = this.#place(reading, space, t0Ns, t1Ns, n);
     if (start === undefined) return;
-    const end = start + t1Ns - t0Ns;
-    if (coded === undefined || !this.#options.codes) this.#writer.frame(space, start, end, n, batch.page, batch.cls);
-    else this.#writer.codedFrame(space, start, end, n, coded);
-    if (space === 'gpa' && n > 0) this.#upTo(coded === undefined ? batch.page[n - 1]! : lastPage(coded, n));
+    this.#writer.frame(space, start, start + t1Ns - t0Ns, n, batch.page, batch.cls);
+    if (space === 'gpa' && n > 0) this.#upTo(batch.page[n - 1]!);
+  }
+
+  #quanta(reading: Reading, batch: CodedQuanta): void {
+    const { space, n, t0Ns, t1Ns, end, coded } = batch;
+    const starts = new Float64Array(n);
+    let kept = 0;
+    for (let q = 0; q < n; q++) {
+      this.#quantumNs ??= t1Ns[q]! - t0Ns[q]!;
+      const touches = end[q]! - (q === 0 ? 0 : end[q - 1]!);
+      const start = this.#place(reading, space, t0Ns[q]!, t1Ns[q]!, touches);
+      starts[q] = start ?? Number.NaN;
+      if (start === undefined) continue;
+      kept++;
+      if (space === 'gpa' && touches > 0) this.#upTo(lastPage(coded, end[q]!));
+    }
+    if (kept < n) reading.isCut = true;
+    const t1 = starts.map((start, q) => start + t1Ns[q]! - t0Ns[q]!);
+    if (this.#options.codes && !reading.isCut) return this.#writer.codedFrames(space, { n, t0Ns: starts, t1Ns: t1, end }, coded);
+    let q = 0;
+    for (const { n: touches, page, cls } of eachQuantum(batch)) {
+      if (!Number.isNaN(starts[q]!)) this.#writer.frame(space, starts[q]!, t1[q]!, touches, page, cls);
+      q++;
+    }
   }
 
   #accesses(reading: Reading, { space, n, timeNs, page, cls, cpu }: Batch<'accesses'>): void {
@@ -385,10 +396,4 @@ export class Assembler {
   #outside(reading: Reading, count: number): void {
     reading.log.reasons.add('outside-time-range', 'outside the time range that was asked for', { count, severity: 'info' });
   }
-}
-
-/** Page of the last of n touches. */
-function lastPage({ touch, blocks }: CodedTouches, n: number): number {
-  const id = touch[n - 1]! >>> 2;
-  return blocks[id >>> BLOCK_SHIFT]! * BLOCK_PAGES + (id & (BLOCK_PAGES - 1));
 }

@@ -13,7 +13,7 @@ import {
 import { openSource, type OpenSource } from '../byte-source.ts';
 import { isPerfDirectory } from '../perf/directory.ts';
 import { filesOfPerfDirectory, sha256OfFiles } from '../perf/open-directory.ts';
-import { readBatches } from '../read-batches.ts';
+import { readPlainBatches } from '../read-batches.ts';
 import { recognise } from '../sniff.ts';
 import { segmentOf } from '../stream-name.ts';
 import type { CaptureManifest, ManifestInput } from './manifest.ts';
@@ -200,7 +200,7 @@ async function firstAccess(input: CaptureInput): Promise<{ grade: number; tNs: n
   if (source.rawBytesTotal === null) return { grade: TRUTH_GRADES.indexOf(truth), tNs };
   try {
     const quiet = { options: input.options, accept() {}, lost() {}, reject() {} };
-    for await (const batch of readBatches(input.ingestor, source, quiet)) {
+    for await (const batch of readPlainBatches(input.ingestor, source, quiet)) {
       if (batch.kind === 'grade') truth = batch.truth;
       if (batch.kind === 'touches') tNs = batch.t0Ns;
       if (batch.kind === 'accesses' && batch.n > 0) tNs = batch.timeNs[0]!;

@@ -3,7 +3,7 @@ import { throwIfAborted, UsageError, type ObservationStream, type SpaceId } from
 import { openTrace, type SpaceReader } from '@workset/store';
 import { openSource } from '../byte-source.ts';
 import { Reasons } from '../capture/reasons.ts';
-import { readBatches } from '../read-batches.ts';
+import { readPlainBatches } from '../read-batches.ts';
 import { recognise } from '../sniff.ts';
 import type { ConvertOptions, ConvertRows, SourceFacts } from './model.ts';
 
@@ -103,7 +103,7 @@ export async function openCaptureRows(path: string, options: ConvertOptions): Pr
       async *rows() {
         const streams = new Map<string, ObservationStream>();
         const spaces = new Set<SpaceId>();
-        for await (const batch of readBatches(ingestor, source, context)) {
+        for await (const batch of readPlainBatches(ingestor, source, context)) {
           if (batch.kind === 'stream') {
             if (batch.arenaRelative) throw arenaRelative(path);
             streams.set(batch.stream.stream, batch.stream);

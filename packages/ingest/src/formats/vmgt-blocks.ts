@@ -1,23 +1,26 @@
 /** Where the pages of a VMGT log are among the page ids: by frame in a flat table, by virtual page through slots. */
 import { BLOCK_PAGES } from '@workset/model';
 import { BlockList } from '../coded-touches.ts';
-import { BLOCK_SLOTS } from './vmgt-code.ts';
+import { BLOCK_SLOTS, FRAME_BLOCKS } from './vmgt-code.ts';
 import type { VmgtMemory } from './vmgt-memory.ts';
 
-/** First page id of every block of frames; frames are below 2^31. */
+/** First page id of every block of frames. */
 export class FrameBlocks {
   readonly list = new BlockList();
-  readonly #table: Int32Array;
+  readonly #memory: VmgtMemory;
+  readonly #high = new Map<number, number>();
 
-  constructor({ frames }: VmgtMemory) {
-    this.#table = frames;
+  constructor(memory: VmgtMemory) {
+    this.#memory = memory;
   }
 
   base(block: number): number {
-    const known = this.#table[block]!;
-    if (known > 0) return known - 1;
+    const { frames } = this.#memory;
+    const known = block < FRAME_BLOCKS ? frames[block]! - 1 : this.#high.get(block);
+    if (known !== undefined && known >= 0) return known;
     const base = this.list.add(block);
-    this.#table[block] = base + 1;
+    if (block < FRAME_BLOCKS) frames[block] = base + 1;
+    else this.#high.set(block, base);
     return base;
   }
 }
@@ -41,7 +44,7 @@ export class VirtualBlocks {
   /** A stamp that no page has; for every try at a quantum another one. */
   nextStamp(): number {
     if (++this.#stamp === STAMPS) {
-      this.#memory.seen.fill(0);
+      this.#memory.seen.fill(0, 0, this.list.blocks.length * BLOCK_PAGES);
       this.#stamp = 1;
     }
     return this.#stamp;

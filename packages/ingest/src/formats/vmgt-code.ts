@@ -31,6 +31,9 @@ export const RECORD_BYTES_MAX = 32;
 /** Blocks found without hashing: neighbours within this many never evict one another. */
 export const BLOCK_SLOTS = 4096;
 
+/** Blocks of frames that are looked up here: 512 GiB. A larger table would have to be cleared for every small log, too. */
+export const FRAME_BLOCKS = 1 << 18;
+
 /** Byte addresses. What grows comes last. */
 export const PLACE = {
   /** i32: address of the next record, frame, ends of the touches by frame and by virtual page; i64 at 16: virtual page. */
@@ -48,7 +51,7 @@ export const PLACE = {
   /** i32 by block of frames: 1 + first id of its pages, 0 = not known. */
   frames: 1 << 21,
   /** u8 by id of a virtual page: stamp of its last quantum << 2 | classes there. */
-  seen: (1 << 21) + (1 << 24),
+  seen: (1 << 21) + 4 * FRAME_BLOCKS,
 } as const;
 export const INPUT_BYTES = PLACE.byFrame - PLACE.input;
 
@@ -66,16 +69,29 @@ const putByteAt = (offset: number): Code => [0x3a, 0, ...at(offset)];
 const putWordAt = (offset: number): Code => [0x36, 0, ...at(offset)];
 const putLongAt = (offset: number): Code => [0x37, 0, ...at(offset)];
 const NOT_EQUAL: Code = [0x47];
-const EQUAL: Code = [0x46];
 const LESS: Code = [0x48];
 const SHR_U: Code = [0x76];
-const WIDEN: Code = [0xad];
 const NARROW: Code = [0xa7];
 const long = (value: number): Code => [0x42, ...constant(value).slice(1)];
 const LONG = { NOT_EQUAL: [0x52], ADD: [0x7c], SUB: [0x7d], AND: [0x83], OR: [0x84], XOR: [0x85], SHL: [0x86], SHR: [0x87], SHR_U: [0x88] };
 
 const PARAMS = ['at', 'limit', 'left', 'skip', 'stamp', 'pfn', 'byFrame', 'byVirtual'] as const;
-const WORDS = ['word', 'delta', 'flags', 'next', 'mask', 'frame', 'block', 'frameBase', 'slot', 'base', 'id', 'state', 'touch'] as const;
+const WORDS = [
+  'word',
+  'delta',
+  'flags',
+  'next',
+  'mask',
+  'frame',
+  'block',
+  'frameBase',
+  'slot',
+  'base',
+  'id',
+  'state',
+  'touch',
+  'mask3',
+] as const;
 const LONGS = ['zigzag', 'wide', 'page', 'virtual', 'virtualBlock', 'place'] as const;
 type Local = (typeof PARAMS)[number] | (typeof WORDS)[number] | (typeof LONGS)[number];
 const LOCALS: readonly Local[] = [...PARAMS, ...WORDS, ...LONGS];
@@ -111,6 +127,7 @@ const readDelta = seq(
 const findFrame = when(
   seq(take('frame'), constant(9), SHR_U, take('block'), NOT_EQUAL),
   seq(
+    leaveIf(seq(take('frame'), constant(9), SHR_U, constant(FRAME_BLOCKS - 1), GREATER_U), 1),
     put('touch', take('frame'), constant(9), SHR_U, constant(2), SHL, wordAt(PLACE.frames)),
     leaveIf(seq(take('touch'), EQZ), 1),
     put('frameBase', take('touch'), constant(1), SUB, constant(2), SHL),
@@ -171,42 +188,29 @@ const store = (to: Local, first: number, classes: Code): Code =>
   seq(
     take(to),
     take('touch'),
-    constant(first),
+    constant(first | 1),
     OR,
     classes,
-    constant(-1),
-    XOR,
     constant(1),
     AND,
-    OR,
-    WIDEN,
+    SUB,
+    putWordAt(0),
+    take(to),
     take('touch'),
     constant(first | 1),
     OR,
-    WIDEN,
-    long(32),
-    LONG.SHL,
-    LONG.OR,
-    putLongAt(0),
+    putWordAt(4),
     put(to, take(to), classes, POPCOUNT, constant(2), SHL, ADD),
   );
 
 const touchPage = seq(
   put('id', take('base'), take('page'), NARROW, constant(511), AND, ADD),
   put('state', take('id'), byteAt(PLACE.seen)),
-  put('word', take('state'), constant(3), AND, constant(0), take('state'), constant(2), SHR_U, take('stamp'), EQUAL, CHOOSE),
-  take('id'),
-  take('stamp'),
-  constant(2),
-  SHL,
-  take('word'),
-  OR,
-  take('mask'),
-  constant(3),
-  AND,
-  OR,
-  putByteAt(PLACE.seen),
-  put('word', take('mask'), constant(3), AND, take('word'), constant(-1), XOR, AND),
+  put('state', take('state'), take('stamp'), XOR),
+  put('word', take('state'), constant(0), take('state'), constant(3), GREATER_U, EQZ, CHOOSE),
+  put('mask3', take('mask'), constant(3), AND),
+  seq(take('id'), take('stamp'), take('word'), OR, take('mask3'), OR, putByteAt(PLACE.seen)),
+  put('word', take('mask3'), take('word'), constant(-1), XOR, AND),
   put('touch', take('id'), constant(2), SHL),
   store('byVirtual', 0, take('word')),
 );
@@ -257,4 +261,5 @@ export const VMGT_CODE = assemble(
     },
   ],
   65536,
+  false,
 );

@@ -4,7 +4,7 @@ import { TraceFormatError } from '@workset/model';
 /** Bytes of zero kept behind the data, so that a record cut by the end of a chunk is read without bounds checks and refused afterwards. */
 const PAD = 64;
 /** Room at first: a chunk of a file and the rest of the one before it. */
-const FIRST_BYTES = 2 << 20;
+const FIRST_BYTES = 1 << 19;
 
 /** Thrown when a frame goes on behind the bytes at hand. */
 export const MORE = Symbol('more bytes needed');

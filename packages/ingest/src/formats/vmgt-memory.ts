@@ -1,20 +1,19 @@
 /** Tables and pieces of input and output that the WebAssembly of vmgt-code.ts works on, in one memory. */
-import { PLACE, BLOCK_SLOTS, CALL_RECORDS, INPUT_BYTES, VMGT_CODE } from './vmgt-code.ts';
+import { BLOCK_SLOTS, CALL_RECORDS, FRAME_BLOCKS, INPUT_BYTES, PLACE, VMGT_CODE } from './vmgt-code.ts';
 
 const WASM_PAGE = 65536;
 const MAX_PAGES = 65536;
-const FRAME_BLOCKS = 2 ** 22;
 /** Both halves of it: -2^63 and some, which no number of a record leads to. */
 const NO_BLOCK = -(2 ** 31);
 
 /** The part of the WebAssembly global used here; the type libraries of Node leave it out. */
 interface WasmMemory {
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: ArrayBuffer;
   grow(pages: number): number;
 }
 type Plain = (...args: readonly number[]) => number;
 interface Wasm {
-  readonly Memory: new (limits: { initial: number; maximum: number; shared: true }) => WasmMemory;
+  readonly Memory: new (limits: { initial: number; maximum: number }) => WasmMemory;
   readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
   readonly Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { readonly exports: { readonly plain: Plain } };
 }
@@ -22,39 +21,45 @@ const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wa
 
 let compiled: object | undefined;
 
+/** The arrays are others after `reserveSeen`: do not keep them. */
 export class VmgtMemory {
   readonly plain: Plain;
-  readonly state: Int32Array;
-  readonly masks: Uint8Array;
+  state!: Int32Array;
+  masks!: Uint8Array;
   /** Blocks of virtual pages: two halves of an i64 each. */
-  readonly slotBlocks: Int32Array;
-  readonly slotBases: Int32Array;
-  readonly input: Uint8Array;
-  readonly byFrame: Int32Array;
-  readonly byVirtual: Int32Array;
-  readonly frames: Int32Array;
-  seen: Uint8Array;
+  slotBlocks!: Int32Array;
+  slotBases!: Int32Array;
+  input!: Uint8Array;
+  byFrame!: Int32Array;
+  byVirtual!: Int32Array;
+  frames!: Int32Array;
+  seen!: Uint8Array;
   readonly #memory: WasmMemory;
 
   constructor() {
-    this.#memory = new Memory({ initial: PLACE.seen / WASM_PAGE + 1, maximum: MAX_PAGES, shared: true });
-    const { buffer } = this.#memory;
+    this.#memory = new Memory({ initial: PLACE.seen / WASM_PAGE + 1, maximum: MAX_PAGES });
     this.plain = new Instance((compiled ??= new Module(VMGT_CODE)), { env: { memory: this.#memory } }).exports.plain;
-    this.state = new Int32Array(buffer, PLACE.state, 8);
-    this.masks = new Uint8Array(buffer, PLACE.masks, 64);
-    this.slotBlocks = new Int32Array(buffer, PLACE.slotBlocks, 2 * BLOCK_SLOTS).fill(NO_BLOCK);
-    this.slotBases = new Int32Array(buffer, PLACE.slotBases, BLOCK_SLOTS);
-    this.input = new Uint8Array(buffer, PLACE.input, INPUT_BYTES);
-    this.byFrame = new Int32Array(buffer, PLACE.byFrame, 4 * CALL_RECORDS + 4);
-    this.byVirtual = new Int32Array(buffer, PLACE.byVirtual, 2 * CALL_RECORDS + 2);
-    this.frames = new Int32Array(buffer, PLACE.frames, FRAME_BLOCKS);
-    this.seen = new Uint8Array(buffer, PLACE.seen);
+    this.#view();
+    this.slotBlocks.fill(NO_BLOCK);
   }
 
   /** Makes `seen` at least this long; new bytes are 0. */
   reserveSeen(length: number): void {
     if (length <= this.seen.length) return;
     this.#memory.grow(Math.ceil(Math.max(length - this.seen.length, this.seen.length / 2) / WASM_PAGE));
-    this.seen = new Uint8Array(this.#memory.buffer, PLACE.seen);
+    this.#view();
+  }
+
+  #view(): void {
+    const { buffer } = this.#memory;
+    this.state = new Int32Array(buffer, PLACE.state, 8);
+    this.masks = new Uint8Array(buffer, PLACE.masks, 64);
+    this.slotBlocks = new Int32Array(buffer, PLACE.slotBlocks, 2 * BLOCK_SLOTS);
+    this.slotBases = new Int32Array(buffer, PLACE.slotBases, BLOCK_SLOTS);
+    this.input = new Uint8Array(buffer, PLACE.input, INPUT_BYTES);
+    this.byFrame = new Int32Array(buffer, PLACE.byFrame, 4 * CALL_RECORDS + 4);
+    this.byVirtual = new Int32Array(buffer, PLACE.byVirtual, 2 * CALL_RECORDS + 2);
+    this.frames = new Int32Array(buffer, PLACE.frames, FRAME_BLOCKS);
+    this.seen = new Uint8Array(buffer, PLACE.seen);
   }
 }

@@ -1,6 +1,5 @@
 /** The records of a quantum: plain ones in WebAssembly (vmgt-code.ts), all others one by one here, with every check. */
-import { BLOCK_PAGES, BLOCK_SHIFT, type TraceFormatError } from '@workset/model';
-import { CodedColumn } from '../coded-touches.ts';
+import { BLOCK_PAGES, BLOCK_SHIFT, type CodedTouches, type TraceFormatError } from '@workset/model';
 import { FrameBlocks, VirtualBlocks } from './vmgt-blocks.ts';
 import { CALL_RECORDS, INPUT_BYTES, PLACE, RECORD_BYTES_MAX } from './vmgt-code.ts';
 import { DAMAGED, MORE, type VmgtCursor } from './vmgt-cursor.ts';
@@ -18,10 +17,25 @@ const CLASS_MASK = Uint8Array.from(
   (_, flags) => (flags & 5 ? 1 : 0) | (flags & 2 ? 2 : 0) | (flags & 40 ? 4 : 0) | (flags & 16 ? 8 : 0),
 );
 
-/** Touches of the quantum read last, by frame and by virtual page. */
+/** A growing column of touches. */
+class Column {
+  n = 0;
+  touch = new Int32Array(0);
+
+  append(touches: Int32Array): void {
+    const n = this.n + touches.length;
+    if (n > this.touch.length) {
+      const touch = new Int32Array(2 * n);
+      touch.set(this.touch.subarray(0, this.n));
+      this.touch = touch;
+    }
+    this.touch.set(touches, this.n);
+    this.n = n;
+  }
+}
+
+/** Touches by frame and by virtual page of the quanta read since `clear`. */
 export class VmgtRecords {
-  readonly gpa = new CodedColumn();
-  readonly gva = new CodedColumn();
   readonly #memory = new VmgtMemory();
   readonly #frames = new FrameBlocks(this.#memory);
   readonly #blocks = new VirtualBlocks(this.#memory);
@@ -29,37 +43,75 @@ export class VmgtRecords {
   /** Frame and virtual page of the last record. */
   #pfn = 0;
   #vpn = 0;
-  /** Touches in the memory's columns. */
+  /** Touches in the memory's columns, and how many of them are of whole quanta. */
   #k = 0;
   #v = 0;
+  #wholeK = 0;
+  #wholeV = 0;
+  /** Of one quantum that does not fit the memory's columns. */
+  #large: { readonly byFrame: Column; readonly byVirtual: Column } | undefined;
 
   constructor() {
     this.#memory.masks.set(CLASS_MASK);
   }
 
-  get frameList(): FrameBlocks['list'] {
-    return this.#frames.list;
+  /** Numbers of touches of whole quanta. */
+  get nByFrame(): number {
+    return this.#large?.byFrame.n ?? this.#wholeK;
   }
-  get virtualList(): VirtualBlocks['list'] {
-    return this.#blocks.list;
+  get nByVirtual(): number {
+    return this.#large?.byVirtual.n ?? this.#wholeV;
+  }
+  /** Valid until the next call of `read`. */
+  get byFrame(): CodedTouches {
+    return { touch: this.#large?.byFrame.touch ?? this.#memory.byFrame, blocks: this.#frames.list.blocks };
+  }
+  get byVirtual(): CodedTouches {
+    return { touch: this.#large?.byVirtual.touch ?? this.#memory.byVirtual, blocks: this.#blocks.list.blocks };
+  }
+
+  /** Whether a quantum of n records may be read into what is left of the columns; into empty ones always. */
+  hasRoom(n: number): boolean {
+    if (this.#large !== undefined) return false;
+    if (this.#wholeK === 0) return true;
+    return this.#wholeK + 4 * n <= 4 * CALL_RECORDS && this.#wholeV + 2 * n <= 2 * CALL_RECORDS;
+  }
+
+  clear(): void {
+    this.#wholeK = this.#wholeV = 0;
+    this.#large = undefined;
   }
 
   /**
    * n of { uv pfn_delta, u8 flags, [zv user_vpn_delta], [u8 first, u8 last], [u8 cpumask] }; n is not trusted.
    * `skip` bytes follow each. Frames ascend, so each is new; a virtual page may come again, and then only its new classes are kept.
+   * When it throws, nothing of the quantum is kept.
    */
   read(cursor: VmgtCursor, n: number, skip: number): void {
-    this.gpa.n = this.gva.n = 0;
     this.#stamp = this.#blocks.nextStamp();
     this.#pfn = this.#vpn = 0;
+    this.#k = this.#wholeK;
+    this.#v = this.#wholeV;
+    if (n > CALL_RECORDS) return this.#readLarge(cursor, n, skip);
+    this.#readPiece(cursor, n, skip, true);
+    this.#wholeK = this.#k;
+    this.#wholeV = this.#v;
+  }
+
+  #readLarge(cursor: VmgtCursor, n: number, skip: number): void {
+    const large = { byFrame: new Column(), byVirtual: new Column() };
     for (let i = 0; i < n; i += CALL_RECORDS) {
       this.#k = this.#v = 0;
-      const records = Math.min(n - i, CALL_RECORDS);
-      for (let left = this.#plain(cursor, records, skip); left > 0; left = this.#plain(cursor, left - 1, skip)) {
-        this.#one(cursor, skip, i === 0 && left === records);
-      }
-      this.gpa.append(this.#memory.byFrame.subarray(0, this.#k));
-      this.gva.append(this.#memory.byVirtual.subarray(0, this.#v));
+      this.#readPiece(cursor, Math.min(n - i, CALL_RECORDS), skip, i === 0);
+      large.byFrame.append(this.#memory.byFrame.subarray(0, this.#k));
+      large.byVirtual.append(this.#memory.byVirtual.subarray(0, this.#v));
+    }
+    this.#large = large;
+  }
+
+  #readPiece(cursor: VmgtCursor, records: number, skip: number, isFirst: boolean): void {
+    for (let left = this.#plain(cursor, records, skip); left > 0; left = this.#plain(cursor, left - 1, skip)) {
+      this.#one(cursor, skip, isFirst && left === records);
     }
   }
 
@@ -73,8 +125,9 @@ export class VmgtRecords {
       const limit = PLACE.input + bytes - RECORD_BYTES_MAX;
       state[4] = this.#vpn;
       state[5] = Math.floor(this.#vpn / 2 ** 32);
-      const [k, v] = [PLACE.byFrame + 4 * this.#k, PLACE.byVirtual + 4 * this.#v];
-      left = this.#memory.plain(PLACE.input, limit, left, skip, this.#stamp, this.#pfn, k, v);
+      const k = PLACE.byFrame + 4 * this.#k;
+      const v = PLACE.byVirtual + 4 * this.#v;
+      left = this.#memory.plain(PLACE.input, limit, left, skip, this.#stamp << 2, this.#pfn, k, v);
       cursor.at += state[0]! - PLACE.input;
       this.#pfn = state[1]!;
       this.#k = (state[2]! - PLACE.byFrame) >> 2;

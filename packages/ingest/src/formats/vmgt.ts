@@ -13,7 +13,7 @@
  */
 import { throwIfAborted, type ByteSource, type IngestBatch, type IngestContext, type Ingestor } from '@workset/model';
 import { startsWith } from '../byte-source.ts';
-import { CodedBatch } from '../coded-touches.ts';
+import { QuantaColumns } from '../coded-touches.ts';
 import { DAMAGED, MORE, VmgtCursor } from './vmgt-cursor.ts';
 import { VmgtRecords } from './vmgt-records.ts';
 
@@ -24,6 +24,8 @@ const RECORDING_STOPS = 2;
 const FIRST_PHASE = 16;
 const TAG = { H: 0x48, M: 0x4d, Q: 0x51, E: 0x45 } as const;
 
+/** Quanta handed on at once. */
+const WAITING_QUANTA_MAX = 4096;
 /** One frame holds at most this much: a quantum that touched 8 M pages. Longer ones are damage. */
 const FRAME_BYTES_MAX = 64 << 20;
 
@@ -69,7 +71,9 @@ class Decoder {
   #records = 0;
   #lastQuantum = -1;
   #totals: { records: number } | undefined;
-  readonly #quantum = new VmgtRecords();
+  readonly #touches = new VmgtRecords();
+  readonly #frameQuanta = new QuantaColumns();
+  readonly #virtualQuanta = new QuantaColumns();
 
   constructor(source: ByteSource, ctx: IngestContext) {
     this.#cursor = new VmgtCursor(source.path);
@@ -87,7 +91,7 @@ class Decoder {
     this.#cursor.push(chunk);
   }
 
-  /** Yields the whole frames at hand; with `last`, what is left must be whole too. */
+  /** Yields the whole frames at hand but for some last quanta; with `last`, what is left must be whole too and all is yielded. */
   *parse(last: boolean): Generator<IngestBatch> {
     while (this.#cursor.start < this.#cursor.end) {
       this.#cursor.at = this.#cursor.start;
@@ -95,6 +99,7 @@ class Decoder {
       try {
         batches = this.#header === undefined ? this.#readHeader() : this.#readFrame(this.#header);
       } catch (error) {
+        if (error !== MORE || last) yield* this.#waiting();
         if (error !== MORE) throw error;
         if (last)
           throw this.#cursor.error(
@@ -112,6 +117,15 @@ class Decoder {
       this.#wanted = 1;
       yield* batches;
     }
+    if (last) yield* this.#waiting();
+  }
+
+  /** The quanta that have been read but not yielded. */
+  *#waiting(): Generator<IngestBatch> {
+    const { byFrame, byVirtual } = this.#touches;
+    if (this.#frameQuanta.n > 0) yield this.#frameQuanta.batch('gpa', byFrame);
+    if (this.#virtualQuanta.n > 0) yield this.#virtualQuanta.batch('gva', byVirtual);
+    this.#touches.clear();
   }
 
   finish(): void {
@@ -184,6 +198,7 @@ class Decoder {
       if (i === 2) extra = value;
     }
     const batches: IngestBatch[] = [];
+    batches.push(...this.#waiting());
     if (n >= 2) batches.push({ kind: 'sync', tNs, clock: 'guest-monotonic', otherNs: monoNs });
     if (code === RECORDING_STARTS || code === RECORDING_STOPS) {
       batches.push({ kind: 'span', edge: code === RECORDING_STARTS ? 'begin' : 'end', tNs, label: String(extra) });
@@ -198,9 +213,12 @@ class Decoder {
     const quantum = this.#cursor.varint();
     this.#cursor.varint(); // host time
     const n = this.#cursor.varint();
-    const { gpa, gva, frameList, virtualList } = this.#quantum;
-    gpa.n = gva.n = 0;
-    this.#quantum.read(this.#cursor, n, (header.times ? 2 : 0) + (header.ncpu > 1 ? 1 : 0));
+    if (!this.#touches.hasRoom(n) || this.#frameQuanta.n >= WAITING_QUANTA_MAX) {
+      this.#cursor.at = this.#cursor.start;
+      return [...this.#waiting()];
+    }
+    const { nByVirtual } = this.#touches;
+    this.#touches.read(this.#cursor, n, (header.times ? 2 : 0) + (header.ncpu > 1 ? 1 : 0));
     const t0Ns = quantum * header.quantumNs;
     if (quantum < this.#lastQuantum)
       throw this.#cursor.error(`quantum ${quantum} follows quantum ${this.#lastQuantum}`, DAMAGED, this.#cursor.start);
@@ -209,9 +227,8 @@ class Decoder {
     this.#records += n;
     this.#ctx.accept(n);
     const t1Ns = t0Ns + header.quantumNs;
-    const batches: IngestBatch[] = [];
-    if (this.#wantsGpa) batches.push(new CodedBatch('gpa', t0Ns, t1Ns, gpa, frameList));
-    if (this.#wantsGva && gva.n > 0) batches.push(new CodedBatch('gva', t0Ns, t1Ns, gva, virtualList));
-    return batches;
+    if (this.#wantsGpa) this.#frameQuanta.push(t0Ns, t1Ns, this.#touches.nByFrame);
+    if (this.#wantsGva && this.#touches.nByVirtual > nByVirtual) this.#virtualQuanta.push(t0Ns, t1Ns, this.#touches.nByVirtual);
+    return [];
   }
 }
