@@ -13,7 +13,6 @@ import { Ledger } from './ledger.ts';
 import { worldKey, type PlanOptions, type RunPlan } from './plan.ts';
 import { costProfiles } from './profiles.ts';
 import { schemes } from './registry.ts';
-import type { PageRange } from './scheme.ts';
 
 export interface Job {
   readonly trace: string;
@@ -124,25 +123,19 @@ function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
 }
 
 function passWorld(trace: TraceReader, plan: RunPlan): PassWorld {
-  const { world, space, range, stream } = plan;
-  const { mmu, backing, tlb, thp } = world;
-  const config = { ...DEFAULT_WORLD, mmu, backing, hugeBlocks: hugeBlocks(trace, trace.space(space), thp, range, stream) };
+  const { mmu, backing, tlb, folioOrder = 0 } = plan.world;
+  const config = { ...DEFAULT_WORLD, mmu, backing, folioOrder, hugeBlocks: hugeBlocks(trace, trace.space(plan.space), plan) };
   return { name: worldKey(plan), config, tlb: tlb ?? undefined };
 }
 
-/** Whole 2 MiB blocks inside the range that are mapped by a PMD: all of them, or those the capture calls huge. */
-function hugeBlocks(
-  trace: TraceReader,
-  space: SpaceReader,
-  thp: RunPlan['world']['thp'],
-  range: PageRange,
-  stream: string | null,
-): PageBitmap | undefined {
+/** Whole 2 MiB blocks inside the range that are mapped by a PMD: all of them, or those the capture calls huge. hugetlb: all there are. */
+function hugeBlocks(trace: TraceReader, space: SpaceReader, { world, range, stream }: RunPlan): PageBitmap | undefined {
   const first = Math.ceil(range.from / BLOCK_PAGES);
   const end = Math.floor(range.to / BLOCK_PAGES);
   const blocks = new PageBitmap(space.blocks.length);
-  if (thp === 'all') blocks.addRange(first, end);
-  if (thp === 'trace') {
+  if (world.backing === 'hugetlb') blocks.addRange(0, space.blocks.length);
+  else if (world.thp === 'all') blocks.addRange(first, end);
+  if (world.backing !== 'hugetlb' && world.thp === 'trace') {
     // A run that repeats a stream lives in that stream's segment ("B" of B.idle).
     const here = (segment: string): boolean =>
       segment === '' || stream === null || !stream.includes('.') || stream.startsWith(`${segment}.`);
@@ -200,10 +193,12 @@ function runRow(trace: TraceReader, job: Job, plan: RunPlan, spans: readonly Tra
 }
 
 /** What was assumed of the memory and the machine; NULL for a real tracker. */
-function worldName({ kind, world: { shared, mmu, backing, tlb, thp } }: RunPlan): string | null {
+function worldName({ kind, world: { shared, mmu, backing, tlb, thp, folioOrder = 0 } }: RunPlan): string | null {
   if (kind === 'observed') return null;
   const tlbName = tlb === null ? 'off' : `${tlb.entries}/${tlb.ways}`;
-  return `${shared === null ? '' : `${shared}: `}mmu=${mmu} backing=${backing} tlb=${tlbName} thp=${thp}`;
+  const order = backing === 'hugetlb' ? 9 : folioOrder;
+  const folio = order < 8 ? `${4 << order}K` : `${(4 << order) / 1024}M`;
+  return `${shared === null ? '' : `${shared}: `}mmu=${mmu} backing=${backing} tlb=${tlbName} thp=${thp} folio=${folio}`;
 }
 
 function printable(plan: RunPlan): Record<string, string> {

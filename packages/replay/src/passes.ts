@@ -83,8 +83,7 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
     THREAD_BYTES * (threads - 1) +
     threads * (4 * slots * (1 + tlbs) + 4 * nPages * cachesOf(space, runs) + FRAME_BYTES * nFrames + TRUTH_SETS * setBytes + BATCH_BYTES) +
     runs.reduce(
-      (sum, run) =>
-        sum + 4 * nPages * columnsOf(run, hasHuge) + (RUN_SETS + (run.world.mmu === 'host' || hasHuge ? SETTLED_SETS : 0)) * setBytes,
+      (sum, run) => sum + 4 * nPages * columnsOf(run, hasHuge) + (RUN_SETS + (settles(run.world, hasHuge) ? SETTLED_SETS : 0)) * setBytes,
       0,
     ) +
     (evicting === 0 ? 0 : evicting * EVICTED_PAGE_BYTES * nPages + REFERENCE_BYTES * nTouches)
@@ -96,7 +95,7 @@ const FRAME_BYTES = 44;
 /** Sets of the id space that a thread and a run hold at once, those not collected yet included: measured on 64 M pages. */
 const TRUTH_SETS = 56;
 const RUN_SETS = 4;
-/** Further ones of a world under KVM or with huge pages, whose bits are settled touch by touch. */
+/** Further ones of a world under KVM or with large folios, whose bits are settled touch by touch. */
 const SETTLED_SETS = 8;
 /** A swapper's state of a page; a touch in the page string and in the next uses of the references. */
 const EVICTED_PAGE_BYTES = 64;
@@ -105,11 +104,19 @@ const REFERENCE_BYTES = 8;
 /** Columns of 4 bytes per page that a run's world may come to hold; passes.test.ts measures them. */
 export function columnsOf({ kind, scheme, world }: RunPlan, hasHuge: boolean): number {
   if (kind === 'observed' || scheme === 'pebs') return 0;
-  const isHuge = world.thp === 'all' || (world.thp === 'trace' && hasHuge);
+  const isHuge = isHugeWorld(world, hasHuge);
   // Schemes that protect entries keep marks of what KVM and huge pages do to those.
   const protects = /^(uffd-|soft-dirty|numa-hint)/.test(scheme);
   const own = scheme === 'mglru' ? 2 : 1;
   return own + (world.mmu === 'host' && protects ? 2 : 0) + (isHuge ? (protects ? 4 : 1) : 0) + (world.tlb === null ? 0 : 1);
+}
+
+function isHugeWorld({ backing, thp }: RunPlan['world'], hasHuge: boolean): boolean {
+  return backing === 'hugetlb' || thp === 'all' || (thp === 'trace' && hasHuge);
+}
+
+function settles(world: RunPlan['world'], hasHuge: boolean): boolean {
+  return world.mmu === 'host' || hasHuge || isHugeWorld(world, hasHuge) || (world.folioOrder ?? 0) > 0;
 }
 
 /** Columns of last touches that the runs of a thread share: of reads and writes, of those who count. */

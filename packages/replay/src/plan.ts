@@ -1,14 +1,27 @@
 /** What a replay will do: which runs, over which pages, under which identity. Pure; no file is written. */
 import { createHash } from 'node:crypto';
-import { PAGE_BYTES, parseParams, RunError, UsageError, type ObservationStream, type ParamValues, type SpaceId } from '@workset/model';
+import {
+  BLOCK_PAGES,
+  PAGE_BYTES,
+  parseParams,
+  RunError,
+  UsageError,
+  type ObservationStream,
+  type ParamValues,
+  type SpaceId,
+} from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
 import { rangeOf } from './observed.ts';
 import { parseEvict } from './evict/spec.ts';
 import { DEFAULT_PROFILE } from './profiles.ts';
 import { schemes } from './registry.ts';
 import type { TlbConfig } from './memory/tlb.ts';
+import { BACKINGS, type Backing } from './primitive.ts';
 import type { PageRange } from './scheme.ts';
 import { idsOf } from './memory/page-ranges.ts';
+
+/** A folio of 2 MiB. */
+const MAX_FOLIO_ORDER = 9;
 
 /** A scheme by name, or with parameters as text or typed values. */
 export type SchemeSpec = string | ({ readonly id: string } & Readonly<Record<string, unknown>>);
@@ -29,8 +42,10 @@ export interface PlanOptions {
   readonly profile?: string | undefined;
   /** Whose page tables are tracked: a guest's own (default), or a VMM's under KVM. */
   readonly mmu?: 'guest' | 'host' | undefined;
-  /** Backing of the tracked memory. Default shmem. */
-  readonly backing?: 'anon' | 'shmem' | undefined;
+  /** Backing of the tracked memory. Default shmem. hugetlb: huge pages of 2 MiB, shared. */
+  readonly backing?: Backing | undefined;
+  /** Size of the folios of memory that no PMD maps, bytes: a power of two from 4 KiB (default) to 2 MiB. */
+  readonly folioBytes?: number | undefined;
   /** `off` (default), or the TLB in front of the page tables. */
   readonly tlb?: TlbConfig | 'off' | undefined;
   /** 2 MiB mappings: what the capture says (default; none when it says nothing), none, or all tracked memory. */
@@ -48,9 +63,11 @@ export interface WorldPlan {
   /** Schemes that share it, joined by "+"; null = a world of its own. */
   readonly shared: string | null;
   readonly mmu: 'guest' | 'host';
-  readonly backing: 'anon' | 'shmem';
+  readonly backing: Backing;
   readonly tlb: TlbConfig | null;
   readonly thp: 'off' | 'all' | 'trace';
+  /** Folios of 2^order pages, each page mapped by a PTE; absent = 0, so that plain runs keep the names they had. */
+  readonly folioOrder?: number;
 }
 
 export interface RunPlan {
@@ -102,6 +119,7 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
   }
   const space = trace.space(options.space ?? mainSpace(trace));
   const range = trackedRange(space, options.addr);
+  checkHugetlb(range, options.backing ?? 'shmem');
   return wanted.flatMap((spec) => {
     const { scheme, params } = resolve(spec, options.windowNs, trace.manifest.notes['kernel']);
     return seedsOf(scheme.descriptor.id, options).map((seed) =>
@@ -176,14 +194,27 @@ function modelOf(stream: ObservationStream, trace: TraceReader, options: PlanOpt
   return { id: scheme.descriptor.id, params: resolve(wanted ?? stream.tracker, undefined, trace.manifest.notes['kernel']).params };
 }
 
+/** Throws UsageError for a size that no folio has, and for folios or 2 MiB mappings of hugetlb memory. */
 function worldOf(options: PlanOptions): WorldPlan {
+  const folioOrder = Math.log2((options.folioBytes ?? PAGE_BYTES) / PAGE_BYTES);
+  if (!Number.isInteger(folioOrder) || folioOrder < 0 || folioOrder > MAX_FOLIO_ORDER)
+    throw new UsageError(`no folio has ${options.folioBytes} bytes`, 'say a power of two from 4 KiB to 2 MiB, such as 64K');
+  if (options.backing === 'hugetlb' && (folioOrder > 0 || (options.thp ?? 'trace') !== 'trace'))
+    throw new UsageError('hugetlb memory is made of 2 MiB pages', 'leave thp and folio out');
   return {
     shared: null,
     mmu: options.mmu ?? 'guest',
     backing: options.backing ?? 'shmem',
     tlb: options.tlb === undefined || options.tlb === 'off' ? null : options.tlb,
     thp: options.thp ?? 'trace',
+    ...(folioOrder > 0 ? { folioOrder } : {}),
   };
+}
+
+/** userfaultfd refuses ranges of hugetlb memory that cut a huge page (0.2). Throws UsageError. */
+function checkHugetlb({ from, to }: PageRange, backing: Backing): void {
+  if (backing === 'hugetlb' && (from % BLOCK_PAGES !== 0 || to % BLOCK_PAGES !== 0))
+    throw new UsageError('the tracked addresses cut a hugetlb page', 'give addresses that are multiples of 2 MiB');
 }
 
 /** What the capture says of the memory that a real tracker watched. */
@@ -191,7 +222,7 @@ function worldOfStream(stream: ObservationStream, world: WorldPlan): WorldPlan {
   return {
     ...world,
     mmu: stream.notes['side'] === 'host' ? 'host' : 'guest',
-    backing: stream.notes['memory'] === 'anon' ? 'anon' : 'shmem',
+    backing: BACKINGS.find((backing) => backing === stream.notes['memory']) ?? 'shmem',
     thp: (stream.granuleBytes ?? 0) > PAGE_BYTES ? 'all' : 'trace',
   };
 }

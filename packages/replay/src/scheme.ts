@@ -5,6 +5,7 @@
  * real kernel would, each one charged to the run's cost ledger.
  */
 import type { CostOp, Descriptor, Nanos, PageBitmap, ParamSpec, ParamValues, Target } from '@workset/model';
+import type { Backing } from './primitive.ts';
 
 export interface SchemeDescriptor<Id extends string = string> extends Descriptor<Id> {
   /** One line: the bits and calls it works with. */
@@ -105,10 +106,12 @@ export interface TrackingKernel {
 
   /** Adds the pages that have a page-table entry (touched before). */
   present(out: PageBitmap): void;
-  /** Adds the pages on an LRU list: mapped by this or another page table before. */
+  /** Adds the pages whose folio is on an LRU list: mapped by this or another page table before. */
   onLru(out: PageBitmap): void;
 
-  readonly backing: 'anon' | 'shmem';
+  readonly backing: Backing;
+  /** Page-table entries that map the pages of a set. */
+  entriesOf(set: PageBitmap): number;
   /**
    * UFFDIO_RWPROTECT(MODE_RWP): arms present entries; `pte none` stays untouched; PMD-mapped shmem is unmapped instead (2.1, 1.4).
    * `minor`: registered for MINOR too, so that unmapped pages come back one by one.
@@ -154,7 +157,7 @@ export interface TrackingKernel {
   /** Reads page_idle/bitmap: adds the pages of `marked` that are no longer idle. */
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void;
 
-  /** True for a page of a PMD-mapped huge page other than its head. */
+  /** True for a page of a large folio other than its head. */
   isTail(page: number): boolean;
   /** DAMON's mkold of one page: clear A (`rmap`: in every page table that maps it, else in the mm's), set PG_idle; false when the page does not exist or is not on an LRU list (8.1). */
   damonMkold(page: number, how: { rmap: boolean }): boolean;

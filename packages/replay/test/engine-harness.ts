@@ -160,7 +160,8 @@ function passRun(
 /** The oracle's world as the engine's: blocks become dense ids, and all runs that are given it share it. */
 export function engineWorld(trace: PlainTrace, { tlb, hugeBlocks, ...config }: OracleWorldConfig, name = 'shared'): PassWorld {
   const blocks = blocksOf(trace);
-  const dense = hugeBlocks.map((block) => blocks.indexOf(block)).filter((block) => block >= 0);
+  const huge = config.backing === 'hugetlb' ? blocks : hugeBlocks;
+  const dense = huge.map((block) => blocks.indexOf(block)).filter((block) => block >= 0);
   return {
     name,
     config: { ...config, hugeBlocks: dense.length === 0 ? undefined : PageBitmap.of(blocks.length, dense) },

@@ -1,5 +1,5 @@
 /** `workset replay <trace> -o DIR`: run tracking schemes over a trace. */
-import { formatBytes, formatParam, parseAddressRange, parseParams, SPACES, UsageError } from '@workset/model';
+import { formatBytes, formatParam, parseAddressRange, parseParams, parseSize, SPACES, UsageError } from '@workset/model';
 import type { Param, Registry, SpaceId } from '@workset/model';
 import type { ReplayOptions, RunPlan, SchemeSpec, TrackingScheme } from '@workset/replay';
 
@@ -47,8 +47,18 @@ export const replay: CommandSpec = {
       help: "whose page tables are tracked: a guest's own (default), or a VMM's under KVM",
       choices: ['guest', 'host'],
     },
-    { name: 'backing', value: 'KIND', help: 'what backs the tracked memory; default shmem', choices: ['anon', 'shmem'] },
+    {
+      name: 'backing',
+      value: 'KIND',
+      help: 'what backs the tracked memory; default shmem. hugetlb: pages of 2 MiB',
+      choices: ['anon', 'shmem', 'hugetlb'],
+    },
     { name: 'thp', value: 'WHICH', help: '2 MiB mappings: what the capture says (default), off, or all', choices: ['off', 'all', 'trace'] },
+    {
+      name: 'folio',
+      value: 'SIZE',
+      help: 'size of the folios of memory in 4 KiB mappings: 4K (default), 8K, … 2M; A bits and protections stay per page, PG_idle and generations are per folio',
+    },
     { name: 'tlb', value: 'SPEC', help: 'off (default), on, or entries=N,huge=N,ways=N,flush=FRAMES: a TLB in front of the page tables' },
     {
       name: 'evict',
@@ -112,6 +122,7 @@ function replayOptions(args: Args): Chosen {
     mmu: args.text('mmu') as ReplayOptions['mmu'],
     backing: args.text('backing') as ReplayOptions['backing'],
     thp: args.text('thp') as ReplayOptions['thp'],
+    folioBytes: named('folio', args.text('folio'), (text) => parseSize(text)),
     evict: args.list('evict').length === 0 ? undefined : args.list('evict'),
     observed: args.off('observed') ? false : undefined,
     seed: countOption(args, 'seed', 0) ?? 1,

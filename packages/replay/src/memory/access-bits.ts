@@ -35,7 +35,7 @@ export interface AccessBits {
   /** Clears the bits of one entry; true when one was set. */
   makeOldOf(id: number, which: WhichBits): boolean;
   /** Entries that nothing maps any more: the next touch faults. `keepsA`: A is kept with the entry that stands for it. */
-  unmap(id: number, keepsA: boolean): void;
+  unmap(range: PageRange, keepsA: boolean): void;
 }
 
 /** Marks: the page's A bit is set when its last walk is newer than the mark. */
@@ -90,10 +90,12 @@ export class MarkedBits implements AccessBits {
     return wasYoung;
   }
 
-  unmap(id: number, keepsA: boolean): void {
-    if (keepsA && this.youngOf(id, PRIMARY)) return;
-    this.#cleared[id] = this.#world.now;
-    (this.#uncached ??= this.#world.emptySet()).add(id);
+  unmap({ from, to }: PageRange, keepsA: boolean): void {
+    for (let id = from; id < to; id++) {
+      if (keepsA && this.youngOf(id, PRIMARY)) continue;
+      this.#cleared[id] = this.#world.now;
+      (this.#uncached ??= this.#world.emptySet()).add(id);
+    }
   }
 
   #isWalked(id: number, walked: number, touched: number): boolean {

@@ -1,9 +1,10 @@
 /** What system calls and page-table operations share: the world they change, and how they charge for it. */
-import { BLOCK_SHIFT, type CostOp, type PageBitmap } from '@workset/model';
+import type { CostOp, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { addNewer, addStillMarked } from './bit-loops.ts';
-import { blockOf, type World } from './world.ts';
+import { addNewer, addNewerThanMarks, addStillMarked } from './bit-loops.ts';
+import { blockOf } from './folios.ts';
 import { countInRange, holdsAny } from './page-sets.ts';
+import type { World } from './world.ts';
 
 export class Desk {
   readonly world: World;
@@ -62,24 +63,34 @@ export class Desk {
     this.charge('tlb-flush', 1);
   }
 
-  /** Sets a folio flag: on the page, or on all 512 of a large folio. */
+  /** Sets a folio flag. */
   addFolio(name: 'idle' | 'young', id: number): void {
     const flag = this.world.flag(name);
-    if (this.huge && this.world.config.hugeBlocks!.has(id >>> BLOCK_SHIFT)) {
-      const { from, to } = blockOf(id);
-      flag.addRange(from, to);
-    } else flag.add(id);
+    const { folios } = this.world;
+    if (folios.areSmall) return flag.add(id);
+    const { from, to } = folios.of(id);
+    flag.addRange(from, to);
   }
 
   /** Entries armed for RWP, or unmapped by the arm, and not touched since. */
   addRwWatched(range: PageRange, out: PageBitmap): void {
     addStillMarked(this.world.touched(), this.world.mark('rwp'), range, out);
   }
-  /** PROT_NONE entries that were not touched since NUMA balancing made them so. */
+  /** PROT_NONE entries, made so by NUMA balancing, whose folio was not touched since. */
   pendingHints(range: PageRange): PageBitmap {
+    const { folios } = this.world;
+    const [touched, marks, armed] = [this.world.touched(), this.world.mark('numa'), this.world.flag('numa-armed')];
     const pending = this.emptySet();
-    addStillMarked(this.world.touched(), this.world.mark('numa'), range, pending);
-    return pending.and(this.world.flag('numa-armed'));
+    addStillMarked(touched, marks, range, pending);
+    if (!folios.areSmall) pending.andNot(this.restoredHints(range));
+    return pending.and(armed);
+  }
+  /** Entries that were, until an access to their folio restored them (9). */
+  restoredHints(range: PageRange): PageBitmap {
+    const armed = this.world.flag('numa-armed');
+    const touched = this.emptySet();
+    addNewerThanMarks(this.world.touched(), this.world.mark('numa'), this.world.folios.around(range), touched);
+    return this.world.folios.addWhole(touched.and(armed)).and(armed);
   }
 
   /** Ends the PMD mapping of the range's blocks that hold a page of `where` (all when undefined). */

@@ -4,30 +4,34 @@ import type { PageRange } from '../scheme.ts';
 import { BOTH, RMAP } from './access-bits.ts';
 import type { Desk } from './desk.ts';
 import { keepRange } from './page-sets.ts';
+import type { World } from './world.ts';
 
 /** A page_idle read or write of 4 KiB covers 4096 * 8 pages (the bitmap is a plain file of u64 words). */
 const PAGE_IDLE_PAGES_PER_SYSCALL = 32768;
 
 export function idleMark(desk: Desk, range: PageRange, listed: PageBitmap): void {
   const { world } = desk;
-  const lru = world.wholeFolios(keepRange(listed.clone(), range));
+  const { folios } = world;
+  const whole = folios.around(range);
+  const lru = world.isHugetlb ? desk.emptySet() : folios.addWhole(keepRange(listed.clone(), range));
   const young = desk.emptySet();
-  world.addYoung(range, young, RMAP);
-  world.wholeFolios(young).and(lru);
+  world.addYoung(whole, young, RMAP);
+  folios.addWhole(young).and(lru);
   world.clearYoungSet(lru, RMAP);
   world.flag('young').or(young);
   world.flag('idle').or(lru);
-  world.forgetMoves(range);
+  world.forgetMoves(whole);
   chargeIdle(desk, 'idle-mark', range, lru);
 }
 
 export function idleRead(desk: Desk, range: PageRange, marked: PageBitmap, accessed: PageBitmap): void {
   const { world } = desk;
-  const inRange = world.wholeFolios(keepRange(marked.clone(), range));
+  const { folios } = world;
+  const inRange = folios.addWhole(keepRange(marked.clone(), range));
   const young = desk.emptySet();
-  world.addYoung(range, young, RMAP);
+  world.addYoung(folios.around(range), young, RMAP);
   const idle = world.flag('idle').clone().and(inRange);
-  world.wholeFolios(young).and(idle);
+  folios.addWhole(young).and(idle);
   // Only idle folios are walked, and lose their A bits.
   world.clearYoungSet(young, RMAP);
   world.flag('young').or(young);
@@ -41,14 +45,20 @@ export function idleRead(desk: Desk, range: PageRange, marked: PageBitmap, acces
 
 function chargeIdle(desk: Desk, op: CostOp, range: PageRange, walked: PageBitmap): void {
   desk.charge(op, range.to - range.from);
-  desk.charge('rmap-walk', desk.entriesOf(walked));
+  const walks = desk.world.folios.count(walked);
+  desk.charge('rmap-walk', walks);
+  // A walk looks at every entry of a large folio.
+  const further = desk.entriesOf(walked) - walks;
+  if (further > 0) desk.charge('pte-scan', further);
   desk.charge('syscall', Math.ceil((range.to - range.from) / PAGE_IDLE_PAGES_PER_SYSCALL));
 }
 
-/** mkold of one page; `rmap`: in every page table that maps it, else in one mm's. False when there is no such page. */
+/** mkold of one page; `rmap`: in every page table that maps its folio, else its entry in one mm. False when there is no such page. */
 export function damonMkold(desk: Desk, id: number, rmap: boolean): boolean {
-  if (id < 0 || !desk.world.everMapped(id, rmap)) return false;
-  if (desk.world.makeOldOf(id, rmap ? RMAP : BOTH)) desk.addFolio('young', id);
+  const { world } = desk;
+  if (!isThere(world, id, rmap)) return false;
+  world.settleFolio(id);
+  if (rmap ? world.makeOldFolio(id, RMAP) : world.makeOldOf(id, BOTH)) desk.addFolio('young', id);
   desk.addFolio('idle', id);
   return true;
 }
@@ -56,6 +66,12 @@ export function damonMkold(desk: Desk, id: number, rmap: boolean): boolean {
 export function damonYoung(desk: Desk, id: number, rmap: boolean): boolean {
   desk.charge('damon-sample', 1);
   const { world } = desk;
-  if (id < 0 || !world.everMapped(id, rmap)) return false;
-  return world.youngOf(id, rmap ? RMAP : BOTH) || !world.flag('idle').has(id);
+  if (!isThere(world, id, rmap)) return false;
+  world.settleFolio(id);
+  return (rmap ? world.youngOfFolio(id, RMAP) : world.youngOf(id, BOTH)) || !world.flag('idle').has(id);
+}
+
+/** Physical operations need a folio on an LRU list, virtual ones an entry. */
+function isThere(world: World, id: number, rmap: boolean): boolean {
+  return id >= 0 && (rmap ? world.isOnLru(id) : world.everMapped(id, false));
 }

@@ -4,6 +4,7 @@ import type { PageRange } from '../scheme.ts';
 import { addNewer, setMarks } from './bit-loops.ts';
 import { countInRange, removeRange } from './page-sets.ts';
 import { BOTH } from './access-bits.ts';
+import { blockOf } from './folios.ts';
 import type { World } from './world.ts';
 
 /** A table stays in the Bloom filter when young * 8 >= entries (suitable_to_scan on x86: 64-byte line / 8-byte entry). */
@@ -24,32 +25,44 @@ export class Generations {
     this.#bloom.addRange(0, (world.nPages >>> BLOCK_SHIFT) + 1);
   }
 
-  /** One aging pass; returns the entries scanned. */
+  /** One aging pass; returns the entries scanned. VMAs of hugetlb are skipped whole. */
   age(range: PageRange, force: boolean): number {
     const world = this.#world;
+    this.#maxSeq++;
+    if (world.isHugetlb) return 0;
     const young = new PageBitmap(world.nPages);
+    world.settle(world.folios.around(range));
     world.addYoung(range, young, BOTH);
+    const counted = this.#batches(young, range);
     let scanned = 0;
     const next = new PageBitmap(this.#bloom.nPages);
-    this.#maxSeq++;
     const walked = new Runs();
-    for (let from = range.from; from < range.to; from = ((from >>> BLOCK_SHIFT) + 1) << BLOCK_SHIFT) {
+    for (let from = range.from; from < range.to; from = blockOf(from).to) {
       const block = from >>> BLOCK_SHIFT;
-      const to = Math.min(range.to, (block + 1) << BLOCK_SHIFT);
+      const to = Math.min(range.to, blockOf(from).to);
       const isLeaf = world.isHuge(from);
       // The filter is of page tables: memory mapped by a PMD has none, and is always looked at.
       if (!force && !isLeaf && !this.#bloom.has(block)) {
-        removeRange(young, { from, to });
+        removeRange(young, blockOf(from));
         continue;
       }
       scanned += isLeaf ? 1 : to - from;
-      if (!isLeaf && countInRange(young, { from, to }) * KEEP_SHARE >= to - from) next.add(block);
+      if (!isLeaf && countInRange(counted, { from, to }) * KEEP_SHARE >= to - from) next.add(block);
       walked.add(from, to);
     }
     this.#promote(young);
     for (const run of walked.runs) world.clearYoung(run, BOTH);
     this.#bloom = next;
     return scanned;
+  }
+
+  /** Makes a set of young entries one of folios; returns the entries that count as young: those of a large folio do as a batch. */
+  #batches(young: PageBitmap, range: PageRange): PageBitmap {
+    const { folios } = this.#world;
+    if (folios.areSmall) return young;
+    const present = new PageBitmap(this.#world.nPages);
+    this.#world.addPresent(range, present);
+    return present.and(folios.addWhole(young));
   }
 
   /** First sighting: PG_referenced; second: PG_workingset and the youngest generation. */

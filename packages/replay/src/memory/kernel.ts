@@ -1,6 +1,7 @@
 /** A run's view of its world: the system calls and page-table operations a tracking scheme may use, each one charged. */
-import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
+import { BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
+import type { Backing } from '../primitive.ts';
 import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
 import { Desk } from './desk.ts';
 import * as folio from './folio-ops.ts';
@@ -50,7 +51,7 @@ export class SimKernel implements TrackingKernel {
   get huge(): boolean {
     return this.#desk.huge;
   }
-  get backing(): 'anon' | 'shmem' {
+  get backing(): Backing {
     return this.#world.config.backing;
   }
   random(n: number): number {
@@ -73,7 +74,10 @@ export class SimKernel implements TrackingKernel {
     this.#world.addPresent(this.range, out);
   }
   onLru(out: PageBitmap): void {
-    this.#world.addPresent(this.range, out, true);
+    this.#world.addOnLru(this.range, out);
+  }
+  entriesOf(set: PageBitmap): number {
+    return this.#desk.entriesOf(set);
   }
 
   uffdRwProtect(range: PageRange, { minor } = { minor: false }): void {
@@ -131,7 +135,7 @@ export class SimKernel implements TrackingKernel {
   }
   isTail(page: number): boolean {
     const id = this.idOf(page);
-    return id >= 0 && (id & (BLOCK_PAGES - 1)) !== 0 && this.#world.isHuge(id);
+    return id >= 0 && this.#world.folios.isTail(id);
   }
   damonMkold(page: number, { rmap }: { rmap: boolean }): boolean {
     return folio.damonMkold(this.#desk, this.idOf(page), rmap);

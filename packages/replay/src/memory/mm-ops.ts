@@ -2,28 +2,35 @@
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { BOTH, PRIMARY, SECONDARY } from './access-bits.ts';
-import { addNewer, addNewerThanMarks, fillMarks, setMarks, takeNewer } from './bit-loops.ts';
+import { addNewerThanMarks, fillMarks, setMarks, takeNewer } from './bit-loops.ts';
 import type { Desk } from './desk.ts';
+import { keepRange } from './page-sets.ts';
 
+/** The walk of clear_refs knows no hugetlb entries; the notifier and the flush cover the whole process all the same. */
 export function clearSoftDirty(desk: Desk, range: PageRange): void {
   const { world } = desk;
-  fillMarks(world.mark('soft-dirty'), range, world.now);
-  world.guardWrites(range, 'entry');
-  world.clearFlags(range, ['soft-dirty of a PMD']);
+  if (!world.isHugetlb) {
+    fillMarks(world.mark('soft-dirty'), range, world.now);
+    world.guardWrites(range, 'entry');
+    world.clearFlags(range, ['soft-dirty of a PMD']);
+    desk.charge('clear-refs', desk.entries(range));
+  }
   desk.chargeZap(range);
   desk.charge('syscall', 1);
-  desk.charge('clear-refs', desk.entries(range));
   desk.charge('tlb-flush', 1);
   world.flushTlb();
 }
 
+/** Bit 55 of a hugetlb page is that of its VMA, which clear_refs takes away. */
 export function readSoftDirty(desk: Desk, range: PageRange, out: PageBitmap): void {
   const { world } = desk;
-  // Splits that nobody has looked for yet leave dirty entries behind.
-  world.settle(range);
   const found = desk.emptySet();
-  addNewerThanMarks(world.written(), world.mark('soft-dirty'), range, found);
-  world.addFlagged(range, ['soft-dirty of a PMD'], found);
+  if (!world.isHugetlb) {
+    // Splits that nobody has looked for yet leave dirty entries behind.
+    world.settle(range);
+    addNewerThanMarks(world.written(), world.mark('soft-dirty'), range, found);
+    world.addFlagged(range, ['soft-dirty of a PMD'], found);
+  }
   out.or(found);
   desk.charge('syscall', 1);
   desk.charge('pagemap-read', range.to - range.from);
@@ -32,17 +39,35 @@ export function readSoftDirty(desk: Desk, range: PageRange, out: PageBitmap): vo
 }
 
 export function clearRefs(desk: Desk, range: PageRange): void {
-  desk.world.clearYoung(range, PRIMARY);
-  desk.world.clearFlags(range, ['young', 'referenced']);
   desk.charge('syscall', 1);
+  if (desk.world.isHugetlb) return;
+  const whole = desk.world.folios.around(range);
+  desk.world.settle(whole);
+  desk.world.clearYoung(range, PRIMARY);
+  desk.world.clearFlags(whole, ['young', 'referenced']);
   desk.charge('clear-refs', desk.entries(range));
 }
 
+/** smaps counts hugetlb pages apart, and never as Referenced. */
 export function smapsReferenced(desk: Desk, range: PageRange, out: PageBitmap): void {
   const { world } = desk;
+  desk.charge('syscall', 1);
+  desk.charge('smaps-walk', desk.entries(range));
+  if (world.isHugetlb) return;
+  const young = desk.emptySet();
+  // Bits first: bringing them up to date may set flags.
+  world.settle(world.folios.around(range));
+  world.addYoung(range, young, PRIMARY);
   const referenced = desk.emptySet();
-  world.addYoung(range, referenced, PRIMARY);
   world.addFlagged(range, ['young', 'referenced'], referenced);
+  if (!world.folios.areSmall) {
+    // Of a referenced folio, the pages that this process maps.
+    const present = desk.emptySet();
+    world.addPresent(range, present);
+    world.removeSwapped(range, present);
+    referenced.and(present);
+  }
+  referenced.or(young);
   const unmapped = world.flagIfAny('unmapped');
   if (unmapped !== undefined) {
     const away = desk.emptySet();
@@ -50,8 +75,6 @@ export function smapsReferenced(desk: Desk, range: PageRange, out: PageBitmap): 
     referenced.andNot(away.and(unmapped));
   }
   out.or(referenced);
-  desk.charge('syscall', 1);
-  desk.charge('smaps-walk', desk.entries(range));
 }
 
 export function testAndClearYoung(desk: Desk, range: PageRange, out: PageBitmap, flush: boolean): void {
@@ -85,10 +108,13 @@ export function takeDirtyLog(desk: Desk, range: PageRange, out: PageBitmap): num
   return dirty;
 }
 
+/** hugetlb is not balanced (9). */
 export function numaProtect(desk: Desk, range: PageRange, out: PageBitmap): number {
   const { world } = desk;
+  if (world.isHugetlb) return 0;
   const chosen = desk.emptySet();
-  addNewer(world.touched(), range, 0, chosen);
+  world.addPresent(range, chosen);
+  world.removeSwapped(range, chosen);
   if (world.hasMark('rwp')) {
     const armed = desk.emptySet();
     desk.addRwWatched(range, armed);
@@ -97,7 +123,7 @@ export function numaProtect(desk: Desk, range: PageRange, out: PageBitmap): numb
   chosen.andNot(desk.pendingHints(range));
   setMarks(world.mark('numa'), chosen, world.now);
   world.flag('numa-armed').or(chosen);
-  world.guard(chosen);
+  world.guardHints(chosen);
   out.or(chosen);
   const armed = desk.entriesOf(chosen);
   desk.chargeZap(range);
@@ -108,10 +134,9 @@ export function numaProtect(desk: Desk, range: PageRange, out: PageBitmap): numb
 
 export function numaFaulted(desk: Desk, range: PageRange, watched: PageBitmap, out: PageBitmap): void {
   const { world } = desk;
-  const found = desk.emptySet();
-  addNewerThanMarks(world.touched(), world.mark('numa'), range, found);
-  found.and(watched).and(world.flag('numa-armed'));
+  const found = keepRange(desk.restoredHints(range), range).and(watched);
   world.flag('numa-armed').andNot(found);
   out.or(found);
-  desk.charge('numa-fault', desk.entriesOf(found));
+  // One fault restores a folio.
+  desk.charge('numa-fault', world.folios.count(found));
 }

@@ -10,7 +10,8 @@ import type { PageRange } from '../scheme.ts';
 import type { AccessBits, WhichBits } from './access-bits.ts';
 import { addNewerThanMarks, fillMarks } from './bit-loops.ts';
 import { addInRange, removeRange, rangeSet } from './page-sets.ts';
-import type { ColumnName, World } from './world.ts';
+import type { ColumnName } from './touch-classes.ts';
+import type { World } from './world.ts';
 
 /** Sets of pages touched since they were settled, one per question. */
 type News = Record<ColumnName | 'walks', PageBitmap>;
@@ -44,6 +45,8 @@ export class SettledBits implements AccessBits {
   #guarded: PageBitmap;
   #writeGuarded: PageBitmap;
   #cleanGuarded: PageBitmap;
+  /** PROT_NONE entries of memory with large folios. */
+  #hinted: PageBitmap | undefined;
   readonly #none: PageBitmap;
   /** Entries that no TLB held when they were settled. */
   readonly #uncached: PageBitmap;
@@ -108,16 +111,14 @@ export class SettledBits implements AccessBits {
     return wasYoung;
   }
 
-  unmap(id: number, keepsA: boolean): void {
-    const one = { from: id, to: id + 1 };
-    this.settle(one);
-    this.#dropSptes(one);
-    if (this.#world.hasTlb) this.#uncached.add(id);
+  unmap(range: PageRange, keepsA: boolean): void {
+    this.settle(range);
+    this.#dropSptes(range);
+    if (this.#world.hasTlb) this.#uncached.addRange(range.from, range.to);
     this.#hasUnmapped = true;
     if (keepsA) return;
-    this.#primary.delete(id);
-    this.#others.delete(id);
-    this.#mapped.delete(id);
+    for (const set of [this.#primary, this.#others, this.#mapped]) removeRange(set, range);
+    if (this.#hinted !== undefined) removeRange(this.#hinted, range);
   }
 
   /** Entries that left the page table while their pages stayed in the cache: the next touch maps them again. */
@@ -125,12 +126,19 @@ export class SettledBits implements AccessBits {
     this.settle({ from: 0, to: set.nPages });
     this.#mapped.andNot(set);
     this.#primary.andNot(set);
+    this.#hinted?.andNot(set);
   }
 
   /** The next access to these entries faults, and so sets A whoever makes it. */
   guard(set: PageBitmap): void {
     this.settle({ from: 0, to: set.nPages });
     this.#guarded = this.#own(this.#guarded).or(set);
+    this.#hinted?.andNot(set);
+  }
+  /** The next access to a folio with such entries faults, restores all of them and sets their A bits. */
+  guardHints(set: PageBitmap): void {
+    this.settle({ from: 0, to: set.nPages });
+    this.#hinted = (this.#hinted ?? this.#world.emptySet()).or(set);
   }
   /** The next write to these pages (uffd-wp), or to these entries (soft-dirty), faults. */
   guardWrites(range: PageRange, by: 'page' | 'entry'): void {
@@ -173,9 +181,10 @@ export class SettledBits implements AccessBits {
   }
 
   /** Brings the bits of a range up to date. */
-  settle(range: PageRange): void {
-    const { from, to } = range;
+  settle(wanted: PageRange): void {
     const world = this.#world;
+    const range = this.#hinted === undefined ? wanted : world.folios.around(wanted);
+    const { from, to } = range;
     if (from >= to || this.#isFresh(range)) return;
     if (this.#columns.includes('written')) this.#noticeSplits(range);
     const [first, last] = [from >>> 5, (to - 1) >>> 5];
@@ -203,7 +212,8 @@ export class SettledBits implements AccessBits {
     const world = this.#world;
     if (this.#settled[id] === world.now) return;
     const entry = world.entryOf(id);
-    if (entry.to - entry.from > 1 || world.hasTlb || this.#columns.includes('written')) return this.settle(entry);
+    if (entry.to - entry.from > 1 || world.hasTlb || this.#hinted !== undefined || this.#columns.includes('written'))
+      return this.settle(entry);
     const word = id >>> 5;
     const bit = 1 << (id & 31);
     for (const name of this.#columns) this.#news[name].words[word] = world.lastOf(name, id) > this.#settled[id]! ? bit : 0;
@@ -257,8 +267,23 @@ export class SettledBits implements AccessBits {
     }
   }
 
+  /** Entries restored by a fault on their folio: young now, touched or not. */
+  #restoreHints(first: number, last: number): PageBitmap {
+    const hinted = this.#hinted;
+    if (hinted === undefined) return this.#none;
+    const { cpu, host, gup, 'gup-fast': fast } = this.#news;
+    const restored = this.#world.emptySet();
+    for (let i = first; i <= last; i++)
+      restored.words[i] = (cpu.words[i]! | host.words[i]! | gup.words[i]! | fast.words[i]!) & hinted.words[i]!;
+    this.#world.folios.addWhole(restored).and(hinted);
+    hinted.andNot(restored);
+    this.#primary.or(restored);
+    return restored;
+  }
+
   #settleWords(first: number, last: number): void {
     const world = this.#world;
+    const { words: restored } = this.#restoreHints(first, last);
     const isHost = this.#isHost;
     const news = this.#news;
     const [cpus, hosts, gups, fasts, others] = [news.cpu.words, news.host.words, news.gup.words, news['gup-fast'].words, news.other.words];
@@ -275,7 +300,7 @@ export class SettledBits implements AccessBits {
       this.#others.words[i]! |= others[i]!;
       if (any === 0) continue;
       const writeFault = (writeGuarded[i]! & written[i]!) | (cleanGuarded[i]! & writtenEntry[i]!);
-      const fault = (any & (guarded[i]! | ~mapped[i]!)) | writeFault;
+      const fault = (any & (guarded[i]! | restored[i]! | ~mapped[i]!)) | writeFault;
       // KVM marks a page accessed whenever it installs an SPTE: a missing one, or a writable one for one that was not.
       const installed = isHost ? (cpu & ~spte[i]!) | this.#upgraded(i) : 0;
       if (isHost) {

@@ -8,8 +8,7 @@ import type { Desk } from './desk.ts';
 export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
   const { world } = desk;
   noteUnmapped(desk, range);
-  // Newer than its mark: present, and never armed or resolved by an access since.
-  const armed = markNewer(world.touched(), world.mark('rwp'), range, world.now);
+  const armed = markPresent(desk, range);
   // A pending NUMA hint becomes an armed entry: its next fault is not a hint.
   if (world.hasMark('numa')) world.flag('numa-armed').andNot(desk.pendingHints(range));
   if (world.settles) {
@@ -20,11 +19,22 @@ export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
   desk.chargeZap(range);
   desk.charge('syscall', 1);
   desk.charge('rwp-arm', armed);
-  desk.charge('rwp-arm-skip', range.to - range.from - armed);
+  desk.charge('rwp-arm-skip', (world.isHugetlb ? desk.entries(range) : range.to - range.from) - armed);
   desk.charge('tlb-flush', 1);
   world.flushTlb();
   // CONTINUE installs single entries, so the page table stays and no PMD comes back.
   if (minor) desk.splitBlocks(range, world.flag('unmapped'));
+}
+
+/** Marks what is newer than its mark: present, and never armed or resolved by an access since. Returns how many entries. */
+function markPresent(desk: Desk, range: PageRange): number {
+  const { world } = desk;
+  const pages = (): number => markNewer(world.touched(), world.mark('rwp'), range, world.now);
+  if (!world.isHugetlb) return pages();
+  const present = desk.emptySet();
+  addNewerThanMarks(world.touched(), world.mark('rwp'), range, present);
+  pages();
+  return desk.entriesOf(present);
 }
 
 export function addRwArmed(desk: Desk, range: PageRange, out: PageBitmap): void {
@@ -92,10 +102,10 @@ export function writeProtect(desk: Desk, range: PageRange): void {
   fillMarks(world.mark('wp'), range, world.now);
   // File memory loses its PMDs to a page table of markers; anon keeps them until the first write.
   if (world.config.backing === 'shmem') desk.splitBlocks(range);
-  world.guardWrites(range, 'page');
+  world.guardWrites(range, world.isHugetlb ? 'entry' : 'page');
   desk.chargeZap(range);
   desk.charge('syscall', 1);
-  desk.charge('wp-arm', range.to - range.from);
+  desk.charge('wp-arm', wpEntries(desk, range));
   desk.charge('tlb-flush', 1);
   world.flushTlb();
 }
@@ -105,7 +115,7 @@ export function scanWritten(desk: Desk, range: PageRange, out: PageBitmap): void
   desk.chargeZap(range);
   desk.chargeFlush(rearmed);
   desk.charge('syscall', 1);
-  desk.charge('scan-written', range.to - range.from);
+  desk.charge('scan-written', wpEntries(desk, range));
   desk.charge('scan-rearm', rearmed);
   desk.charge('wp-fault', rearmed);
 }
@@ -117,11 +127,26 @@ export function writeMessages(desk: Desk, range: PageRange, out: PageBitmap): nu
   return messages;
 }
 
-/** Adds the pages written since they were protected, and protects them again. */
-function takeWritten({ world }: Desk, range: PageRange, out: PageBitmap): number {
-  const written = world.writtenSmall();
+/** Entries or markers of a write-protected range: pages, or hugetlb pages. */
+function wpEntries(desk: Desk, range: PageRange): number {
+  return desk.world.isHugetlb ? desk.entries(range) : range.to - range.from;
+}
+
+/**
+ * Adds the pages written since they were protected, and protects them again; returns how many entries. A hugetlb page is never split:
+ * its first write clears the bit of all of it. Markers stand where nothing is mapped, in hugetlb holes too.
+ */
+function takeWritten(desk: Desk, range: PageRange, out: PageBitmap): number {
+  const { world } = desk;
   const mark = world.mark('wp');
-  const taken = takeNewer(written, mark, range, out, world.now);
-  if (taken > 0) world.guardWrites(range, 'page');
-  return taken;
+  if (!world.isHugetlb) {
+    const taken = takeNewer(world.writtenSmall(), mark, range, out, world.now);
+    if (taken > 0) world.guardWrites(range, 'page');
+    return taken;
+  }
+  const written = desk.emptySet();
+  const taken = takeNewer(world.written(), mark, range, written, world.now);
+  if (taken > 0) world.guardWrites(range, 'entry');
+  out.or(written);
+  return desk.entriesOf(written);
 }

@@ -4,14 +4,19 @@
  * Protections are times, not bits (`marks`: frames applied when something was armed or cleared; 0 = never): an access has undone one
  * once the entry's last touch is newer. A bits are in access-bits.ts. Facts and section numbers: kernel-semantics.
  */
-import { actorClasses, BLOCK_PAGES, BLOCK_SHIFT, PageBitmap, type Actor } from '@workset/model';
+import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
+import type { Backing } from '../primitive.ts';
 import type { PageRange } from '../scheme.ts';
 import { MarkedBits, PRIMARY, type AccessBits, type WhichBits } from './access-bits.ts';
-import { addNewer } from './bit-loops.ts';
+import { addNewer, addStillMarked } from './bit-loops.ts';
 import { EntryColumns } from './entry-columns.ts';
-import { addInRange, holdsAny, removeRange } from './page-sets.ts';
+import { Flushes } from './flushes.ts';
+import { blockOf, Folios } from './folios.ts';
+import { moveFolio } from './moves.ts';
+import { addInRange, keepRange, removeRange } from './page-sets.ts';
 import { SettledBits } from './settled-bits.ts';
 import type { StampMemory } from './stamps.ts';
+import { TouchClasses, type ColumnName } from './touch-classes.ts';
 
 /** How a world is built; stated defaults stand in for what a trace does not carry. */
 export interface WorldConfig {
@@ -20,16 +25,18 @@ export interface WorldConfig {
    * `host`: a VMM's page tables under KVM; vCPU accesses walk the SPTEs, and reach the host PTE only through GUP (1.2, 1.5).
    */
   readonly mmu: 'guest' | 'host';
-  readonly backing: 'anon' | 'shmem';
-  /** Blocks of 512 pages mapped by a PMD; undefined = none. */
+  readonly backing: Backing;
+  /** Blocks of 512 pages mapped by a PMD; undefined = none. With hugetlb: all. */
   readonly hugeBlocks?: PageBitmap | undefined;
+  /** Elsewhere: folios of 2^order pages, aligned, each page mapped by a PTE of its own from its first touch on. 0 to 9. */
+  readonly folioOrder: number;
   /** KVM moves a zapped SPTE's A bit to the page (before 6.13, commit 66bc627e7fee). */
   readonly zapKeepsYoung: boolean;
 }
 
-export const DEFAULT_WORLD: WorldConfig = { mmu: 'guest', backing: 'shmem', zapKeepsYoung: false };
+export const DEFAULT_WORLD: WorldConfig = { mmu: 'guest', backing: 'shmem', folioOrder: 0, zapKeepsYoung: false };
 
-export type MarkName = 'rwp' | 'wp' | 'soft-dirty' | 'kvm-dirty' | 'numa';
+export type MarkName = 'rwp' | 'wp' | 'soft-dirty' | 'kvm-dirty' | 'numa' | 'swapped';
 export type FlagName =
   | 'idle'
   | 'young'
@@ -40,12 +47,8 @@ export type FlagName =
   | 'moved'
   | 'unmapped'
   | 'numa-armed'
-  | 'soft-dirty of a PMD';
-
-/** Touches that matter in different ways: by those who walk the traced page tables (under KVM the secondary ones), by others, writes. */
-export type ColumnName = 'cpu' | 'host' | 'gup' | 'gup-fast' | 'other' | 'written' | 'written entry' | 'cpu written' | 'cpu written entry';
-
-const FOLIO_FLAGS: readonly FlagName[] = ['idle', 'young', 'referenced', 'workingset'];
+  | 'soft-dirty of a PMD'
+  | 'mapped by a split';
 
 export class World {
   readonly config: WorldConfig;
@@ -53,34 +56,22 @@ export class World {
   readonly nPages: number;
   /** MGLRU ages this kernel's memory: marking a page accessed leaves PG_idle alone (6). */
   usesMglru = false;
-  /** Classes of those who walk the traced page tables, and of all who can take their faults. */
-  readonly #cpu: number;
-  readonly #cpuWrites: number;
-  readonly #faulting: number;
-  readonly #faultingWrites: number;
-  readonly #others: number;
+  readonly folios: Folios;
+  readonly #classes: TouchClasses;
   readonly #entries: EntryColumns;
   #accessBits: AccessBits | undefined;
   readonly #marks = new Map<MarkName, Int32Array>();
   readonly #columns: Int32Array[] = [];
   readonly #flags = new Map<FlagName, PageBitmap>();
-  /** Frames applied at each TLB flush, ascending; a flush drops everything. */
-  readonly #flushes: number[] = [];
+  readonly #flushes = new Flushes();
 
   /** @param walks touches that walked a page table: a stamp memory of their own when a TLB is modelled */
   constructor(memory: StampMemory, walks: StampMemory | undefined, config: WorldConfig) {
     this.config = config;
     this.memory = memory;
     this.nPages = memory.nPages;
-    // Under a guest's own tables only user mappings count; a host sees every guest access arrive at its frame.
-    const cpu: readonly Actor[] = config.mmu === 'guest' ? ['user'] : ['user', 'kernel'];
-    const faulting: readonly Actor[] = [...cpu, ...(config.mmu === 'host' ? (['host'] as const) : []), 'gup', 'gup-fast'];
-    const { classBits } = memory;
-    this.#cpu = actorClasses(classBits, cpu, 'touched');
-    this.#cpuWrites = actorClasses(classBits, cpu, 'written');
-    this.#faulting = actorClasses(classBits, faulting, 'touched');
-    this.#faultingWrites = actorClasses(classBits, faulting, 'written');
-    this.#others = actorClasses(classBits, ['other'], 'touched');
+    this.folios = new Folios(config.folioOrder, config.hugeBlocks);
+    this.#classes = new TouchClasses(memory.classBits, config.mmu);
     this.#entries = new EntryColumns(memory, walks, config.hugeBlocks);
   }
 
@@ -92,6 +83,9 @@ export class World {
     return this.settles ? (this.#bits as SettledBits) : undefined;
   }
 
+  get isHugetlb(): boolean {
+    return this.config.backing === 'hugetlb';
+  }
   get now(): number {
     return this.memory.framesApplied;
   }
@@ -129,92 +123,108 @@ export class World {
 
   /** Last touch of each page-table entry by anybody who uses it (PMD-mapped pages share theirs). */
   touched(): Int32Array {
-    return this.#entries.touches(this.#faulting);
+    return this.#entries.touches(this.#classes.faulting);
   }
   /** Last write of each entry. */
   written(): Int32Array {
-    return this.#entries.touches(this.#faultingWrites);
+    return this.#entries.touches(this.#classes.faultingWrites);
   }
   /** Last write of each 4 KiB page: for mechanisms that split a huge page at the first write. */
   writtenSmall(): Int32Array {
-    return this.memory.last(this.#faultingWrites);
+    return this.memory.last(this.#classes.faultingWrites);
   }
   /** Last write that the CPU logs as dirty: through SPTEs, or the guest's own entries. */
   dirtied(): Int32Array {
-    return this.memory.last(this.#cpuWrites);
+    return this.memory.last(this.#classes.cpuWrites);
   }
   touchedByCpu(): Int32Array {
-    return this.#entries.touches(this.#cpu);
+    return this.#entries.touches(this.#classes.cpu);
   }
   /** Last page walk of each entry, were the TLB never flushed by a protection change. */
   walked(): Int32Array {
-    return this.#entries.walks(this.#cpu);
+    return this.#entries.walks(this.#classes.cpu);
   }
   /** The same of one entry, without a look at all the others. */
   touchedOf(id: number): number {
-    return this.#entries.lastTouchOf(id, this.#cpu);
+    return this.#entries.lastTouchOf(id, this.#classes.cpu);
   }
   /** Of the page alone, whatever maps it. */
   touchedSmallOf(id: number): number {
-    return this.memory.lastOf(id, this.#cpu);
+    return this.memory.lastOf(id, this.#classes.cpu);
   }
   walkedOf(id: number): number {
-    return this.#entries.lastWalkOf(id, this.#cpu);
+    return this.#entries.lastWalkOf(id, this.#classes.cpu);
+  }
+  /** By anybody who can take the entry's faults. */
+  faultableTouchOf(id: number): number {
+    return this.#entries.lastTouchOf(id, this.#classes.faulting);
   }
   /** Mapped at some time, by the tracked page tables or, for a reverse map, by any. */
   everMapped(id: number, byOthers: boolean): boolean {
-    return this.#entries.lastTouchOf(id, this.#faulting | (byOthers ? this.#others : 0)) > 0;
+    const isTouched = this.#entries.lastTouchOf(id, this.#classes.faulting | (byOthers ? this.#classes.others : 0)) > 0;
+    return isTouched || (this.#flags.get('mapped by a split')?.has(id) ?? false);
   }
-  /** Adds the pages that have an entry; `others`: in any page table, as a page on an LRU list has. */
-  addPresent(range: PageRange, out: PageBitmap, others = false): void {
+  /** Adds the pages that have an entry. */
+  addPresent(range: PageRange, out: PageBitmap): void {
     addNewer(this.touched(), range, 0, out);
-    if (others && this.memory.classBits > 3) addNewer(this.columnOf('other'), range, 0, out);
+    this.addFlagged(range, ['mapped by a split'], out);
+  }
+  /** Removes those that are swapped out now. */
+  removeSwapped(range: PageRange, from: PageBitmap): void {
+    if (!this.hasMark('swapped')) return;
+    const away = this.emptySet();
+    addStillMarked(this.touched(), this.mark('swapped'), range, away);
+    from.andNot(away);
+  }
+  /** Adds the pages whose folio is on an LRU list: any page table maps a page of it. hugetlb is on none (6, 7). */
+  addOnLru(range: PageRange, out: PageBitmap): void {
+    if (this.isHugetlb) return;
+    const { areSmall } = this.folios;
+    const set = areSmall ? out : this.emptySet();
+    const whole = this.folios.around(range);
+    this.addPresent(whole, set);
+    if (this.memory.classBits > 3) addNewer(this.columnOf('other'), whole, 0, set);
+    if (!areSmall) out.or(keepRange(this.folios.addWhole(set), range));
+  }
+  isOnLru(id: number): boolean {
+    if (this.isHugetlb) return false;
+    if (this.everMapped(id, true)) return true;
+    if (this.folios.areSmall) return false;
+    const { from, to } = this.folios.of(id);
+    for (let p = from; p < to; p++) if (this.everMapped(p, true)) return true;
+    return false;
   }
 
   /** Columns that can differ from nothing in this world. */
   get columns(): ColumnName[] {
-    const { classBits } = this.memory;
-    return ['cpu', ...(classBits > 2 && this.config.mmu === 'host' ? (['host'] as const) : []), ...(classBits > 3 ? OTHER_ACTORS : [])];
+    return [...this.#classes.columns];
   }
   columnOf(name: ColumnName): Int32Array {
-    const mask = this.#maskOf(name);
+    const mask = this.#classes.of(name);
     return name === 'written' || name === 'cpu written' ? this.memory.last(mask) : this.#entries.touches(mask);
   }
   lastOf(name: ColumnName, id: number): number {
-    const mask = this.#maskOf(name);
+    const mask = this.#classes.of(name);
     return name === 'written' || name === 'cpu written' ? this.memory.lastOf(id, mask) : this.#entries.lastTouchOf(id, mask);
-  }
-  #maskOf(name: ColumnName): number {
-    if (name === 'cpu') return this.#cpu;
-    if (name === 'written' || name === 'written entry') return this.#faultingWrites;
-    if (name === 'cpu written' || name === 'cpu written entry') return this.#cpuWrites;
-    return name === 'other' ? this.#others : actorClasses(this.memory.classBits, [name], 'touched');
   }
 
   get hasTlb(): boolean {
     return this.#entries.hasTlb;
   }
   get hasFlushed(): boolean {
-    return this.#flushes.length > 0;
+    return this.#flushes.any;
   }
   /** Frames applied at the last flush, -1 = never. */
   get lastFlush(): number {
-    return this.#flushes.at(-1) ?? -1;
+    return this.#flushes.last;
   }
   /** No translation survives: the next touch of every page walks. */
   flushTlb(): void {
-    if (this.hasTlb && this.lastFlush !== this.now) this.#flushes.push(this.now);
+    if (this.hasTlb) this.#flushes.add(this.now);
   }
   /** Frames applied at the first flush not before `frames`. */
   firstFlushFrom(frames: number): number {
-    const flushes = this.#flushes;
-    let low = 0;
-    for (let high = flushes.length; low < high;) {
-      const middle = (low + high) >>> 1;
-      if (flushes[middle]! >= frames) high = middle;
-      else low = middle + 1;
-    }
-    return flushes[low] ?? Infinity;
+    return this.#flushes.firstFrom(frames);
   }
 
   /** True when the entry is mapped by a PMD now. */
@@ -234,6 +244,7 @@ export class World {
   /** The same once its bits are up to date; what was written from frame stamp `before` on was not through the PMD. */
   endPmd(id: number, before = Infinity): void {
     this.#keepSoftDirty(blockOf(id), before);
+    if (this.everMapped(id, false)) this.flag('mapped by a split').addRange(blockOf(id).from, blockOf(id).to);
     this.#entries.split(id);
   }
   /** First pages of the blocks that are mapped by a PMD and share pages with the range. */
@@ -243,20 +254,11 @@ export class World {
   /** A soft-dirty PMD makes 512 soft-dirty entries. */
   #keepSoftDirty({ from, to }: PageRange, before: number): void {
     if (!this.hasMark('soft-dirty')) return;
-    const written = this.memory.last(this.#faultingWrites).subarray(from, to);
+    const written = this.memory.last(this.#classes.faultingWrites).subarray(from, to);
     const newest = written.reduce((last, stamp) => (stamp < before && stamp > last ? stamp : last), 0);
     const marks = this.mark('soft-dirty');
     for (let p = from; p < to; p++) if (newest > marks[p]!) this.flag('soft-dirty of a PMD').add(p);
   }
-  /** Adds the other pages of large folios that a set holds a page of: folio flags belong to all of them, mapped by a PMD or not. */
-  wholeFolios(set: PageBitmap): PageBitmap {
-    for (const block of this.config.hugeBlocks?.ids() ?? []) {
-      const range = blockOf(block << BLOCK_SHIFT);
-      if (holdsAny(set, range)) set.addRange(range.from, range.to);
-    }
-    return set;
-  }
-
   addYoung(range: PageRange, out: PageBitmap, which: WhichBits): void {
     this.#bits.addYoung(range, out, which);
   }
@@ -272,20 +274,47 @@ export class World {
   makeOldOf(id: number, which: WhichBits): boolean {
     return this.#bits.makeOldOf(id, which);
   }
+  /** The same of every entry that maps a page of the folio. */
+  youngOfFolio(id: number, which: WhichBits): boolean {
+    if (this.folios.areSmall || this.isHuge(id)) return this.youngOf(id, which);
+    const { from, to } = this.folios.of(id);
+    for (let p = from; p < to; p++) if (this.youngOf(p, which)) return true;
+    return false;
+  }
+  makeOldFolio(id: number, which: WhichBits): boolean {
+    if (this.folios.areSmall || this.isHuge(id)) return this.makeOldOf(id, which);
+    const { from, to } = this.folios.of(id);
+    let wasYoung = false;
+    for (let p = from; p < to; p++) if (this.makeOldOf(p, which)) wasYoung = true;
+    return wasYoung;
+  }
   /** False where touches do one thing only, and protections need not be known to the A bits. */
   get settles(): boolean {
-    return this.config.mmu === 'host' || this.config.hugeBlocks !== undefined || this.memory.classBits > 3;
+    return this.config.mmu === 'host' || !this.folios.areSmall || this.memory.classBits > 3;
   }
   /** Brings bits that depend on what was there before up to date. */
   settle(range: PageRange): void {
     this.#settled?.settle(range);
   }
+  /** The same for a page's folio: an access to any of its pages may have changed its flags. */
+  settleFolio(id: number): void {
+    if (!this.folios.areSmall) this.#settled!.settle(this.folios.of(id));
+  }
   /** The next access (next write) of the entries faults: it sets A, whoever makes it. Marks need not know: there only walks touch. */
   guard(set: PageBitmap): void {
     this.#settled?.guard(set);
   }
+  /** PROT_NONE for NUMA balancing: the first access to a folio restores all its entries, and makes them young (9). */
+  guardHints(set: PageBitmap): void {
+    if (this.folios.areSmall) this.guard(set);
+    else this.#settled?.guardHints(set);
+  }
   guardWrites(range: PageRange, by: 'page' | 'entry'): void {
     this.#settled?.guardWrites(range, by);
+  }
+  /** Entries that nothing maps any more: the next touch faults. `keepsA`: A is kept with the entry that stands for it. */
+  unmap(range: PageRange, keepsA: boolean): void {
+    this.#bits.unmap(range, keepsA);
   }
   /** Entries taken out of the page table while their pages stay cached. */
   unmapSet(set: PageBitmap): void {
@@ -311,15 +340,15 @@ export class World {
 
   /** folio_mark_accessed of pages of one word (6): `slow` as GUP with FOLL_TOUCH and KVM do it, `fast` sets PG_referenced alone. */
   markAccessed(word: number, slow: number, fast: number): void {
-    const isLarge = this.config.hugeBlocks?.has(word >>> (BLOCK_SHIFT - 5)) ?? false;
-    const [first, end] = isLarge ? [(word >>> 4) << 4, ((word >>> 4) + 1) << 4] : [word, word + 1];
-    const whole = (bits: number): number => (isLarge && bits !== 0 ? -1 : bits);
     const referenced = this.flag('referenced').words;
     const idle = this.usesMglru ? undefined : this.#flags.get('idle')?.words;
-    for (let i = first; i < end; i++) {
-      referenced[i]! |= whole(slow | fast);
-      if (idle !== undefined) idle[i]! &= ~whole(slow);
+    if (this.folios.areSmall) {
+      referenced[word]! |= slow | fast;
+      if (idle !== undefined) idle[word]! &= ~slow;
+      return;
     }
+    this.folios.eachWhole(word, slow | fast, (i, bits) => (referenced[i]! |= bits));
+    if (idle !== undefined) this.folios.eachWhole(word, slow, (i, bits) => (idle[i]! &= ~bits));
   }
   clearFlags(range: PageRange, names: readonly FlagName[]): void {
     for (const name of names) if (this.#flags.has(name)) removeRange(this.flag(name), range);
@@ -329,22 +358,9 @@ export class World {
     for (const name of names) if (this.#flags.has(name)) addInRange(out, this.flag(name), range);
   }
 
-  /**
-   * The page's contents moved to another frame (migration, swap-out and -in): folio flags go with the old frame, SPTEs are dropped;
-   * A bits survive a migration (young migration entries), not a swap; anon protection markers stay with the address, a reclaimed
-   * shmem page loses its RWP mark (2.1, thread C7, C8).
-   */
+  /** The page's contents moved to another frame, and its folio's with it. */
   remap(id: number, kind: 'migrate' | 'swap'): void {
-    // Unmapped for a while: the next touch walks, whatever was cached.
-    this.#bits.unmap(id, kind === 'migrate');
-    this.flag('moved').add(id);
-    for (const name of FOLIO_FLAGS) this.#flags.get(name)?.delete(id);
-    // Unmapped: the next touch maps it unarmed, and shows as accessed all the same.
-    if (kind === 'swap' && this.config.backing === 'shmem' && this.hasMark('rwp') && this.everMapped(id, false)) {
-      this.mark('rwp')[id] = this.now;
-      this.flag('unmapped').add(id);
-      this.#flags.get('numa-armed')?.delete(id);
-    }
+    moveFolio(this, id, kind);
   }
   /** A new marking pass sees the frames where they are now. */
   forgetMoves(range: PageRange): void {
@@ -355,11 +371,4 @@ export class World {
     const moved = this.#flags.get('moved');
     if (moved !== undefined) set.andNot(moved);
   }
-}
-
-const OTHER_ACTORS: readonly ColumnName[] = ['gup', 'gup-fast', 'other'];
-
-export function blockOf(id: number): PageRange {
-  const from = (id >>> BLOCK_SHIFT) << BLOCK_SHIFT;
-  return { from, to: from + BLOCK_PAGES };
 }

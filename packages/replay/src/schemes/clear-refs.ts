@@ -17,6 +17,8 @@ export const clearRefs = defineScheme({
       'guest accesses under KVM: they set A bits in SPTEs, which it neither clears nor reads',
       'accesses that hit a TLB entry cached before the clearing',
       'reclaim and MGLRU aging eat A bits between clearing and reading',
+      'hugetlb: clear_refs passes it over, and smaps does not count it as Referenced',
+      'which page of a large folio was looked at by somebody else: PG_young and PG_referenced count for all its mapped pages',
     ],
     target: 'touched',
   },

@@ -12,6 +12,10 @@ export const damonVaddr = defineScheme({
     title: 'DAMON, virtual address operations',
     source: 'Linux mm/damon/{core,vaddr}.c; kernel-semantics 8',
     domain: 'virtual',
+    blindSpots: [
+      ...damonPaddr.descriptor.blindSpots.filter((spot) => !/^(kernel=6\.1|which page|hugetlb)/.test(spot)),
+      'which page of a large folio was accessed, when somebody else clears its PG_idle',
+    ],
   },
   config,
   attach(kernel, given) {

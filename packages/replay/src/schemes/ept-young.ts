@@ -34,7 +34,7 @@ export const eptYoung = defineScheme({
       read(reported) {
         const young = kernel.emptySet();
         kernel.ageSptes(kernel.range, young);
-        if (!config.ad) kernel.charge('spte-fault', young.count());
+        if (!config.ad) kernel.charge('spte-fault', kernel.entriesOf(young));
         reported.or(young);
       },
     });

@@ -19,6 +19,8 @@ export const idlePage = defineScheme({
       'DMA and kernel direct-map accesses',
       'history is lost when a folio is freed, migrated or swapped',
       'MGLRU aging consumes A bits',
+      'which page of a large folio was accessed, however it is mapped',
+      'hugetlb, which is on no LRU list',
     ],
     target: 'touched',
   },

@@ -17,6 +17,8 @@ export const mglru = defineScheme({
       'page tables that the Bloom filter skips (without force)',
       'accesses that hit a TLB entry cached before the walk',
       'DMA',
+      'which page of a large folio was accessed, however it is mapped',
+      'hugetlb: its mappings are skipped whole',
     ],
     target: 'touched',
   },

@@ -16,6 +16,7 @@ export const mmYoung = defineScheme({
       'without a flush: accesses that hit a TLB entry cached before the clearing',
       'accesses through any other mapping, DMA',
       'MGLRU aging and other consumers of the same A bits',
+      'hugetlb: nobody has said what it would do; taken to be walked like any 2 MiB entry',
     ],
     target: 'touched',
   },

@@ -18,6 +18,7 @@ export const softDirty = defineScheme({
       'no atomic read and clear: a write between the two is lost',
       'new or grown mappings read as dirty wholesale (not modelled)',
       'pinned anon pages stay dirty (not modelled)',
+      'hugetlb: clear_refs passes it over, and bit 55 of its pages is that of the whole mapping',
     ],
     target: 'written',
   },

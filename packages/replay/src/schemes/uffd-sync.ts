@@ -50,7 +50,7 @@ export const uffdRwpSync = defineScheme({
           kernel.present(populated);
           messages.or(populated.andNot(before));
         }
-        kernel.charge('uffd-message', messages.count());
+        kernel.charge('uffd-message', kernel.entriesOf(messages));
         reported.or(messages);
       },
     });
@@ -64,7 +64,7 @@ export const uffdWpSync = defineScheme({
     source: 'Linux Documentation/admin-guide/mm/userfaultfd.rst; kernel-semantics 3',
     mechanism: 'UFFDIO_WRITEPROTECT; the first write blocks its thread until the handler unprotects the page',
     sees: WRITE_ONLY,
-    granularity: '4 KiB',
+    granularity: '4 KiB (a huge page is split by its first write), 2 MiB of hugetlb',
     domain: 'virtual',
     blindSpots: ['every read', 'writes through any other mapping, pinned DMA'],
     target: 'written',

@@ -11,7 +11,7 @@ export const uffdWp = defineScheme({
     mechanism:
       'UFFDIO_WRITEPROTECT clears W and sets the uffd bit, markers where nothing is mapped; the first write clears it; PAGEMAP_SCAN(PAGE_IS_WRITTEN) reports and re-protects atomically',
     sees: { reads: false, writes: true },
-    granularity: '4 KiB (a huge page is split by its first write)',
+    granularity: '4 KiB (a huge page is split by its first write), 2 MiB of hugetlb',
     domain: 'virtual',
     blindSpots: ['every read', 'writes through any other mapping, pinned DMA, the kernel direct map'],
     target: 'written',

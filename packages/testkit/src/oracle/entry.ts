@@ -1,7 +1,8 @@
 /** What a machine with real bits is made of: folios, and the page-table entries that map them. */
 
-/** The memory behind one entry: flags that all users of the frame share. */
+/** The memory behind one entry, or behind several: flags that all users of the frames share. */
 export class Folio {
+  readonly pages: readonly number[];
   idle = false;
   young = false;
   referenced = false;
@@ -9,6 +10,14 @@ export class Folio {
   generation = 0;
   /** Its contents moved to another frame since it was marked. */
   moved = false;
+
+  constructor(pages: readonly number[]) {
+    this.pages = pages;
+  }
+  /** As new. */
+  reset(): void {
+    Object.assign(this, { ...new Folio(this.pages) });
+  }
 }
 
 /** A PTE, or a PMD that maps 512 pages. */

@@ -10,14 +10,16 @@ const BLOCK = 512;
 
 export interface OracleWorldConfig {
   readonly mmu: 'guest' | 'host';
-  readonly backing: 'anon' | 'shmem';
+  readonly backing: 'anon' | 'shmem' | 'hugetlb';
   /** Numbers of the 512-page blocks (page / 512) that a PMD maps. */
   readonly hugeBlocks: readonly number[];
+  /** Memory that no PMD maps is in folios of 2^order pages. */
+  readonly folioOrder: number;
   readonly zapKeepsYoung: boolean;
   readonly tlb?: OracleTlbConfig;
 }
 
-export const PLAIN_WORLD: OracleWorldConfig = { mmu: 'guest', backing: 'shmem', hugeBlocks: [], zapKeepsYoung: false };
+export const PLAIN_WORLD: OracleWorldConfig = { mmu: 'guest', backing: 'shmem', hugeBlocks: [], folioOrder: 0, zapKeepsYoung: false };
 
 export interface MachineCounts {
   rwpArm: number;
@@ -51,16 +53,30 @@ export class Hardware {
     this.pages = pages;
     this.tlb = config.tlb && new OracleTlb(config.tlb);
     this.index = new Map(pages.map((page, i) => [page, i]));
-    for (const page of pages) if (!this.#entries.has(page)) this.map(this.pagesWith(page));
+    for (const page of pages) {
+      if (this.#entries.has(page)) continue;
+      const folio = new Folio(this.#folioWith(page));
+      if (this.pagesWith(page).length > 1) this.map(folio.pages, folio);
+      else for (const member of folio.pages) this.map([member], folio);
+    }
+  }
+
+  /** Neighbours in one folio, all of one block and so of the traced memory. */
+  #folioWith(page: number): number[] {
+    const mapped = this.pagesWith(page);
+    if (mapped.length > 1) return mapped;
+    const size = 2 ** this.config.folioOrder;
+    const head = page - (page % size);
+    return Array.from({ length: size }, (_, i) => head + i);
   }
 
   /** The pages an entry of `page` maps at first. */
   protected pagesWith(page: number): number[] {
     const block = Math.floor(page / BLOCK);
-    if (!this.config.hugeBlocks.includes(block)) return [page];
+    if (this.config.backing !== 'hugetlb' && !this.config.hugeBlocks.includes(block)) return [page];
     return Array.from({ length: BLOCK }, (_, i) => block * BLOCK + i);
   }
-  protected map(pages: readonly number[], folio = new Folio()): Entry {
+  protected map(pages: readonly number[], folio: Folio): Entry {
     const entry = new Entry(pages, folio);
     for (const page of pages) this.#entries.set(page, entry);
     return entry;
@@ -102,7 +118,7 @@ export class Hardware {
   #hitsTlb(page: number, writes: boolean, mapped: boolean): boolean {
     if (this.tlb === undefined) return false;
     const index = this.index.get(page)!;
-    const isHuge = this.config.hugeBlocks.includes(Math.floor(page / BLOCK));
+    const isHuge = this.pagesWith(page).length > 1;
     return this.tlb.access(isHuge ? Math.floor(index / BLOCK) : index, isHuge ? 'huge' : 'small', mapped ? 'user' : 'kernel', writes);
   }
 
@@ -166,16 +182,18 @@ export class Hardware {
       this.counts.rwpFault++;
     }
     if (entry.numa) {
-      entry.numa = false;
       hasFaulted = true;
       this.counts.numaFault++;
-      for (const number of entry.pages) this.numaFaults.add(number);
+      this.#restoreHints(entry.folio);
     }
-    if (writes && this.wp.delete(page)) {
+    if (writes && this.wp.has(page)) {
       hasFaulted = true;
       this.counts.wpFault++;
-      this.wpMessages.add(page);
-      this.split(entry);
+      for (const number of this.config.backing === 'hugetlb' ? entry.pages : [page]) {
+        this.wp.delete(number);
+        this.wpMessages.add(number);
+      }
+      if (this.config.backing !== 'hugetlb') this.split(entry);
     }
     const now = this.entry(page);
     if (writes && now.writeProtected) {
@@ -188,6 +206,16 @@ export class Hardware {
       this.everWritten.add(page);
     }
     return hasFaulted;
+  }
+
+  /** A hint fault restores every PROT_NONE entry of the folio, and leaves them young (9). */
+  #restoreHints(folio: Folio): void {
+    for (const entry of this.entriesOf(folio.pages)) {
+      if (!entry.numa) continue;
+      entry.numa = false;
+      entry.accessed = true;
+      for (const page of entry.pages) this.numaFaults.add(page);
+    }
   }
 
   /** 512 entries that inherit the PMD's bits. */

@@ -1,10 +1,21 @@
 /** The kernel operations that trackers use, on hardware with real bits (kernel-semantics 2 to 10). */
-import { Folio, type Entry } from './entry.ts';
+import type { Entry, Folio } from './entry.ts';
 import { Hardware, NO_COUNTS, type MachineCounts } from './hardware.ts';
 
 const BLOCK = 512;
 
 export class Machine extends Hardware {
+  get isHugetlb(): boolean {
+    return this.config.backing === 'hugetlb';
+  }
+  foliosOf(pages: Iterable<number>): Set<Folio> {
+    return new Set([...this.entriesOf(pages)].map(({ folio }) => folio));
+  }
+  /** Calls for every entry of the folio; true when one of the answers was. */
+  #anyEntry(folio: Folio, ask: (entry: Entry) => boolean): boolean {
+    return [...this.entriesOf(folio.pages)].map(ask).includes(true);
+  }
+
   /** UFFDIO_RWPROTECT (2.1): a huge file page is unmapped, never armed; entries that are none stay as they are. */
   rwProtect(pages: readonly number[], registeredMinor = false): void {
     for (const entry of this.entriesOf(pages)) {
@@ -43,8 +54,10 @@ export class Machine extends Hardware {
   }
   /** PAGEMAP_SCAN(PAGE_IS_WRITTEN) with WP_MATCHING. */
   scanWritten(pages: readonly number[]): Set<number> {
-    const written = new Set(pages.filter((page) => !this.wp.has(page)));
-    for (const page of written) this.wp.add(page);
+    // A hole of hugetlb is not written, and gets a marker; any other hole is.
+    const isWritten = (page: number): boolean => !this.wp.has(page) && (!this.isHugetlb || this.entry(page).present);
+    const written = new Set(pages.filter(isWritten));
+    for (const page of pages) this.wp.add(page);
     this.#afterRearm(pages, written);
     return written;
   }
@@ -65,8 +78,11 @@ export class Machine extends Hardware {
   }
 
   clearSoftDirty(pages: readonly number[]): void {
-    for (const entry of this.entriesOf(pages)) Object.assign(entry, { softDirty: false, writeProtected: true });
+    if (!this.isHugetlb) for (const entry of this.entriesOf(pages)) Object.assign(entry, { softDirty: false, writeProtected: true });
     this.protectionChanged(pages);
+  }
+  isSoftDirty(page: number): boolean {
+    return !this.isHugetlb && this.entry(page).softDirty;
   }
 
   /** KVM_GET_DIRTY_LOG and CLEAR. */
@@ -78,11 +94,13 @@ export class Machine extends Hardware {
   }
 
   clearRefs(pages: readonly number[]): void {
+    if (this.isHugetlb) return;
     for (const entry of this.entriesOf(pages)) entry.accessed = entry.folio.young = entry.folio.referenced = false;
   }
   isSmapsReferenced(page: number): boolean {
-    const { unmapped, accessed, folio } = this.entry(page);
-    return !unmapped && (accessed || folio.young || folio.referenced);
+    const { unmapped, accessed, folio, everMapped, swappedOut } = this.entry(page);
+    if (this.isHugetlb || unmapped) return false;
+    return accessed || (((everMapped && !swappedOut) || folio.pages.length === 1) && (folio.young || folio.referenced));
   }
 
   isYoung(entry: Entry): boolean {
@@ -99,7 +117,7 @@ export class Machine extends Hardware {
     return wasYoung;
   }
   isOnLru(page: number): boolean {
-    return this.entry(page).everMapped || this.entry(page).others.everMapped;
+    return !this.isHugetlb && this.#anyEntry(this.entry(page).folio, ({ everMapped, others }) => everMapped || others.everMapped);
   }
   makeOld(entry: Entry): boolean {
     const wasYoung = this.isYoung(entry);
@@ -125,37 +143,44 @@ export class Machine extends Hardware {
     return young;
   }
 
-  /** page_idle (6). */
+  /** page_idle (6): folio by folio, through every entry that maps a page of it. */
   idleMark(pages: readonly number[]): void {
-    for (const entry of this.entriesOf(pages)) {
-      if (this.makeOldAnywhere(entry)) entry.folio.young = true;
-      entry.folio.idle = true;
-      entry.folio.moved = false;
+    for (const folio of this.foliosOf(pages)) {
+      if (this.#anyEntry(folio, (entry) => this.makeOldAnywhere(entry))) folio.young = true;
+      folio.idle = true;
+      folio.moved = false;
     }
   }
   /** Pages of `marked` that are idle no more, as far as their frames can still be told. */
   idleRead(marked: readonly number[]): Set<number> {
-    // The reverse map leads to every entry of an idle folio.
-    const idle = [...this.entriesOf(marked)].filter(({ folio }) => folio.idle);
-    for (const entry of idle) if (this.makeOldAnywhere(entry)) Object.assign(entry.folio, { idle: false, young: true });
+    const idle = [...this.foliosOf(marked)].filter((folio) => folio.idle);
+    for (const folio of idle)
+      if (this.#anyEntry(folio, (entry) => this.makeOldAnywhere(entry))) Object.assign(folio, { idle: false, young: true });
     return new Set(marked.filter((page) => !this.entry(page).folio.idle && !this.entry(page).folio.moved));
   }
 
+  /** The reverse map leads to all entries of the folio; a walk of one mm to the entry of the address. */
   damonMkold(page: number, rmap: boolean): void {
     const entry = this.entry(page);
     if (!(rmap ? this.isOnLru(page) : entry.everMapped)) return;
-    if (rmap ? this.makeOldAnywhere(entry) : this.makeOld(entry)) entry.folio.young = true;
+    const wasYoung = rmap ? this.#anyEntry(entry.folio, (one) => this.makeOldAnywhere(one)) : this.makeOld(entry);
+    if (wasYoung) entry.folio.young = true;
     entry.folio.idle = true;
   }
   damonIsAccessed(page: number, rmap: boolean): boolean {
     const entry = this.entry(page);
     if (!(rmap ? this.isOnLru(page) : entry.everMapped)) return false;
-    return (rmap ? this.isYoungAnywhere(entry) : this.isYoung(entry)) || !entry.folio.idle;
+    const isYoung = rmap ? this.#anyEntry(entry.folio, (one) => this.isYoungAnywhere(one)) : this.isYoung(entry);
+    return isYoung || !entry.folio.idle;
+  }
+  isTail(page: number): boolean {
+    return this.entry(page).folio.pages[0] !== page;
   }
 
   /** NUMA balancing: PROT_NONE on present entries that are neither armed for RWP nor protected already. */
   numaProtect(pages: readonly number[]): Set<number> {
-    const chosen = [...this.entriesOf(pages)].filter((entry) => entry.present && !entry.rwp && !entry.numa);
+    if (this.isHugetlb) return new Set();
+    const chosen = [...this.entriesOf(pages)].filter((entry) => entry.present && !entry.swappedOut && !entry.rwp && !entry.numa);
     for (const entry of chosen) entry.numa = true;
     this.#protectionChangedIf(chosen.length > 0, pages);
     return new Set(chosen.flatMap((entry) => entry.pages));
@@ -175,14 +200,18 @@ export class Machine extends Hardware {
 
   /** A page's contents move to another frame. The flags stay with the old one; protections stay with the address where they can. */
   remap(page: number, kind: 'migrate' | 'swap'): void {
-    const entry = this.entry(page);
-    Object.assign(entry.folio, { idle: false, young: false, referenced: false, workingset: false, moved: true });
-    this.zap(entry);
-    this.tlb?.forget(this.index.get(page)!);
-    if (kind === 'migrate') return;
-    Object.assign(entry, { accessed: false, swappedOut: true });
-    entry.others.accessed = false;
-    if (this.config.backing === 'shmem' && entry.present) Object.assign(entry, { present: false, rwp: false, numa: false, unmapped: true });
+    const { folio } = this.entry(page);
+    folio.reset();
+    folio.moved = true;
+    for (const number of folio.pages) this.tlb?.forget(this.index.get(number)!);
+    for (const entry of this.entriesOf(folio.pages)) {
+      this.zap(entry);
+      // hugetlb is not swapped: somebody moved it.
+      if (kind === 'migrate' || this.isHugetlb) continue;
+      Object.assign(entry, { accessed: false, swappedOut: true, numa: false });
+      entry.others.accessed = false;
+      if (this.config.backing === 'shmem' && entry.present) Object.assign(entry, { present: false, rwp: false, unmapped: true });
+    }
   }
 
   /**
@@ -198,7 +227,7 @@ export class Machine extends Hardware {
     this.numaFaults.clear();
     this.#mapHugeAgain();
     for (const entry of this.entriesOf(this.pages)) {
-      Object.assign(entry.folio, new Folio());
+      entry.folio.reset();
       Object.assign(entry, {
         rwp: false,
         numa: false,
@@ -226,7 +255,7 @@ export class Machine extends Hardware {
       const pages = this.pagesWith(block * BLOCK);
       const before = pages.map((page) => this.entry(page));
       const others = { everMapped: before.some((entry) => entry.others.everMapped), accessed: false };
-      Object.assign(this.map(pages), {
+      Object.assign(this.map(pages, before[0]!.folio), {
         everMapped: before.some(({ everMapped }) => everMapped),
         everUsedByGuest: before.some(({ everUsedByGuest }) => everUsedByGuest),
         others,

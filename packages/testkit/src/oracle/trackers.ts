@@ -38,7 +38,7 @@ export function startTracker(tracker: WorldTracker, desk: TrackerDesk, span: num
     // Before 6.15 the physical operations knew head pages only.
     const knowsTails = tracker.scheme === 'damon-vaddr' || tracker.config.kernel !== '6.1';
     const rmap = tracker.scheme === 'damon-paddr';
-    const knows = (page: number): boolean => inside.has(page) && (knowsTails || page % 512 === 0 || !machine.entry(page).isHuge);
+    const knows = (page: number): boolean => inside.has(page) && (knowsTails || !machine.isTail(page));
     const primitives = {
       mkold: (page: number) => (knows(page) ? machine.damonMkold(page, rmap) : undefined),
       isAccessed: (page: number) => knows(page) && machine.damonIsAccessed(page, rmap),
@@ -129,7 +129,7 @@ function softDirty({ machine, tracked }: TrackerDesk): MarkAndLook {
       machine.clearSoftDirty(tracked);
       return undefined;
     },
-    look: () => new Set(tracked.filter((page) => machine.entry(page).softDirty)),
+    look: () => new Set(tracked.filter((page) => machine.isSoftDirty(page))),
   };
 }
 
@@ -211,19 +211,19 @@ function* mglru({ machine, tracked, startNs, report }: TrackerDesk, intervalNs: 
   const age = (): void => {
     machine.usesMglru = true;
     maxSeq++;
+    if (machine.isHugetlb) return;
     const stillBusy = new Set<number>();
     for (const table of new Set(tracked.map((page) => Math.floor(page / 512)))) {
       const pages = tracked.filter((page) => Math.floor(page / 512) === table);
       const entries = machine.entriesOf(pages);
       const isLeaf = [...entries].some((entry) => entry.isHuge);
       if (!isLeaf && !force && busy !== undefined && !busy.has(table)) continue;
-      let young = 0;
-      for (const entry of entries) {
-        if (!machine.makeOld(entry)) continue;
-        young++;
-        if (entry.folio.referenced || entry.folio.workingset)
-          Object.assign(entry.folio, { generation: maxSeq, workingset: true, referenced: false });
-        else entry.folio.referenced = true;
+      // One sighting per folio and walk; of a large one all mapped entries count as young.
+      const seen = new Set([...entries].filter((entry) => machine.makeOld(entry)).map(({ folio }) => folio));
+      const young = [...entries].filter((entry) => seen.has(entry.folio) && entry.everMapped).length;
+      for (const folio of seen) {
+        if (folio.referenced || folio.workingset) Object.assign(folio, { generation: maxSeq, workingset: true, referenced: false });
+        else folio.referenced = true;
       }
       if (!isLeaf && young * 8 >= pages.length) stillBusy.add(table);
     }
