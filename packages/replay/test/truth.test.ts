@@ -1,7 +1,7 @@
 /** The truth of a window over much memory, from the touches, is what the stamps say. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { PageBitmap, Prng } from '@workset/model';
+import { Prng, type PageBitmap } from '@workset/model';
 import type { PackedSet, RunPart } from '@workset/store';
 import { SetPool, Truth, type FrameClock, type Window } from '../src/claims.ts';
 import { StampMemory } from '../src/memory/stamps.ts';
