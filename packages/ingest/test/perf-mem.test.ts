@@ -46,3 +46,14 @@ test('no times: a rate is asked for', async () => {
   const { error } = await ingestBytes(perfMemIngestor, fixture('perf-text/memlike.perf-mem-D.txt.gz'));
   assert.match(error!.message, /has no times/);
 });
+
+test('perf script without addr: the data source, printed in the same column, is no address', async () => {
+  const lines = [
+    'stress  3603 [020]   122.463754:          1            l1d-miss:       8688000842 |OP LOAD|LVL L3 or L3 hit|SNP N/A|TLB Walker hit|LCK No|BLK  N/A               aaaac17c3e88 [unknown] (/usr/bin/stress)',
+    'ls 14753 [011]  3678.072400:          1        memory:         88000182 L1 miss|SNP N/A|TLB Walker hit|LCK No|BLK  N/A ffffa7c22b4b2a00 [unknown] ([kernel.kallsyms])',
+  ];
+  for (const line of lines) {
+    const { accesses, rejected } = await ingestBytes(perfMemIngestor, Buffer.from(`${line}\n`));
+    assert.deepEqual([accesses, rejected], [[], { 'no-data-address': 1 }]);
+  }
+});

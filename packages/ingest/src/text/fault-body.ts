@@ -81,6 +81,7 @@ const NEW_SPTE = ascii('new_spte ');
 const SLOT = ascii(' slot ');
 const OFFSET = ascii(' offset ');
 const OP = ascii('|OP ');
+const SNOOP = ascii('|SNP ');
 const WRITE_BIT = 2;
 /** vm.mmap_min_addr: no user page lies below. */
 export const LOWEST_PAGE = 16;
@@ -150,6 +151,7 @@ export class BodyReader {
       return pos >= to ? BODY_NO_ADDRESS : this.#rule.trusted ? BODY_DAMAGED : BODY_UNUSABLE;
     if (!this.#rule.trusted && end - body !== COLUMN && !(end - pos < COLUMN && pos - body <= 1 && secondColumn(bytes, end, to)))
       return BODY_NO_ADDRESS;
+    if (end < to && isDataSource(bytes, end, to)) return BODY_NO_ADDRESS;
     if (page < 0) return BODY_BEYOND_64_BIT;
     if (page < LOWEST_PAGE) return BODY_TOO_LOW;
     this.page = page;
@@ -260,6 +262,15 @@ export class BodyReader {
     for (; pos < to && bytes[pos] !== 32; pos++) if (bytes[pos] === 87) this.write = 1;
     return BODY_OK;
   }
+}
+
+/** True when the number that ends at `from` is itself perf's data source: its text follows, `|OP LOAD|..`, or `L1 miss|SNP ..` of perfs that printed no operation. */
+function isDataSource(bytes: Uint8Array, from: number, to: number): boolean {
+  let pos = skipBlanks(bytes, from, to);
+  if (pos < to && isHexDigit(bytes[pos]!)) return false;
+  if (pos < to && bytes[pos] === 124) return true;
+  while (pos < to && bytes[pos] !== 124) pos++;
+  return startsWith(bytes, pos, to, SNOOP);
 }
 
 /** True when nothing is there, or one of perf's hex columns where a tracepoint's own fields should be. */
