@@ -54,4 +54,26 @@ test('damaged records are counted with their line', async () => {
   assert.equal(outcome.firstLine['damaged-line'], 8);
 });
 
+test('prefetches, flushes and bare thread ids, as releases with one workload print them', async () => {
+  const rows = [
+    '           1           0:     2765542 <marker: version 5>',
+    '       47444       37769:     2765543 ifetch       6 byte(s) @ 0x0000000000404a78 0f 84 5b 01 00 00    jz     $0x0000000000404bd9 (untaken)',
+    '       47446       37770:     2765543 read         8 byte(s) @ 0x00007fdf64e2adc8 by PC 0x0000000000404a7e',
+    '       47447       37770:     2765543 pref-r-L1   64 byte(s) @ 0x00007fdf64e2a000 by PC 0x0000000000404a7e',
+    '       47448       37770:     2765543 dflush      64 byte(s) @ 0x00007fdf64e2a000 by PC 0x0000000000404a7e',
+    '       47449       37770:     2765543 <thread 2765543 exited>',
+  ];
+  const text = `Output format:\n<--record#-> <--instr#->: <---tid---> <record details>\n${rows.join('\n')}\n`;
+  assert.equal(drmemtraceViewIngestor.sniff(Buffer.from(text)), 0.95);
+  const { accesses, rejected } = await ingestText(drmemtraceViewIngestor, text, { 'accesses-per-second': '1e6' });
+  assert.deepEqual(
+    accesses.map(({ page, pid }) => [page.toString(16), pid]),
+    [
+      ['404', 2765543],
+      ['7fdf64e2a', 2765543],
+    ],
+  );
+  assert.deepEqual([rejected['prefetch'], rejected['cache-flush'], rejected['damaged-line']], [1, 1, undefined]);
+});
+
 test('sniffing', () => assert.equal(drmemtraceViewIngestor.sniff(Buffer.from(view)), 0.95));

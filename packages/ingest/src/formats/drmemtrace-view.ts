@@ -20,7 +20,8 @@ export const drmemtraceViewIngestor: Ingestor<'drmemtrace-view'> = {
     usualNames: ['view.txt'],
   },
   //           12           4: W0.T3256418 read    8 byte(s) @ 0x00007f1261d40b70 by PC 0x...
-  sniff: (head) => (shareOfLines(head, /^Output format:|^\s*\d+\s+\d+:\s+(W\d+\.)?T\d+ /) > 0.5 ? 0.95 : 0),
+  // Thread ids stand alone where there is one workload only, in older releases always.
+  sniff: (head) => (shareOfLines(head, /^Output format:|^<--record#|^-+$|^\s*\d+\s+\d+:\s+(W\d+\.)?T?\d+ +[<a-z]/) > 0.5 ? 0.95 : 0),
   ingest: (source, ctx) => readLines(source, ctx, new ViewReader(ctx, source.path)),
 };
 
@@ -29,7 +30,9 @@ const KINDS: readonly (readonly [Uint8Array, number])[] = [
   [ascii('write '), WRITE],
   [ascii('ifetch '), READ],
 ];
-const PREFETCH = ascii('prefetch');
+/** `pref`, `pref-r-L1`, `pref-NTA`, … and cache line flushes. */
+const PREFETCH = ascii('pref');
+const FLUSHES = [ascii('iflush '), ascii('dflush ')];
 const AT = ascii('@ ');
 const TIMESTAMP = ascii('<marker: timestamp ');
 const RESULTS = ascii('View tool results:');
@@ -69,6 +72,8 @@ class ViewReader implements LineReader {
         line,
         severity: 'info',
       });
+    if (FLUSHES.some((word) => startsWith(bytes, pos, to, word)))
+      return this.#ctx.reject('cache-flush', 'a cache line flush: no access', { line, severity: 'info' });
     this.#damaged(line);
   }
 
