@@ -130,6 +130,26 @@ test('kvm faults: both texts, guest physical, hex with and without 0x', async ()
   assert.equal(outcome.rejected['other-event'], 1);
 });
 
+test('SPTEs of kernels since 6.10: bit 63 alone is an empty one', async () => {
+  const changed = (gfn: string, before: string, after: string): string =>
+    `       CPU 0/KVM-4145 [002]    86.581931: kvm_tdp_mmu_spte_changed: as id 0 gfn ${gfn} level 1 old_spte ${before} new_spte ${after}\n`;
+  const outcome = await text(
+    changed('100', '8000000000000000', '600000010bc97b77') +
+      changed('101', '80000000000005a0', '600000010bc98b77') +
+      changed('102', '600000010bc97b77', '80000000000005a0') +
+      changed('103', '80000000000005a0', '8000000000000000') +
+      changed('104', '600000010bc97877', '600000010bc97b77') +
+      // MMIO of EPT, and of NPT
+      changed('fee00', '8000000000000000', '40000000fee00586') +
+      changed('fee00', '8000000000000000', '80000fee005a1'),
+  );
+  assert.deepEqual(
+    outcome.accesses.map(({ page }) => page.toString(16)),
+    ['100', '101'],
+  );
+  assert.deepEqual(outcome.rejected, { 'other-event': 5 });
+});
+
 test('a kvm recording with faults of the monitor and MMU events', async () => {
   const outcome = await perf('perf-text/kvm.script.txt.gz');
   assert.equal(outcome.accesses.length, 54);

@@ -223,13 +223,12 @@ export class BodyReader {
     return decimal(bytes, level + LEVEL.length, to) === 1 ? BODY_OK : BODY_HUGE_ENTRY;
   }
 
-  /** Only a new entry (old 0, new not 0) is a first touch; the others are zaps and flag changes. */
+  /** Only a new entry (none before, one after) is a first touch; the others are zaps and flag changes. */
   #changed(bytes: Uint8Array, body: number, to: number): number {
     const before = find(bytes, body, to, OLD_SPTE);
     const after = find(bytes, body, to, NEW_SPTE);
     if (before < 0 || after < 0) return BODY_DAMAGED;
-    const isNew =
-      hexPage(bytes, skip0x(bytes, before + OLD_SPTE.length), to) === 0 && hexPage(bytes, skip0x(bytes, after + NEW_SPTE.length), to) !== 0;
+    const isNew = !isMapped(bytes, before + OLD_SPTE.length, to) && isMapped(bytes, after + NEW_SPTE.length, to);
     return isNew ? this.#smallGfn(bytes, body, to) : BODY_UNUSABLE;
   }
 
@@ -279,6 +278,23 @@ function startsWithColumn(bytes: Uint8Array, from: number, to: number): boolean 
   if (pos === to) return true;
   hexPage(bytes, pos, to);
   return num.end > pos && (num.end === to || bytes[num.end] === 32);
+}
+
+/** SPTE_MMU_PRESENT_MASK, bit 11, since 5.13. */
+const SPTE_PRESENT = 0x800;
+/** Bit 51 as a bit of the page number: reserved in MMIO entries; above it bit 63, the empty entry since 6.10. */
+const SPTE_RESERVED_PAGE = 2 ** 39;
+
+/**
+ * True when an SPTE maps memory. Empty ones are 0, or bit 63 since 6.10 (SHADOW_NONPRESENT_VALUE in arch/x86/kvm/mmu/spte.h), with 0x5a0 while
+ * they are changed; MMIO has a reserved bit or, on EPT, writable without readable. Before 5.13 all others are present.
+ */
+function isMapped(bytes: Uint8Array, at: number, to: number): boolean {
+  const digits = skip0x(bytes, at);
+  const low = hexLow32(bytes, digits, to);
+  if ((low & SPTE_PRESENT) !== 0) return true;
+  const page = hexPage(bytes, digits, to);
+  return page > 0 && page < SPTE_RESERVED_PAGE && (low & 7) !== 6;
 }
 
 /** Offset behind the word `error_code`, or -1. It is the last field, so it is looked for from the end first. */
