@@ -104,6 +104,8 @@ function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly 
   if (options.evict === undefined || options.evict.length === 0) return [...runs];
   if (trace.manifest.truth === 'observed')
     throw new RunError(`${trace.path} holds no accesses (truth grade observed), so no eviction can be replayed`);
+  if (options.backing === 'hugetlb')
+    throw new UsageError('hugetlb memory is evicted 2 MiB at a time, and swappers here work on pages of 4 KiB', 'leave evict out');
   const texts = [...new Set(options.evict.map((text) => parseEvict(text, options.backing).text))];
   return runs.flatMap((run) => texts.map((evict) => ({ ...identify(trace, options, { ...run, evict }), trackerId: run.runId })));
 }

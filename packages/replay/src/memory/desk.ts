@@ -63,15 +63,6 @@ export class Desk {
     this.charge('tlb-flush', 1);
   }
 
-  /** Sets a folio flag. */
-  addFolio(name: 'idle' | 'young', id: number): void {
-    const flag = this.world.flag(name);
-    const { folios } = this.world;
-    if (folios.areSmall) return flag.add(id);
-    const { from, to } = folios.of(id);
-    flag.addRange(from, to);
-  }
-
   /** Entries armed for RWP, or unmapped by the arm, and not touched since. */
   addRwWatched(range: PageRange, out: PageBitmap): void {
     addStillMarked(this.world.touched(), this.world.mark('rwp'), range, out);

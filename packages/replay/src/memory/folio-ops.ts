@@ -57,9 +57,15 @@ function chargeIdle(desk: Desk, op: CostOp, range: PageRange, walked: PageBitmap
 export function damonMkold(desk: Desk, id: number, rmap: boolean): boolean {
   const { world } = desk;
   if (!isThere(world, id, rmap)) return false;
+  if (world.folios.areSmall) {
+    if (world.makeOldOf(id, rmap ? RMAP : BOTH)) world.flag('young').add(id);
+    world.flag('idle').add(id);
+    return true;
+  }
   world.settleFolio(id);
-  if (rmap ? world.makeOldFolio(id, RMAP) : world.makeOldOf(id, BOTH)) desk.addFolio('young', id);
-  desk.addFolio('idle', id);
+  const { from, to } = world.folios.of(id);
+  if (rmap ? world.makeOldFolio(id, RMAP) : world.makeOldOf(id, BOTH)) world.flag('young').addRange(from, to);
+  world.flag('idle').addRange(from, to);
   return true;
 }
 
@@ -67,11 +73,12 @@ export function damonYoung(desk: Desk, id: number, rmap: boolean): boolean {
   desk.charge('damon-sample', 1);
   const { world } = desk;
   if (!isThere(world, id, rmap)) return false;
+  if (world.folios.areSmall) return world.youngOf(id, rmap ? RMAP : BOTH) || !world.flag('idle').has(id);
   world.settleFolio(id);
   return (rmap ? world.youngOfFolio(id, RMAP) : world.youngOf(id, BOTH)) || !world.flag('idle').has(id);
 }
 
 /** Physical operations need a folio on an LRU list, virtual ones an entry. */
 function isThere(world: World, id: number, rmap: boolean): boolean {
-  return id >= 0 && (rmap ? world.isOnLru(id) : world.everMapped(id, false));
+  return id >= 0 && (rmap && !world.folios.areSmall ? world.isOnLru(id) : world.everMapped(id, rmap));
 }

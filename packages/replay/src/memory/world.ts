@@ -57,6 +57,7 @@ export class World {
   /** MGLRU ages this kernel's memory: marking a page accessed leaves PG_idle alone (6). */
   usesMglru = false;
   readonly folios: Folios;
+  readonly isHugetlb: boolean;
   readonly #classes: TouchClasses;
   readonly #entries: EntryColumns;
   #accessBits: AccessBits | undefined;
@@ -70,6 +71,7 @@ export class World {
     this.config = config;
     this.memory = memory;
     this.nPages = memory.nPages;
+    this.isHugetlb = config.backing === 'hugetlb';
     this.folios = new Folios(config.folioOrder, config.hugeBlocks);
     this.#classes = new TouchClasses(memory.classBits, config.mmu);
     this.#entries = new EntryColumns(memory, walks, config.hugeBlocks);
@@ -83,9 +85,6 @@ export class World {
     return this.settles ? (this.#bits as SettledBits) : undefined;
   }
 
-  get isHugetlb(): boolean {
-    return this.config.backing === 'hugetlb';
-  }
   get now(): number {
     return this.memory.framesApplied;
   }
@@ -162,7 +161,7 @@ export class World {
   /** Mapped at some time, by the tracked page tables or, for a reverse map, by any. */
   everMapped(id: number, byOthers: boolean): boolean {
     const isTouched = this.#entries.lastTouchOf(id, this.#classes.faulting | (byOthers ? this.#classes.others : 0)) > 0;
-    return isTouched || (this.#flags.get('mapped by a split')?.has(id) ?? false);
+    return isTouched || (!this.folios.areSmall && (this.#flags.get('mapped by a split')?.has(id) ?? false));
   }
   /** Adds the pages that have an entry. */
   addPresent(range: PageRange, out: PageBitmap): void {
@@ -187,9 +186,9 @@ export class World {
     if (!areSmall) out.or(keepRange(this.folios.addWhole(set), range));
   }
   isOnLru(id: number): boolean {
+    if (this.folios.areSmall) return this.everMapped(id, true);
     if (this.isHugetlb) return false;
     if (this.everMapped(id, true)) return true;
-    if (this.folios.areSmall) return false;
     const { from, to } = this.folios.of(id);
     for (let p = from; p < to; p++) if (this.everMapped(p, true)) return true;
     return false;
