@@ -11,8 +11,6 @@ export class ByteWindow {
   bytes: Uint8Array<ArrayBuffer>;
   /** The same memory as little-endian words. Valid until the next push. */
   words: Uint32Array<ArrayBuffer>;
-  /** And as signed words, for tight loops. */
-  ints: Int32Array<ArrayBuffer>;
   view: DataView<ArrayBuffer>;
   start = 0;
   end = 0;
@@ -27,7 +25,6 @@ export class ByteWindow {
     const memory = new ArrayBuffer(capacity);
     this.bytes = new Uint8Array(memory);
     this.words = new Uint32Array(memory);
-    this.ints = new Int32Array(memory);
     this.view = new DataView(memory);
   }
 
@@ -78,7 +75,6 @@ export class ByteWindow {
       const memory = new ArrayBuffer(capacity);
       this.bytes = new Uint8Array(memory);
       this.words = new Uint32Array(memory);
-      this.ints = new Int32Array(memory);
       this.view = new DataView(memory);
       this.bytes.set(old.subarray(this.start, this.#fill));
     } else {

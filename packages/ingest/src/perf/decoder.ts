@@ -8,6 +8,7 @@ import type { PerfAttr } from './attr.ts';
 import { DamonSamples } from './damon.ts';
 import { applyFeature } from './features.ts';
 import type { PerfFacts } from './features.ts';
+import { fastSamples } from './fast-samples.ts';
 import { walkTail } from './layout.ts';
 import type { SampleTail } from './layout.ts';
 import { AccessOrder } from './order.ts';
@@ -204,73 +205,29 @@ export class PerfDecoder {
     this.#planned = 0;
   }
 
-  /** The tight loop: consecutive samples of the only event, little-endian, all fields in fixed places. */
+  /** Consecutive samples of the only event, little-endian, all fields in fixed places. */
   #fastSamples(win: ByteWindow): void {
     this.#plan();
     const plan = this.plans[0];
-    if (this.plans.length !== 1 || plan === undefined || !plan.fast || !this.facts.little || (win.start & 3) !== 0) return;
-    const { words, ints } = win;
-    const end = win.end >> 2;
-    let w = win.start >> 2;
-    if (w + 2 > end || ints[w] !== RECORD.sample) return;
-    const { layout } = plan;
-    const minWords = layout.minWords | 0;
-    const order = this.order(plan.space);
-    order.reserve(Math.ceil((end - w) / minWords));
-    const { timeNs, page, cls, pid: pids, cpu: cpus } = order.rows;
-    const tidAt = layout.tid | 0;
-    const timeAt = layout.time | 0;
-    const addrAt = layout.addr | 0;
-    const cpuAt = layout.cpu | 0;
-    const srcAt = layout.dataSrc | 0;
-    const { zeroIsNone } = plan;
-    const filter = this.#pidFilter | 0;
-    const first = w;
-    let n = order.n | 0;
-    let last = n > 0 ? timeNs[n - 1]! : Number.NEGATIVE_INFINITY;
-    let unsorted = 0;
-    let samples = 0;
-    let empty = 0;
-    if (this.facts.timeBaseHigh === null && w + timeAt + 1 < end) {
-      const high = words[w + timeAt + 1]!;
+    if (this.plans.length !== 1 || plan === undefined || !plan.fast || !this.facts.little) return;
+    const { layout, zeroIsNone } = plan;
+    const { view, start, available } = win;
+    if (available < HEADER_BYTES || view.getUint32(start, true) !== RECORD.sample) return;
+    if (this.facts.timeBaseHigh === null && available >= 4 * layout.minWords) {
+      const high = view.getUint32(start + 4 * layout.time + 4, true);
       this.facts.timeBaseHigh = high >= BIG_TIME_HIGH ? high : 0;
-      this.#firstPid = ints[w + tidAt]!;
+      this.#firstPid = view.getInt32(start + 4 * layout.tid, true);
     }
-    const baseHigh = this.facts.timeBaseHigh ?? 0;
-    const firstPid = this.#firstPid | 0;
-    let mixed = 0;
-    while (((w + 2) | 0) <= end && ints[w] === RECORD.sample) {
-      const size = ints[w + 1]! >>> 16;
-      const next = (w + (size >> 2)) | 0;
-      if ((size & 3) !== 0 || next < ((w + minWords) | 0) || next > end) break;
-      const pid = ints[w + tidAt]! | 0;
-      samples = (samples + 1) | 0;
-      if (filter < 0 || pid === filter) {
-        const low = ints[w + addrAt]! | 0;
-        const high = ints[w + addrAt + 1]! | 0;
-        if (zeroIsNone && (low | high) === 0) {
-          empty = (empty + 1) | 0;
-        } else {
-          const t = (words[w + timeAt + 1]! - baseHigh) * TWO_32 + words[w + timeAt]!;
-          if (t < last) unsorted = 1;
-          last = t;
-          mixed |= pid ^ firstPid;
-          timeNs[n] = t;
-          page[n] = (high >>> 0) * 0x10_0000 + (low >>> 12);
-          cls[n] = ((high >>> 31) << 1) | (srcAt < 0 ? 0 : (ints[w + srcAt]! >>> 2) & 1);
-          pids[n] = pid;
-          cpus[n] = cpuAt < 0 ? -1 : ints[w + cpuAt]!;
-          n = (n + 1) | 0;
-        }
-      }
-      w = next;
-    }
-    win.start += (w - first) * 4;
-    order.n = n;
-    if (unsorted !== 0) order.sorted = false;
-    if (mixed !== 0) this.manyProcesses = true;
-    plan.samples += samples;
-    plan.noAddress += empty;
+    const counts = fastSamples(win, this.order(plan.space), {
+      layout,
+      pid: this.#pidFilter,
+      zeroIsNone,
+      timeBaseHigh: this.facts.timeBaseHigh ?? 0,
+      firstPid: this.#firstPid,
+    });
+    if (counts.isMixed) this.manyProcesses = true;
+    plan.samples += counts.samples;
+    plan.noAddress += counts.empty;
   }
 
   /** Any sample: several events, big-endian, misaligned, or fields behind parts of variable length. */

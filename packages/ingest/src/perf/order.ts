@@ -4,8 +4,10 @@ import type { IngestBatch, SpaceId } from '@workset/model';
 type AccessBatch = Extract<IngestBatch, { kind: 'accesses' }>;
 
 const FIRST_ROWS = 1 << 14;
-/** Without a round the writer promises no order; keep so many rows before giving the oldest away. */
-const MAX_SORTED_ROWS = 1 << 18;
+/** Without a round the writer promises no order: so many rows are kept when the oldest are given away. */
+const KEPT_ROWS = 1 << 15;
+/** What comes beyond it at once still fits columns of 65,536 rows: larger ones do not stay in the cache. */
+const MAX_SORTED_ROWS = (1 << 16) - (1 << 12);
 const MAX_PENDING_ROWS = 1 << 23;
 
 interface Columns {
@@ -41,6 +43,20 @@ export class AccessOrder {
     this.rows = copyRows(this.rows, 0, this.n, newColumns(capacity));
   }
 
+  /** Appends n rows that lie as columns at places of a buffer; `isSorted`: each is no older than the one before it. */
+  take(buffer: ArrayBuffer, place: Readonly<Record<keyof Columns, number>>, n: number, isSorted: boolean): void {
+    if (n === 0) return;
+    this.reserve(n);
+    const { rows } = this;
+    rows.timeNs.set(new Float64Array(buffer, place.timeNs, n), this.n);
+    rows.page.set(new Float64Array(buffer, place.page, n), this.n);
+    rows.cls.set(new Uint8Array(buffer, place.cls, n), this.n);
+    rows.pid.set(new Int32Array(buffer, place.pid, n), this.n);
+    rows.cpu.set(new Int32Array(buffer, place.cpu, n), this.n);
+    this.n += n;
+    if (!isSorted) this.sorted = false;
+  }
+
   add(timeNs: number, page: number, cls: number, pid: number, cpu: number): void {
     this.reserve(1);
     const { n, rows } = this;
@@ -70,10 +86,10 @@ export class AccessOrder {
     return this.#give(upperBound(this.rows.timeNs, this.n, limit));
   }
 
-  /** The oldest seven eighths of the rows. */
+  /** All but the latest rows. */
   flushMost(): AccessBatch | null {
     this.#sort();
-    return this.#give(this.n - (this.n >> 3));
+    return this.#give(this.n - Math.max(KEPT_ROWS, this.n >> 3));
   }
 
   /** Gives `count` rows away in the columns they are in; the rest moves to the spare ones. */
