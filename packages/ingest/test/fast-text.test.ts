@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { alignedPage, digits, isComparable, nineDigits, sameBytes, shortNumber, sixDigits } from '../src/text/digits.ts';
+import { alignedPage, digits, fourHex, isComparable, nineDigits, sameBytes, shortNumber, sixDigits } from '../src/text/digits.ts';
 import { DamonRecord, RECORD_OK } from '../src/text/damon-record.ts';
 import { fastFault, fault } from '../src/text/fast-fault.ts';
 import { BODY_EXCEPTION, BODY_OK, BodyReader } from '../src/text/fault-body.ts';
+import { HEAD_OK, HeadReader } from '../src/text/head.ts';
+import { LayoutCache } from '../src/text/layout-cache.ts';
 import { ascii } from '../src/text/numbers.ts';
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -101,29 +103,99 @@ test('a DAMON record read fast is the record read carefully', () => {
   assert.ok(fast > 500, String(fast));
 });
 
+/** Twelve digits, which most addresses have, or any number of them. */
+const userOrAny = fc.oneof(fc.bigInt(2n ** 44n, 2n ** 48n - 1n), fc.bigInt(0n, 2n ** 64n - 1n));
+
+test('four hex digits at a time', () => {
+  const view = new DataView(new ArrayBuffer(4));
+  const word = (bytes: readonly number[]): number => {
+    bytes.forEach((byte, i) => view.setUint8(i, byte));
+    return view.getInt32(0, true);
+  };
+  const wanted = (bytes: readonly number[]): number => {
+    const text = String.fromCharCode(...bytes);
+    return /^[0-9a-f]{4}$/.test(text) ? Number.parseInt(text, 16) : -1;
+  };
+  for (let place = 0; place < 4; place++) {
+    for (let byte = 0; byte < 256; byte++) {
+      for (const others of ['0', '9', 'a', 'f']) {
+        const bytes = [0, 1, 2, 3].map((i) => (i === place ? byte : others.charCodeAt(0)));
+        assert.equal(fourHex(word(bytes)), wanted(bytes), String(bytes));
+      }
+    }
+  }
+  const digit = fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom(...Buffer.from('0123456789abcdef')) },
+    { weight: 1, arbitrary: fc.nat(255) },
+  );
+  fc.assert(
+    fc.property(fc.tuple(digit, digit, digit, digit), (bytes) => assert.equal(fourHex(word(bytes)), wanted(bytes))),
+    { numRuns: 2000 },
+  );
+});
+
 test('a fault read fast is the fault read carefully', () => {
   let fast = 0;
   fc.assert(
+    fc.property(userOrAny, userOrAny, fc.nat(0x3f), fc.constantFrom('\n', '\r\n'), fc.option(damage), (address, ip, code, end, flaw) => {
+      const body = `address=0x${address.toString(16)} ip=0x${ip.toString(16)} error_code=0x${code.toString(16)}`;
+      const line = padded(`${flaw === null ? body : damaged(body, flaw)}${end}`);
+      const feed = fastFault(line.bytes, line.view, 1, line.end);
+      if (feed < 0) return;
+      fast++;
+      const careful = new BodyReader({ trusted: false, physical: false });
+      const to = line.bytes[feed - 1] === 13 ? feed - 1 : feed;
+      assert.equal(feed, line.bytes.indexOf(10));
+      assert.equal(careful.read(BODY_EXCEPTION, line.bytes, 1, to), BODY_OK);
+      assert.deepEqual([fault.page, fault.write], [careful.page, careful.write]);
+    }),
+    { numRuns: 2000 },
+  );
+  assert.ok(fast > 500, String(fast));
+});
+
+test('heads that are like one of the last few say what a careful reader says, second after second', () => {
+  let fast = 0;
+  const tasks = ['  toucher  3300/3300  [000]', 'CPU 0/KVM  4145/4145  [001]', '  toucher  3300/3301  [001]', 'a 1/1 [2]'];
+  fc.assert(
     fc.property(
-      fc.bigInt(0n, 2n ** 64n - 1n),
-      fc.bigInt(0n, 2n ** 64n - 1n),
-      fc.nat(0x3f),
-      fc.constantFrom('\n', '\r\n'),
-      fc.option(damage),
-      (address, ip, code, end, flaw) => {
-        const body = `address=0x${address.toString(16)} ip=0x${ip.toString(16)} error_code=0x${code.toString(16)}`;
-        const line = padded(`${flaw === null ? body : damaged(body, flaw)}${end}`);
-        const feed = fastFault(line.bytes, line.view, 1, line.end);
-        if (feed < 0) return;
-        fast++;
-        const careful = new BodyReader({ trusted: false, physical: false });
-        const to = line.bytes[feed - 1] === 13 ? feed - 1 : feed;
-        assert.equal(feed, line.bytes.indexOf(10));
-        assert.equal(careful.read(BODY_EXCEPTION, line.bytes, 1, to), BODY_OK);
-        assert.deepEqual([fault.page, fault.write], [careful.page, careful.write]);
+      fc.array(
+        fc.record({
+          task: fc.constantFrom(...tasks),
+          step: fc.oneof(fc.nat(400_000), fc.constantFrom(1_000_000, 9_000_000, 999_999_999)),
+          event: fc.constantFrom('page-faults:', 'exceptions:page_fault_user:'),
+          decimals: fc.oneof({ weight: 9, arbitrary: fc.constant(6) }, { weight: 1, arbitrary: fc.constant(9) }),
+          flaw: fc.option(damage, { freq: 9 }),
+        }),
+        { maxLength: 60, size: 'max' },
+      ),
+      fc.constantFrom(8_500_000, 998_000_000, 999_999_000_000),
+      (lines, startUs) => {
+        const cache = new LayoutCache();
+        let us = startUs;
+        for (const [i, { task, step, event, decimals, flaw: any }] of lines.entries()) {
+          // the first line says whether events have names
+          const flaw = i === 0 ? null : any;
+          us += step;
+          const time = `${Math.floor(us / 1e6)}.${String(us % 1e6)
+            .padStart(6, '0')
+            .padEnd(decimals, '7')}`;
+          const text = `${task} ${time}: ${event} `;
+          const { bytes, end } = padded(`${flaw === null ? text : damaged(text, flaw)}7f00\n`);
+          const head = new HeadReader();
+          const feed = bytes.indexOf(10);
+          const verdict = feed < 0 ? -1 : head.read(bytes, 1, feed);
+          cache.bind(bytes);
+          const body = cache.match(bytes, 1, end);
+          if (body >= 0) {
+            fast++;
+            assert.equal(verdict, HEAD_OK, text);
+            assert.deepEqual([body, cache.timeNs, cache.tid, cache.cpu], [head.body, head.timeNs, head.tid, head.cpu], text);
+          } else if (verdict === HEAD_OK) cache.learn(head, bytes, 1, 0);
+        }
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 300 },
   );
   assert.ok(fast > 500, String(fast));
 });

@@ -7,7 +7,16 @@ const BATCH = 1 << 16;
 const KERNEL_HALF_PAGE = 2 ** 51;
 const KERNEL_BIT = 2;
 
-/** Collects accesses of one address space; a full batch goes to `out` with its own arrays. */
+interface Given {
+  readonly batch: IngestBatch;
+  readonly timeNs: Float64Array<ArrayBuffer>;
+  readonly page: Float64Array<ArrayBuffer>;
+  readonly cls: Uint8Array<ArrayBuffer>;
+  readonly pid: Int32Array<ArrayBuffer>;
+  readonly cpu: Int32Array<ArrayBuffer>;
+}
+
+/** Collects accesses of one address space; a full batch goes to `out`, its arrays are used again once it is no longer there. */
 export class AccessBatches {
   readonly #space: SpaceId;
   readonly #ctx: IngestContext;
@@ -22,6 +31,8 @@ export class AccessBatches {
   #last = Number.NEGATIVE_INFINITY;
   #sorted = true;
   #size: number;
+  /** Batches handed over whose arrays are as long as any. */
+  readonly #given: Given[] = [];
 
   /** @param withTask also keep pid and cpu */
   constructor(space: SpaceId, ctx: IngestContext, out: IngestBatch[], withTask: boolean) {
@@ -59,17 +70,30 @@ export class AccessBatches {
     if (n === 0) return;
     if (!this.#sorted) this.#sort();
     const task = this.#withTask ? { pid: this.#pid, cpu: this.#cpu } : {};
-    this.#out.push({ kind: 'accesses', space: this.#space, n, timeNs: this.#timeNs, page: this.#page, cls: this.#cls, ...task });
+    const batch = { kind: 'accesses', space: this.#space, n, timeNs: this.#timeNs, page: this.#page, cls: this.#cls, ...task } as const;
+    this.#out.push(batch);
+    if (this.#timeNs.length === BATCH)
+      this.#given.push({ batch, timeNs: this.#timeNs, page: this.#page, cls: this.#cls, pid: this.#pid, cpu: this.#cpu });
     this.#ctx.accept(n);
     this.#n = 0;
     this.#sorted = true;
     this.#timeNs = new Float64Array(0);
   }
 
-  /** New arrays after a hand-over, small at first so that a short file costs little. */
+  /** Arrays after a hand-over, small at first so that a short file costs little. */
   #renew(): void {
     if (this.#n > 0) this.flush();
     const size = this.#size;
+    const free = this.#given.findIndex(({ batch }) => !this.#out.includes(batch));
+    if (free >= 0) {
+      const [given] = this.#given.splice(free, 1) as [Given];
+      this.#timeNs = given.timeNs;
+      this.#page = given.page;
+      this.#cls = given.cls;
+      this.#pid = given.pid;
+      this.#cpu = given.cpu;
+      return;
+    }
     this.#size = BATCH;
     this.#timeNs = new Float64Array(size);
     this.#page = new Float64Array(size);

@@ -14,6 +14,15 @@ function four(word: number): number {
   return Math.imul(pairs & 0xff, 100) + ((pairs >>> 16) & 0xff);
 }
 
+/** Value of the four hex digits in a little-endian word, or -1 when one of them is none or upper case. */
+export function fourHex(word: number): number {
+  const nibbles = (word & 0x0f0f0f0f) + Math.imul((word >>> 6) & 0x01010101, 9);
+  const letters = ((nibbles + 0x06060606) >>> 4) & 0x01010101;
+  if ((nibbles & 0xf0f0f0f0) !== 0 || ((nibbles + 0x30303030 + Math.imul(letters, 39)) | 0) !== word) return -1;
+  const pairs = (nibbles << 4) | (nibbles >>> 8);
+  return ((pairs & 0xff) << 8) | ((pairs >>> 16) & 0xff);
+}
+
 /** Six digits at `from`, or -1. view holds from + 6 bytes. */
 export function sixDigits(view: DataView, from: number): number {
   const head = four(view.getInt32(from, true));

@@ -11,11 +11,15 @@ import type { HeadReader } from './head.ts';
 const SLOTS = 16;
 const MAX_BEFORE = 96;
 const MAX_BETWEEN = 96;
+/** Digits of seconds: the most a signed 32-bit number holds. */
+const SECONDS_MAX = 9;
 
 interface Layout {
+  /** What is before the time, then the seconds and the dot of the line it was learned from or matched last. */
   readonly before: DataView;
   beforeLength: number;
   secondDigits: number;
+  seconds: number;
   decimals: number;
   readonly between: DataView;
   betweenLength: number;
@@ -36,6 +40,8 @@ export class LayoutCache {
   readonly #slots: Layout[] = [];
   #current = 0;
   #oldest = 0;
+  /** Lines name their events: one that does not is damaged, and would fit those that do. */
+  #isNamed = false;
 
   /** The bytes of the following matches. */
   get view(): DataView {
@@ -65,32 +71,50 @@ export class LayoutCache {
     const view = this.#view;
     const dot = from + beforeLength + secondDigits;
     const colon = dot + decimals + 1;
-    if (colon + betweenLength >= end || bytes[dot] !== 46 || bytes[colon] !== 58) return -1;
-    if (!sameBytes(layout.before, view, from, beforeLength)) return -1;
-    const seconds = shortNumber(view, dot - secondDigits, dot + 1);
+    if (colon + betweenLength >= end || bytes[colon] !== 58) return -1;
+    if (!sameBytes(layout.before, view, from, beforeLength + secondDigits + 1) && !this.#nextSecond(layout, bytes, from, dot)) return -1;
     const fraction = decimals === 6 ? sixDigits(view, dot + 1) : nineDigits(view, dot + 1);
-    if (seconds < 0 || digits.end !== dot || fraction < 0) return -1;
-    if (!sameBytes(layout.between, view, colon + 1, betweenLength)) return -1;
-    this.timeNs = seconds * 1e9 + (decimals === 6 ? fraction * 1000 : fraction);
+    if (fraction < 0 || !sameBytes(layout.between, view, colon + 1, betweenLength)) return -1;
+    this.timeNs = layout.seconds * 1e9 + (decimals === 6 ? fraction * 1000 : fraction);
     this.kind = layout.kind;
     this.tid = layout.tid;
     this.cpu = layout.cpu;
     return colon + 1 + betweenLength;
   }
 
+  /** The line's seconds into the layout, when the rest before the dot is the same. */
+  #nextSecond(layout: Layout, bytes: Uint8Array, from: number, dot: number): boolean {
+    const { beforeLength, secondDigits } = layout;
+    const start = dot - secondDigits;
+    if (bytes[dot] !== 46 || !sameBytes(layout.before, this.#view, from, beforeLength)) return false;
+    const seconds = shortNumber(this.#view, start, dot + 1);
+    if (seconds < 0 || digits.end !== dot) return false;
+    layout.seconds = seconds;
+    for (let i = 0; i < secondDigits; i++) layout.before.setUint8(beforeLength + i, bytes[start + i]!);
+    return true;
+  }
+
   /** Keeps the layout of the line `head` has just read. */
   learn(head: HeadReader, bytes: Uint8Array, from: number, kind: number): void {
-    const { timeFrom, timeColon, body } = head;
+    const { timeFrom, timeColon, body, eventFrom, eventTo } = head;
+    // a line torn behind the name or inside it fits others, too
+    if ((eventFrom === eventTo && this.#isNamed) || bytes[body - 1] !== 32) return;
+    if (eventFrom < eventTo && !this.#isNamed) {
+      this.#isNamed = true;
+      this.#slots.length = this.#current = this.#oldest = 0;
+    }
     let dot = timeFrom;
     while (bytes[dot] !== 46) dot++;
     const beforeLength = timeFrom - from;
     const betweenLength = body - timeColon - 1;
     const secondDigits = dot - timeFrom;
-    // nine digits of seconds are the most a signed 32-bit number holds
-    if (beforeLength > MAX_BEFORE || betweenLength > MAX_BETWEEN || betweenLength < 1 || secondDigits > 9) return;
+    if (beforeLength > MAX_BEFORE || betweenLength > MAX_BETWEEN || betweenLength < 1 || secondDigits > SECONDS_MAX) return;
     if (!isComparable(bytes, from, timeFrom) || !isComparable(bytes, timeColon, body)) return;
+    const seconds = shortNumber(this.#view, timeFrom, dot + 1);
+    if (seconds < 0 || digits.end !== dot) return;
     const slot = this.#freeSlot();
-    keepBytes(slot.before, bytes, from, timeFrom);
+    keepBytes(slot.before, bytes, from, dot + 1);
+    slot.seconds = seconds;
     slot.beforeLength = beforeLength;
     slot.secondDigits = secondDigits;
     slot.decimals = timeColon - dot - 1;
@@ -104,9 +128,10 @@ export class LayoutCache {
   #freeSlot(): Layout {
     if (this.#slots.length < SLOTS) {
       const fresh = {
-        before: new DataView(new ArrayBuffer(MAX_BEFORE)),
+        before: new DataView(new ArrayBuffer(MAX_BEFORE + SECONDS_MAX + 1)),
         beforeLength: 0,
         secondDigits: 0,
+        seconds: 0,
         decimals: 0,
         between: new DataView(new ArrayBuffer(MAX_BETWEEN)),
         betweenLength: 0,
