@@ -56,7 +56,8 @@ export interface CaptureInfo {
   readonly diagnostics: readonly Diagnostic[];
   readonly usableFor: readonly string[];
   readonly notUsableFor: readonly string[];
-  readonly nextCommand: string;
+  /** undefined = nothing to ingest: sizes without pages. */
+  readonly nextCommand: string | undefined;
 }
 
 export interface InspectOptions {
@@ -108,7 +109,9 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
       rejected: reasons.rejected,
       diagnostics: reasons.rows(''),
       ...uses(truth, survey),
-      nextCommand: `workset ingest ${path}${survey.needsArena ? ` ${arenaFile(path)}` : ''}${rate.isUsed() ? ' --set accesses-per-second=1e9' : ''} -o ${outName(path)}`,
+      nextCommand: survey.hasSizesOnly
+        ? undefined
+        : `workset ingest ${path}${survey.needsArena ? ` ${arenaFile(path)}` : ''}${rate.isUsed() ? ' --set accesses-per-second=1e9' : ''} -o ${outName(path)}`,
     };
   } finally {
     source.close();
@@ -156,6 +159,9 @@ class Survey {
   }
   get hasReports(): boolean {
     return this.#streams.size > 0;
+  }
+  get hasSizesOnly(): boolean {
+    return this.hasSizes && !this.hasTouches && !this.hasReports && !this.hasMapping;
   }
   get hasSizes(): boolean {
     return this.#nSizes > 0;

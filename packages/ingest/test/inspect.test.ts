@@ -41,6 +41,19 @@ test('a report: what is missing to use it, and the command that has it', async (
   assert.equal(info.nextCommand, `workset ingest ${path} ${join(dir, 'A.pagemap.bin')} -o A.rwp.trace`);
 });
 
+test('sizes without pages: nothing to ingest', async (t) => {
+  const other = mkdtempSync(join(tmpdir(), 'workset-inspect-'));
+  t.after(() => rmSync(other, { recursive: true, force: true }));
+  const path = join(other, 'wss.txt');
+  writeFileSync(
+    path,
+    'Watching PID 42 page references during 1 seconds...\nEst(s)     RSS(MB)    PSS(MB)    Ref(MB)\n1.003        58.36      55.75      55.80\n',
+  );
+  const info = await inspectFile(path);
+  assert.equal(info.nSizes, 1);
+  assert.equal(info.nextCommand, undefined);
+});
+
 test('damage is an error, and nothing is ever written', async () => {
   await assert.rejects(inspectFile(file('cut.vmgt', KIT_SAMPLES['vmgt']!.subarray(0, 50))), TraceFormatError);
   assert.deepEqual(readdirSync(dir).sort(), ['A.rwp.bin', 'cut.vmgt', 'gt.vmgt.gz']);

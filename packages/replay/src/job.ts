@@ -1,5 +1,5 @@
 /** One thread's share of a replay: one pass over one space for a group of runs. */
-import { BLOCK_PAGES, formatParam, PageBitmap, REMAP_KINDS, RunError, type Row, type TraceSpan } from '@workset/model';
+import { BLOCK_PAGES, formatParam, PageBitmap, REMAP_KINDS, type Row, type TraceSpan } from '@workset/model';
 import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
 import { Crew, type CrewSeat } from './crew.ts';
 import { runPass, type PassRun, type PassWorld, type Remap } from './engine.ts';
@@ -12,6 +12,7 @@ import { parseEvict } from './evict/spec.ts';
 import { Ledger } from './ledger.ts';
 import { worldKey, type PlanOptions, type RunPlan } from './plan.ts';
 import { costProfiles } from './profiles.ts';
+import { spansOf } from './spans.ts';
 import { schemes } from './registry.ts';
 
 export interface Job {
@@ -49,7 +50,7 @@ export async function runJob(
       parts.push(part);
       runs.push({ ...passRun(trace, plan, part), evictor: evictorOf(plan, part) });
     }
-    const spans = spansOf(trace, job);
+    const spans = spansOf(trace, space, job.time);
     const crew = job.seat && new Crew(job.seat, space.info.nPages, space.info.classBits, signal);
     arena = crew === undefined ? new Arena(space.info.nPages) : undefined;
     const summary = await runPass({
@@ -144,24 +145,6 @@ function hugeBlocks(trace: TraceReader, space: SpaceReader, { world, range, stre
     for (let i = first; i < end; i++) if (known.has(space.blocks[i]!)) blocks.add(i);
   }
   return blocks.count() === 0 ? undefined : blocks;
-}
-
-/** The recorded spans inside the wanted time; logs without spans count as one. */
-export function spansOf(trace: TraceReader, job: Pick<Job, 'time' | 'runs'>): TraceSpan[] {
-  const { frames } = trace.space(job.runs[0]!.space);
-  const recorded =
-    trace.manifest.spans.length > 0
-      ? trace.manifest.spans
-      : frames.n === 0
-        ? []
-        : [{ t0Ns: frames.t0Ns[0]!, t1Ns: frames.t1Ns[frames.n - 1]!, label: '' }];
-  const [from, to] = job.time ?? [-Infinity, Infinity];
-  const spans = recorded
-    .filter(({ t0Ns, t1Ns }) => t1Ns > from && t0Ns < to)
-    .map((span) => ({ ...span, t0Ns: Math.max(from, span.t0Ns), t1Ns: Math.min(to, span.t1Ns) }));
-  if (spans.length === 0 && recorded.length > 0)
-    throw new RunError('no accesses were recorded in the wanted time', 'workset info shows the recorded spans');
-  return spans;
 }
 
 function runRow(trace: TraceReader, job: Job, plan: RunPlan, spans: readonly TraceSpan[], windows: number): Row {

@@ -9,12 +9,14 @@ import {
   type ObservationStream,
   type ParamValues,
   type SpaceId,
+  type TraceSpan,
 } from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
 import { rangeOf } from './observed.ts';
 import { parseEvict } from './evict/spec.ts';
 import { DEFAULT_PROFILE } from './profiles.ts';
 import { schemes } from './registry.ts';
+import { spansOf, type TimeRange } from './spans.ts';
 import type { TlbConfig } from './memory/tlb.ts';
 import { BACKINGS, type Backing } from './primitive.ts';
 import type { PageRange } from './scheme.ts';
@@ -38,7 +40,7 @@ export interface PlanOptions {
   /** Tracked addresses [start, end) in bytes. */
   readonly addr?: readonly [number, number] | undefined;
   /** Replayed time [t0, t1] on the trace clock, ns. */
-  readonly time?: readonly [number, number] | undefined;
+  readonly time?: TimeRange | undefined;
   readonly profile?: string | undefined;
   /** Whose page tables are tracked: a guest's own (default), or a VMM's under KVM. */
   readonly mmu?: 'guest' | 'host' | undefined;
@@ -110,6 +112,20 @@ function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly 
   return runs.flatMap((run) => texts.map((evict) => ({ ...identify(trace, options, { ...run, evict }), trackerId: run.runId })));
 }
 
+/** More windows than this take days, and tell nobody anything. */
+const MAX_WINDOWS = 2e6;
+
+/** Clocks that were mixed up, or a few events of many days, would keep a replay busy with windows in which nothing happened. */
+function checkWindows(id: string, { interval, aggr }: ParamValues, spans: readonly TraceSpan[]): void {
+  const windowNs = interval ?? aggr;
+  const ns = spans.reduce((sum, { t0Ns, t1Ns }) => sum + t1Ns - t0Ns, 0);
+  if (typeof windowNs !== 'number' || ns / windowNs <= MAX_WINDOWS) return;
+  throw new UsageError(
+    `${id} would report ${Math.round(ns / windowNs)} windows: the trace covers ${Math.round(ns / 3.6e12)} hours`,
+    `take a part with --time, or longer windows (--window 1m, or ${id}:${interval === undefined ? 'aggr' : 'interval'}=1m)`,
+  );
+}
+
 function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
   const wanted = options.schemes ?? (trace.manifest.truth === 'observed' ? [] : schemes.ids);
   if (wanted.length === 0) return [];
@@ -124,6 +140,7 @@ function simulatedRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
   checkHugetlb(range, options.backing ?? 'shmem');
   return wanted.flatMap((spec) => {
     const { scheme, params } = resolve(spec, options.windowNs, trace.manifest.notes['kernel']);
+    checkWindows(scheme.descriptor.id, params, spansOf(trace, space, options.time));
     return seedsOf(scheme.descriptor.id, options).map((seed) =>
       identify(trace, options, {
         scheme: scheme.descriptor.id,

@@ -21,3 +21,14 @@ it('reads no touch behind the wanted time, and the plan says how many it will re
   const whole = await replay(path, { schemes: ['uffd-rwp'], windowNs: 10 * NS_PER_MS, out: join(dir, 'whole') });
   assert.equal(whole.touches, spaces[0]!.nTouches);
 });
+
+it('refuses windows without number', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'workset-windows-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, 'a.trace');
+  await synthesise('zipf', { out: path, pages: 512, seconds: 3000, rate: 10, quantumNs: 1000 * NS_PER_MS });
+  const plan = (windowNs: number, time?: readonly [number, number]) => planReplay(path, { schemes: ['uffd-rwp'], windowNs, time });
+  await assert.rejects(plan(NS_PER_MS), { name: 'UsageError', message: /uffd-rwp would report 3000000 windows/ });
+  assert.equal((await plan(NS_PER_MS, [0, 2000 * NS_PER_MS])).runs.length, 1);
+  assert.equal((await plan(2 * NS_PER_MS)).runs.length, 1);
+});

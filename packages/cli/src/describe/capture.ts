@@ -79,7 +79,7 @@ function print(info: CaptureInfo, out: Output): void {
   out.line();
   for (const use of info.usableFor) out.line(`can be used for: ${sanitise(use)}`);
   for (const use of info.notUsableFor) out.line(`not for: ${sanitise(use)}`);
-  out.line(`next: ${sanitise(info.nextCommand)}`);
+  if (info.nextCommand !== undefined) out.line(`next: ${sanitise(info.nextCommand)}`);
 }
 
 function printSizes({ sizes, nSizes }: CaptureInfo, out: Output): void {
