@@ -34,42 +34,64 @@ const POLICIES = [
 /** Limits of 16 pages and more keep a reserve, and need more pages than the usual random trace has. */
 const WIDE_POLICIES = ['limit=20p', 'limit=36p,cold=1', 'limit=33p,order=oldest-fault-in'] as const;
 const traces = arbitraryTrace({ aligned: true, maxFrames: 40 });
-const wideTraces: fc.Arbitrary<PlainTrace> = fc
-  .array(fc.array(fc.record({ page: fc.nat(63), cls: fc.nat(3) }), { maxLength: 16 }), { minLength: 8, maxLength: 24, size: 'max' })
-  .map((columns) => ({
-    nPages: 64,
-    classBits: 2,
-    quantumNs: QUANTUM_NS,
-    frames: columns.map((touches, f) => ({ t0Ns: f * QUANTUM_NS, t1Ns: (f + 1) * QUANTUM_NS, touches })),
-    spans: [{ t0Ns: 0, t1Ns: columns.length * QUANTUM_NS, label: '1' }],
-  }));
+const wideTraces = tracesOf(63, 16, fc.nat(3), 2);
+/** Devices, hosts, GUP and other processes too; half of the touches are the user's. */
+const actorClass = fc.oneof(fc.nat(1), fc.nat(13));
+const actorTraces = tracesOf(11, 5, actorClass, 4);
+const wideActorTraces = tracesOf(63, 16, actorClass, 4);
+
+function tracesOf(
+  lastPage: number,
+  maxLength: number,
+  cls: fc.Arbitrary<number>,
+  classBits: PlainTrace['classBits'],
+): fc.Arbitrary<PlainTrace> {
+  const touches = fc.array(fc.record({ page: fc.nat(lastPage), cls }), { maxLength });
+  // In frames as short as a kernel step, touches meet every state of a page under eviction.
+  const frame = fc.record({ touches, ns: fc.constantFrom(QUANTUM_NS, QUANTUM_NS / 50, QUANTUM_NS / 500) });
+  return fc.array(frame, { minLength: 8, maxLength: 400 / maxLength, size: 'max' }).map((columns) => {
+    let endNs = 0;
+    const frames = columns.map(({ touches, ns }) => ({ t0Ns: endNs, t1Ns: (endNs += ns), touches }));
+    return { nPages: 64, classBits, quantumNs: QUANTUM_NS, frames, spans: [{ t0Ns: 0, t1Ns: endNs, label: '1' }] };
+  });
+}
 
 for (const primitive of PRIMITIVE_SPECS) {
   for (const policy of [...POLICIES, ...WIDE_POLICIES]) {
-    test(`${primitive} under ${policy}: every eviction, refault and wait is as the oracle says`, () => {
-      let compared = 0;
-      fc.assert(
-        fc.property(
-          (WIDE_POLICIES as readonly string[]).includes(policy) ? wideTraces : traces,
-          fc.constantFrom('rescue', 'finish'),
-          fc.constantFrom('10us', '300us', '1500us', '4ms'),
-          fc.constantFrom(1, 2, 5),
-          fc.integer({ min: 1, max: 6 }),
-          fc.boolean(),
-          (trace, handler, latency, batch, every, armed) => {
-            const text = `${primitive}${primitive.includes(':') ? ',' : ':'}${policy},batch=${batch},references=off,latency=${latency},handler=${handler}`;
-            const reports = truthfulReports(trace, every);
-            const run = runEvictor(trace, text, reports, armed);
-            const expected = oracleEvictions(trace, swapperOf(run.plan, primitive, footprintOf(trace), armed), reports);
-            compared += run.evictions.length;
-            assertSame(run, expected, () => `${text}, reports every ${every}, ${armed ? '' : 'not '}armed, on\n${printGrid(trace)}`);
-          },
-        ),
-        { numRuns: RUNS, endOnFailure: true },
-      );
-      assert.ok(compared > RUNS, `only ${compared} evictions`);
-    });
+    const isWide = (WIDE_POLICIES as readonly string[]).includes(policy);
+    for (const [who, made] of [
+      ['', isWide ? wideTraces : traces],
+      [' with devices and other processes', isWide ? wideActorTraces : actorTraces],
+    ] as const) {
+      test(`${primitive} under ${policy}${who}: every eviction, refault and wait is as the oracle says`, () => {
+        compare(primitive, policy, made);
+      });
+    }
   }
+}
+
+function compare(primitive: string, policy: string, made: fc.Arbitrary<PlainTrace>): void {
+  let compared = 0;
+  fc.assert(
+    fc.property(
+      made,
+      fc.constantFrom('rescue', 'finish'),
+      fc.constantFrom('10us', '300us', '1500us', '4ms'),
+      fc.constantFrom(1, 2, 5),
+      fc.integer({ min: 1, max: 6 }),
+      fc.boolean(),
+      (trace, handler, latency, batch, every, armed) => {
+        const text = `${primitive}${primitive.includes(':') ? ',' : ':'}${policy},batch=${batch},references=off,latency=${latency},handler=${handler}`;
+        const reports = truthfulReports(trace, every);
+        const run = runEvictor(trace, text, reports, armed);
+        const expected = oracleEvictions(trace, swapperOf(run.plan, primitive, footprintOf(trace), armed), reports);
+        compared += run.evictions.length;
+        assertSame(run, expected, () => `${text}, reports every ${every}, ${armed ? '' : 'not '}armed, on\n${printGrid(trace)}`);
+      },
+    ),
+    { numRuns: RUNS, endOnFailure: true },
+  );
+  assert.ok(compared > RUNS, `only ${compared} evictions`);
 }
 
 test('the oracle knows every primitive', () => {
@@ -103,6 +125,7 @@ function swapperOf(plan: EvictPlan, primitive: string, footprint: number, armed:
     cold: plan.cold,
     byFaultIn: plan.order === 'oldest-fault-in',
     rescue: plan.handler === 'rescue',
+    isFile: plan.backing !== 'anon',
     batch: plan.batch,
     armed,
     messageNs,
@@ -156,6 +179,7 @@ function assertSame(run: EvictRun, expected: ReturnType<typeof oracleEvictions>,
       reads: run.summary['blocked_reads'],
       writes: run.summary['blocked_writes'],
     },
+    lost: run.summary['lost_writes'],
     peak: run.summary['peak_pages'],
   };
   try {

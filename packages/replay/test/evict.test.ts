@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Prng, UsageError } from '@workset/model';
-import { parseEvict, raceTable, windowExperiment } from '@workset/replay';
+import { parseEvict, raceTable, windowExperiment, type RaceRow } from '@workset/replay';
 import { arbitraryTrace, grid, QUANTUM_NS, type PlainTrace } from '@workset/testkit';
 import { spaceOf } from './engine-harness.ts';
 import { PRIMITIVE_SPECS, runEvictor, runEvictorInPass, truthfulReports, type EvictRun } from './evict-harness.ts';
@@ -31,11 +31,13 @@ const specs = fc
   )
   .map(([primitive, policy, handler, latency]) => spec(primitive, policy, handler, latency));
 const traces = arbitraryTrace({ aligned: true, maxFrames: 60 });
+/** With touches by devices, hosts and other processes. */
+const actorTraces = arbitraryTrace({ aligned: true, maxFrames: 60, classBits: 4 });
 const num = (value: unknown): number => value as number;
 
 test('no policy refaults less than OPT at equal memory, and every page is counted', () => {
   fc.assert(
-    fc.property(traces, specs, fc.integer({ min: 1, max: 5 }), fc.boolean(), (trace, text, every, armed) => {
+    fc.property(fc.oneof(traces, actorTraces), specs, fc.integer({ min: 1, max: 5 }), fc.boolean(), (trace, text, every, armed) => {
       const { summary, evictions, refaults } = runEvictor(trace, text, truthfulReports(trace, every), armed);
       assert.ok(num(summary['regret_opt']) >= 0, `${text}: ${num(summary['refaults'])} refaults, OPT ${num(summary['opt_refaults'])}`);
       assert.ok(num(summary['opt_refaults']) <= num(summary['lru_refaults']));
@@ -48,7 +50,7 @@ test('no policy refaults less than OPT at equal memory, and every page is counte
         trace.frames.reduce((n, { touches }) => n + touches.length, 0),
       );
     }),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
 });
 
@@ -104,15 +106,23 @@ test('a limit too small for a reserve: nothing runs between the steps, and all p
 });
 
 test('what the exploration calls safe loses nothing in any replay; what it calls unsafe loses somewhere', () => {
+  safeLosesNothing(traces, ({ safe }) => safe);
+});
+
+test('so it is with pins and other mappings', () => {
+  safeLosesNothing(actorTraces, ({ safe, losses }) => safe && Object.keys(losses).length === 0);
+});
+
+function safeLosesNothing(made: fc.Arbitrary<PlainTrace>, isSafe: (row: RaceRow) => boolean): void {
   const unsafe = new Set(
     raceTable({ maxAccesses: 1 })
-      .filter(({ safe, entry }) => !safe && entry !== 'unmapped')
+      .filter((row) => !isSafe(row) && row.entry !== 'unmapped')
       .map(({ primitive, params }) => [primitive, ...Object.entries(params).map(([name, value]) => `${name}=${String(value)}`)].join(':')),
   );
   const lost = new Set<string>();
   fc.assert(
     fc.property(
-      traces,
+      made,
       fc.constantFrom(...PRIMITIVES),
       fc.constantFrom('rescue', 'finish'),
       fc.boolean(),
@@ -125,7 +135,7 @@ test('what the exploration calls safe loses nothing in any replay; what it calls
     { numRuns: 1500 },
   );
   assert.deepEqual([...lost].sort(), [...unsafe].sort());
-});
+}
 
 test('the same run twice gives the same rows', () => {
   fc.assert(
@@ -181,6 +191,47 @@ test('punch-hole: a write after the copy is lost, and the read that follows is s
     run.refaults.map(({ t_ns, access, stale }) => [t_ns, access, stale]),
     [[8_500_000, 'read', true]],
   );
+});
+
+test('a device writes through its pin: no fault, no wait, and what it writes after the copy is lost; so is all it writes later', () => {
+  const trace = story('I....I..R..I');
+  const { evictions, refaults, summary } = runEvictor(trace, `uffd-wp:${SLOW_STORE}`, reports(trace), false);
+  assert.deepEqual(
+    evictions.map(({ page, outcome, writes, lost_writes }) => [page, outcome, writes, lost_writes]),
+    [[0, 'lost-write', 1, 1]],
+  );
+  assert.deepEqual(
+    refaults.map(({ t_ns, access, stale }) => [t_ns, access, stale]),
+    [[8_500_000, 'read', true]],
+  );
+  assert.deepEqual([summary['lost_writes'], summary['blocked_writes'], summary['stale_reads']], [2, 0, 1]);
+  const user = story('R....W..R...');
+  assert.equal(runEvictor(user, `uffd-wp:${SLOW_STORE}`, reports(user), false).evictions[0]!['outcome'], 'aborted-cancelled');
+});
+
+test('UFFDIO_MOVE refuses a pinned page; when all are, the limit cannot be kept', () => {
+  const trace = story('I....I..R..I');
+  const { evictions, summary } = runEvictor(trace, `uffd-move:${SLOW_STORE}`, reports(trace), false);
+  assert.deepEqual([evictions[0]!['outcome'], summary['lost_writes'], summary['refaults']], ['aborted-pinned', 0, 0]);
+  const all = grid`p0: I... | p1: .I.. | p2: ..I.`;
+  const full = runEvictor(all, 'uffd-move:limit=2p,batch=1', [], false);
+  assert.deepEqual(
+    full.evictions.map(({ page, outcome, direct }) => [page, outcome, direct]),
+    [
+      [0, 'aborted-pinned', true],
+      [1, 'aborted-pinned', true],
+      // The swapper tries again in the background.
+      [0, 'aborted-pinned', false],
+    ],
+  );
+  assert.deepEqual([full.summary['peak_pages'], full.summary['regret_opt']], [3, 0]);
+});
+
+test("another process's entry is not protected: its write is lost; on a page that is gone it waits like any other", () => {
+  const trace = story('x....X..X...');
+  const { evictions, refaults, summary } = runEvictor(trace, `uffd-wp:${SLOW_STORE}`, reports(trace), false);
+  assert.deepEqual([evictions[0]!['outcome'], evictions[0]!['lost_writes'], summary['blocked_writes']], ['lost-write', 1, 0]);
+  assert.deepEqual([refaults[0]!['t_ns'], refaults[0]!['access']], [8_500_000, 'kernel write']);
 });
 
 test('C13: a read inside the window passes unseen under uffd-wp, and is caught under RW-protection', () => {

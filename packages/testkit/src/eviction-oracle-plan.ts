@@ -22,6 +22,8 @@ export interface OracleSwapper {
   readonly direct: number;
   readonly cold: number;
   readonly byFaultIn: boolean;
+  /** File memory, which other processes can map. */
+  readonly isFile: boolean;
   readonly rescue: boolean;
   readonly batch: number;
   /** True when the tracker leaves pages RW-protected. */
@@ -39,5 +41,6 @@ export interface OracleEvictions {
   readonly evictions: object[];
   readonly refaults: object[];
   readonly blocked: { user: number; kernel: number; reads: number; writes: number };
+  lost: number;
   readonly peak: number;
 }

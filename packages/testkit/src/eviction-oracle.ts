@@ -4,38 +4,8 @@
  */
 import { flightOf, ORACLE_PRIMITIVES, type OracleAccess, type OracleFlight, type OraclePrimitive } from './eviction-oracle-flight.ts';
 import type { OracleEvictions, OracleSightings, OracleStep, OracleSwapper } from './eviction-oracle-plan.ts';
+import { isFree, OraclePages, refusalOf, type OracleEpisode as Episode, type OraclePage as Page } from './eviction-oracle-pages.ts';
 import { meaningOf, type PlainTouch, type PlainTrace } from './trace.ts';
-
-interface Page {
-  readonly page: number;
-  where: 'never' | 'here' | 'out' | 'filling';
-  flight?: OracleFlight | undefined;
-  isArmed: boolean;
-  /** The swapper knows that it is not armed. */
-  isKnown: boolean;
-  /** Number of the event that showed the page last; pages of one report share one. */
-  seen: number;
-  faultIn: number;
-  /** Reports counted as in "seen for the last time by the n-th". */
-  report: number;
-  droppedNs: number;
-  isStale: boolean;
-  wasRead: boolean;
-}
-
-interface Episode {
-  phase: 'open' | 'batch' | 'close';
-  steps: readonly OracleStep[];
-  done: number;
-  dueNs: number;
-  startNs: number;
-  unarmed: number;
-  scanIsKnown: boolean;
-  queue: { readonly page: Page; readonly seen: number }[];
-  batch: Page[];
-  /** Of the batch. */
-  givenBack: number;
-}
 
 export function oracleEvictions(trace: PlainTrace, swapper: OracleSwapper, reports: readonly OracleSightings[]): OracleEvictions {
   return new Oracle(trace, swapper).run(reports);
@@ -46,21 +16,22 @@ class Oracle {
   readonly #s: OracleSwapper;
   readonly #window: OraclePrimitive;
   readonly #usesSync: boolean;
-  readonly #pages = new Map<number, Page>();
-  readonly #out: OracleEvictions = { evictions: [], refaults: [], blocked: { user: 0, kernel: 0, reads: 0, writes: 0 }, peak: 0 };
+  readonly #pages: OraclePages;
+  readonly #out: OracleEvictions = { evictions: [], refaults: [], blocked: { user: 0, kernel: 0, reads: 0, writes: 0 }, lost: 0, peak: 0 };
   #episode: Episode | undefined;
   #isSync = false;
   #rearm = false;
   #mayKick = true;
   /** A report came in a sync phase: what it calls cold goes next. */
   #again = false;
-  #reports = 0;
-  #events = 0;
   #stalledAt: number | undefined;
+  /** Pages refused while one fault looks for a frame. */
+  #refused = 0;
 
   constructor(trace: PlainTrace, swapper: OracleSwapper) {
     this.#trace = trace;
     this.#s = swapper;
+    this.#pages = new OraclePages(swapper);
     this.#window = ORACLE_PRIMITIVES[swapper.primitive]!;
     this.#usesSync = swapper.open.some(({ name }) => name === 'set-sync');
   }
@@ -86,48 +57,63 @@ class Oracle {
   }
 
   #touch(touch: PlainTouch, ns: number): void {
-    const page = this.#pageOf(touch.page);
-    const { writes, mapped } = meaningOf(this.#trace, touch);
-    const access = { writes, mapped, ns };
-    if (page.flight !== undefined) this.#touchFlight(page, page.flight, access);
-    else if (page.where !== 'here') this.#fault(page, access);
+    const page = this.#pages.of(touch.page);
+    const access = { ...meaningOf(this.#trace, touch), ns };
+    if (this.#passesBy(page, access)) return;
+    if (page.flight !== undefined) return this.#touchFlight(page, page.flight, access);
+    if (page.where !== 'here') this.#fault(page, access);
     else if (page.isArmed) {
       page.isArmed = false;
-      if (!this.#isSync) return;
-      this.#see(page);
-      this.#message(access);
+      if (this.#isSync) {
+        this.#pages.see(page);
+        this.#message(access);
+      }
     }
+    this.#pages.reached(page, access);
+  }
+
+  /** Through a pin, or through somebody else's entry for a page that is there: no fault, and nothing the swapper's tables show. */
+  #passesBy(page: Page, access: OracleAccess): boolean {
+    const { flight, where, pin } = page;
+    if (access.actor === 'device' && pin === 'elsewhere') {
+      if (!access.writes) return true;
+      this.#out.lost++;
+      if (where !== 'here') page.isStale = true;
+      return true;
+    }
+    if (access.actor === 'device' && pin === 'here') {
+      flight?.note(access);
+      return true;
+    }
+    if (!this.#pages.isElsewhere(access) || !isFree(page)) return false;
+    this.#pages.reached(page, access);
+    return true;
   }
 
   #fault(page: Page, access: OracleAccess): void {
     const { limit } = this.#s;
-    while (limit !== undefined && this.#used() >= limit) {
+    this.#refused = 0;
+    while (limit !== undefined && this.#pages.used >= limit && this.#refused < this.#pages.used) {
       const waitNs = this.#episode === undefined ? this.#evictDirectly(access.ns) : this.#stall(access.ns);
       this.#waits(access, waitNs);
     }
     if (page.where === 'out') this.#refault(page, access, access.ns - page.droppedNs, this.#s.refaultNs);
     page.where = 'here';
-    this.#faultedIn(page);
+    this.#pages.faultedIn(page);
     this.#notePeak();
-    if (limit !== undefined && this.#used() > this.#s.high && this.#mayKick && this.#episode === undefined)
+    if (limit !== undefined && this.#pages.used > this.#s.high && this.#mayKick && this.#episode === undefined)
       this.#mayKick = this.#begin(access.ns, false);
   }
 
   #report(pages: readonly number[], ns: number): void {
     this.#completeBefore(ns + 1);
-    this.#reports++;
-    this.#events++;
-    for (const page of pages.map((number) => this.#pageOf(number))) {
-      page.seen = this.#events;
-      page.report = this.#reports;
-      page.isKnown = true;
-    }
+    this.#pages.report(pages);
     this.#mayKick = true;
     if (this.#episode !== undefined && this.#usesSync) {
       this.#episode.queue = [];
       this.#again = this.#s.limit === undefined;
     } else if (this.#episode !== undefined) this.#episode.queue = this.#choose();
-    else if (this.#s.limit === undefined || this.#used() > this.#s.high) this.#mayKick = this.#begin(ns, true);
+    else if (this.#s.limit === undefined || this.#pages.used > this.#s.high) this.#mayKick = this.#begin(ns, true);
     this.#rearm = this.#s.armed && this.#usesSync;
     if (this.#episode === undefined) this.#armAll();
   }
@@ -149,19 +135,11 @@ class Oracle {
 
   /** Pages that the policy wants gone, first to go first. */
   #choose(): Episode['queue'] {
-    const free = this.#freePages().filter(({ report }) => this.#s.cold === 0 || report <= this.#reports - this.#s.cold);
-    const flying = [...this.#pages.values()].filter(({ flight, where }) => flight !== undefined && where === 'here').length;
-    const wanted = this.#s.limit === undefined ? free.length : Math.max(0, this.#used() - flying - this.#s.low);
-    const sorted = this.#s.limit === undefined ? free.sort((a, b) => a.page - b.page) : this.#inOrder(free);
+    const free = this.#pages.free().filter(({ report }) => this.#s.cold === 0 || report <= this.#pages.reports - this.#s.cold);
+    const flying = this.#pages.flying().length;
+    const wanted = this.#s.limit === undefined ? free.length : Math.max(0, this.#pages.used - flying - this.#s.low);
+    const sorted = this.#s.limit === undefined ? free.sort((a, b) => a.page - b.page) : this.#pages.inOrder(free);
     return sorted.slice(0, wanted).map((page) => ({ page, seen: page.seen }));
-  }
-  #inOrder(pages: Page[]): Page[] {
-    return this.#s.byFaultIn
-      ? pages.sort((a, b) => a.faultIn - b.faultIn)
-      : pages.sort((a, b) => (a.seen === b.seen ? a.page - b.page : a.seen - b.seen));
-  }
-  #freePages(): Page[] {
-    return [...this.#pages.values()].filter(({ where, flight }) => where === 'here' && flight === undefined);
   }
 
   #schedule(episode: Episode): void {
@@ -185,8 +163,8 @@ class Oracle {
     const { name } = episode.steps[episode.done]!;
     episode.done++;
     if (name === 'set-sync' || name === 'set-async') this.#isSync = name === 'set-sync';
-    if (name === 'rwp-arm') for (const { page } of episode.queue) page.isArmed ||= this.#isFree(page) && (!this.#s.armed || page.isKnown);
-    if (name === 'scan') for (const { page } of episode.queue) if (this.#isFree(page) && !page.isArmed) this.#see(page);
+    if (name === 'rwp-arm') for (const { page } of episode.queue) page.isArmed ||= isFree(page) && (!this.#s.armed || page.isKnown);
+    if (name === 'scan') for (const { page } of episode.queue) if (isFree(page) && !page.isArmed) this.#pages.see(page);
     if (episode.phase === 'batch') {
       // Pages that were touched first are answered first.
       const touched = (page: Page): number => page.flight?.touched ?? Infinity;
@@ -204,11 +182,13 @@ class Oracle {
     episode.givenBack = 0;
     while (episode.batch.length < this.#s.batch && episode.queue.length > 0) {
       const { page, seen } = episode.queue.shift()!;
-      if (!this.#isFree(page)) continue;
+      if (!isFree(page)) continue;
       if (this.#isSync ? page.isArmed : this.#s.byFaultIn || page.seen === seen) {
         page.flight = flightOf(episode.dueNs);
+        // Steps may refuse it: it is looked at like one that has been touched, before all others.
+        if (page.pin === 'here' || page.isMappedElsewhere) page.flight.touched = 0;
         episode.batch.push(page);
-      } else if (this.#s.byFaultIn) page.faultIn = ++this.#events;
+      } else if (this.#s.byFaultIn) page.faultIn = ++this.#pages.events;
     }
     episode.startNs = episode.dueNs;
     episode.done = 0;
@@ -229,9 +209,9 @@ class Oracle {
   #armAll(): void {
     if (!this.#rearm) return;
     this.#rearm = false;
-    for (const page of this.#pages.values()) {
+    for (const page of this.#pages.all()) {
       page.isKnown = false;
-      if (this.#isFree(page)) page.isArmed = true;
+      if (isFree(page)) page.isArmed = true;
     }
   }
 
@@ -253,7 +233,7 @@ class Oracle {
   }
 
   #evictDirectly(ns: number): number {
-    const chosen = this.#inOrder(this.#freePages()).slice(0, this.#s.direct);
+    const chosen = this.#pages.inOrder(this.#pages.free()).slice(0, this.#s.direct);
     const unarmed = chosen.filter(({ isKnown }) => !this.#s.armed || isKnown).length;
     let tookNs = 0;
     const take = (steps: readonly OracleStep[], pagesOf: (name: string) => number): void => {
@@ -263,15 +243,28 @@ class Oracle {
     const isHot = ({ isKnown, isArmed }: Page): boolean => this.#usesSync && this.#s.armed && !isKnown && !isArmed;
     const gone = chosen.filter((page) => !isHot(page));
     for (const page of chosen.filter(isHot)) {
-      this.#see(page);
-      if (this.#s.byFaultIn) page.faultIn = this.#events;
+      this.#pages.see(page);
+      if (this.#s.byFaultIn) page.faultIn = this.#pages.events;
     }
-    take(this.#s.evict.slice(0, this.#window.goneAt), () => gone.length);
-    for (const page of gone) {
-      Object.assign(page, { where: 'out', droppedNs: ns, isStale: false, wasRead: false, isArmed: false });
-      this.#ended({ page: page.page, t: ns, outcome: 'done', direct: true, latency: tookNs, reads: 0, writes: 0, lost: 0, blocked: 0 });
+    const refusing = this.#window.refuses === undefined ? 0 : 1;
+    take(this.#s.evict.slice(0, refusing), () => gone.length);
+    const end = (page: Page, outcome: string): void =>
+      this.#ended({ page: page.page, t: ns, outcome, direct: true, latency: tookNs, reads: 0, writes: 0, lost: 0, blocked: 0 });
+    const refused = gone.filter((page) => refusalOf(page, this.#window) !== undefined);
+    for (const page of refused) {
+      end(page, `aborted-${refusalOf(page, this.#window)}`);
+      page.isArmed = false;
+      this.#pages.faultedIn(page);
     }
-    take(this.#s.evict.slice(this.#window.goneAt), () => gone.length);
+    this.#refused += refused.length;
+    const dropped = gone.filter((page) => !refused.includes(page));
+    take(this.#s.evict.slice(refusing, this.#window.goneAt), () => dropped.length);
+    for (const page of dropped) {
+      Object.assign(page, { where: 'out', droppedNs: ns, isStale: false, wasRead: false });
+      this.#pages.dropped(page);
+      end(page, 'done');
+    }
+    take(this.#s.evict.slice(this.#window.goneAt), () => dropped.length);
     take(this.#s.close, () => 0);
     return tookNs;
   }
@@ -280,14 +273,15 @@ class Oracle {
 
   #touchFlight(page: Page, flight: OracleFlight, access: OracleAccess): void {
     const done = this.#episode!.done;
-    flight.touched ??= ++this.#events;
-    const answer = flight.answer(this.#window, done, access);
-    if (answer === 'passes') return;
+    flight.touched ??= ++this.#pages.events;
+    const answer = flight.answer(this.#window, done, access, this.#pages.isElsewhere(access));
+    if (answer === 'passes') return this.#pages.reached(page, access);
     const isLocked = answer === 'lock';
     if (flight.waiters.length === 0 && this.#s.rescue && !isLocked && this.#window.canGiveBack !== false) {
       this.#message(access);
       flight.blockedNs += this.#s.messageNs;
-      return this.#giveBack(page, flight, 'cancelled', access.ns);
+      this.#giveBack(page, flight, 'cancelled', access.ns);
+      return this.#pages.reached(page, access);
     }
     this.#countWait(access);
     flight.waiters.push(access);
@@ -298,6 +292,8 @@ class Oracle {
     const { flight } = page;
     if (flight === undefined) return;
     const window = this.#window;
+    const refusal = refusalOf(page, this.#window);
+    if (done === 1 && refusal !== undefined) return this.#giveBack(page, flight, refusal, dueNs);
     if (done === window.copiedAt) flight.copy = [...flight.written];
     if (done === window.lock?.until) this.#unlock(page, flight, dueNs);
     if (flight.isMappedAgain && window.lock?.noticed.includes(done)) return this.#giveBack(page, flight, 'swapped-in', dueNs);
@@ -312,7 +308,10 @@ class Oracle {
       flight.blockedNs += ns - waiter.ns;
       this.#waits(waiter, ns - waiter.ns);
       if (this.#isSync) flight.waiters.push({ ...waiter, ns });
-      else flight.isMappedAgain = true;
+      else {
+        flight.isMappedAgain = true;
+        this.#pages.reached(page, waiter);
+      }
     }
     if (flight.waiters.length > 0 && this.#s.rescue) this.#giveBack(page, flight, 'cancelled', ns);
   }
@@ -321,7 +320,8 @@ class Oracle {
     const lost = flight.written.filter((write) => !flight.copy!.includes(write)).length;
     this.#endFlight(page, flight, lost > 0 ? 'lost-write' : 'done', ns, lost);
     const droppedNs = Math.min(ns, this.#stalledAt ?? Infinity);
-    Object.assign(page, { droppedNs, isStale: lost > 0, wasRead: flight.reads > 0, isArmed: false });
+    Object.assign(page, { droppedNs, isStale: lost > 0, wasRead: flight.reads > 0 });
+    this.#pages.dropped(page);
     page.where = flight.waiters.length > 0 ? 'filling' : 'out';
     if (page.where === 'out') page.flight = undefined;
   }
@@ -332,29 +332,34 @@ class Oracle {
     const [first, ...others] = page.flight!.waiters;
     this.#refault(page, first!, 0, ns - first!.ns + this.#s.refaultNs);
     for (const waiter of others) this.#waits(waiter, ns - waiter.ns + this.#s.refaultNs);
+    for (const waiter of page.flight!.waiters) this.#pages.reached(page, waiter);
     page.where = 'here';
     page.flight = undefined;
-    this.#faultedIn(page);
+    this.#pages.faultedIn(page);
   }
 
   #giveBack(page: Page, flight: OracleFlight, reason: string, ns: number): void {
     this.#endFlight(page, flight, `aborted-${reason}`, ns, 0);
-    for (const waiter of flight.waiters) this.#waits(waiter, ns - waiter.ns + this.#s.messageNs);
+    for (const waiter of flight.waiters) {
+      this.#waits(waiter, ns - waiter.ns + this.#s.messageNs);
+      this.#pages.reached(page, waiter);
+    }
     page.flight = undefined;
     page.isArmed = false;
     this.#episode!.givenBack++;
-    this.#faultedIn(page);
+    this.#pages.faultedIn(page);
   }
 
   #endFlight({ page }: Page, flight: OracleFlight, outcome: string, ns: number, lost: number): void {
     const { startNs, reads, written } = flight;
     const blocked = flight.waiters.reduce((sum, waiter) => sum + ns - waiter.ns, flight.blockedNs);
     const direct = this.#stalledAt !== undefined;
+    this.#out.lost += lost;
     this.#ended({ page, t: startNs, outcome, direct, latency: ns - startNs, reads, writes: written.length, lost, blocked });
   }
 
   #cutOff(ns: number): void {
-    for (const page of this.#pages.values()) {
+    for (const page of this.#pages.all()) {
       if (page.where === 'filling') this.#fill(page, ns);
       else if (page.flight !== undefined) {
         this.#endFlight(page, page.flight, 'unfinished', ns, 0);
@@ -365,41 +370,8 @@ class Oracle {
 
   // Bookkeeping.
 
-  #pageOf(page: number): Page {
-    const known = this.#pages.get(page);
-    if (known !== undefined) return known;
-    const fresh: Page = {
-      page,
-      where: 'never',
-      isArmed: false,
-      isKnown: false,
-      seen: 0,
-      faultIn: 0,
-      report: 0,
-      droppedNs: 0,
-      isStale: false,
-      wasRead: false,
-    };
-    this.#pages.set(page, fresh);
-    return fresh;
-  }
-  #isFree({ where, flight }: Page): boolean {
-    return where === 'here' && flight === undefined;
-  }
-  #used(): number {
-    return [...this.#pages.values()].filter(({ where }) => where === 'here' || where === 'filling').length;
-  }
   #notePeak(): void {
-    (this.#out as { peak: number }).peak = Math.max(this.#out.peak, this.#used());
-  }
-  #see(page: Page): void {
-    page.seen = ++this.#events;
-    page.report = this.#reports + 1;
-    page.isKnown = true;
-  }
-  #faultedIn(page: Page): void {
-    this.#see(page);
-    page.faultIn = this.#events;
+    (this.#out as { peak: number }).peak = Math.max(this.#out.peak, this.#pages.used);
   }
   #message(access: OracleAccess): void {
     this.#countWait(access);

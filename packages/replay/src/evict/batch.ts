@@ -2,10 +2,12 @@
  * The batch of pages under eviction: none of it costs more than a few numbers per step while nobody touches it; pages that are touched
  * get a page model each.
  */
+import { WRITE } from '@workset/model';
 import type { KernelOp } from '../primitive.ts';
-import type { PageStart } from '../race/page-model.ts';
+import type { Access, AccessResult, PageStart, QuietRead } from '../race/page-model.ts';
 import type { Outcome } from './event-log.ts';
-import { accessOf, dropStepOf, inFlight, type InFlight } from './in-flight.ts';
+import { accessOf, dropStepOf, inFlight, startOf, type InFlight } from './in-flight.ts';
+import { isDevice } from './pins.ts';
 import { IN_FLIGHT, STALE, WINDOW_READ, type Residency } from './residency.ts';
 import type { Sightings } from './sightings.ts';
 import type { EvictPlan } from './spec.ts';
@@ -49,8 +51,7 @@ export class Batch {
     this.#open = open;
     this.#steps = steps;
     const { plan } = options;
-    const entry = open.includes('set-sync') ? 'armed' : 'present';
-    this.#pageStart = { backing: plan.backing, entry, minor: Boolean(plan.params['minor']), pinned: false, sharedMapping: false };
+    this.#pageStart = startOf(plan, open);
     this.dropStep = dropStepOf(this.#pageStart, open, steps);
     this.#ids = new Int32Array(plan.batch);
   }
@@ -67,7 +68,10 @@ export class Batch {
     return this.#slots === this.#ids.length;
   }
   add(id: number): void {
-    this.#o.memory.takeOut(id);
+    const { memory } = this.#o;
+    memory.takeOut(id);
+    // Steps may refuse such a page, and so have to be gone through.
+    if (memory.pins?.isPinned(id) === true || memory.pins?.isMapped(id) === true) this.#touched.set(id, this.#model(id, 0));
     this.#ids[this.#slots++] = id;
     this.alive++;
     this.flying++;
@@ -77,14 +81,10 @@ export class Batch {
   access(id: number, cls: number, nowNs: number, done: number): void {
     const { tally, timing, plan } = this.#o;
     let page = this.#touched.get(id);
-    if (page === undefined) {
-      page = inFlight(id, this.#pageStart, [...this.#open, ...this.#steps.slice(0, done)]);
-      this.#touched.set(id, page);
-    }
-    // Once somebody waits for the page, all do.
-    const result = page.waiters.length > 0 ? 'missing' : page.model.access(accessOf(cls));
+    if (page === undefined) this.#touched.set(id, (page = this.#model(id, done)));
+    const result = this.#try(page, cls);
     if (result === 'done') {
-      if ((cls & 1) === 0) page.reads++;
+      if ((cls & WRITE) === 0) page.reads++;
       else page.writes++;
       return;
     }
@@ -92,11 +92,46 @@ export class Batch {
       this.message(cls);
       page.blockedNs += timing.messageNs;
       this.#giveBack(page, nowNs);
+      this.#o.memory.pins?.reached(id, cls);
       return;
     }
     tally.countBlocked(cls);
     if (result !== 'lock') timing.count('uffd-message', 1);
     page.waiters.push({ sinceNs: nowNs, cls });
+  }
+
+  /** A page of the batch when `done` of its steps are over, with nobody having touched it. */
+  #model(id: number, done: number): InFlight {
+    const { pins } = this.#o.memory;
+    const start =
+      pins === undefined ? this.#pageStart : { ...this.#pageStart, pinned: pins.isPinned(id), sharedMapping: pins.isMapped(id) };
+    return inFlight(id, start, [...this.#open, ...this.#steps.slice(0, done)]);
+  }
+
+  /** Lets an access through, or says what it waits for. */
+  #try(page: InFlight, cls: number): AccessResult {
+    const { id, model, waiters } = page;
+    const { pins } = this.#o.memory;
+    const aside = this.#asideOf(id, cls);
+    // Once somebody waits for the page, all do whose way is through its entry.
+    const result = aside === undefined && waiters.length > 0 ? 'missing' : model.access(aside ?? accessOf(cls));
+    if (pins === undefined || result !== 'done') return result;
+    if (isDevice(cls) && !pins.isPinned(id)) model.pin();
+    if (pins.isElsewhere(cls)) model.sharedMapping = true;
+    pins.reached(id, cls);
+    return result;
+  }
+  /** How an access gets to the page by another way than through its entry. */
+  #asideOf(id: number, cls: number): Access | QuietRead | undefined {
+    const { pins } = this.#o.memory;
+    const writes = (cls & WRITE) !== 0;
+    if (pins?.isElsewhere(cls) === true) return writes ? 'second-write' : 'second-read';
+    if (isDevice(cls) && pins?.isPinned(id) === true) return writes ? 'pinned-write' : 'pinned-read';
+    return undefined;
+  }
+  /** A device has written to the frame of a page that is on its way back. */
+  lose(id: number): void {
+    this.#touched.get(id)!.model.lostWrites++;
   }
 
   /** An access that waited for a message to be answered at once. */
@@ -197,8 +232,9 @@ export class Batch {
     timing.chargeRefault();
     tally.refault(id, first.cls, first.sinceNs, 0, waitOf(first.sinceNs), reads > 0, model.lostWrites > 0);
     for (const { sinceNs, cls } of others) tally.blocked(cls, waitOf(sinceNs));
-    page.waiters = [];
     memory.fill(id);
+    for (const { cls } of page.waiters) memory.pins?.reached(id, cls);
+    page.waiters = [];
     this.#faultedIn(id);
   }
 
@@ -216,8 +252,11 @@ export class Batch {
     this.#faultedIn(id);
   }
   #release(page: InFlight, tNs: number): void {
-    const { tally, timing } = this.#o;
-    for (const { sinceNs, cls } of page.waiters) tally.blocked(cls, tNs - sinceNs + timing.messageNs);
+    const { tally, timing, memory } = this.#o;
+    for (const { sinceNs, cls } of page.waiters) {
+      tally.blocked(cls, tNs - sinceNs + timing.messageNs);
+      memory.pins?.reached(page.id, cls);
+    }
     page.waiters = [];
   }
 
@@ -228,7 +267,7 @@ export class Batch {
     for (const { sinceNs, cls } of waiters) {
       page.blockedNs += tNs - sinceNs;
       this.#o.tally.blocked(cls, tNs - sinceNs);
-      if (page.model.access(accessOf(cls)) !== 'done') page.waiters.push({ sinceNs: tNs, cls });
+      if (this.#try(page, cls) !== 'done') page.waiters.push({ sinceNs: tNs, cls });
     }
     if (page.waiters.length > 0 && this.#o.plan.handler === 'rescue' && page.model.rescue()) this.#giveBack(page, tNs);
   }

@@ -4,10 +4,11 @@
  *
  * A touch of a resident page that nobody is evicting is one bit looked at. Everything else goes through `#touch`.
  */
-import { KERNEL, WRITE, type CostOp, type CostProfile, type PageBitmap } from '@workset/model';
+import { WRITE, type CostOp, type CostProfile, type PageBitmap } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
 import type { PageRange } from '../scheme.ts';
-import { ABSENT, ARMED, EVICTED, Residency, STALE, WINDOW_READ } from './residency.ts';
+import { isDevice, isOther, Pins } from './pins.ts';
+import { ABSENT, ARMED, EVICTED, FILLING, IN_FLIGHT, RESIDENT, Residency, STALE, WINDOW_READ } from './residency.ts';
 import { Sightings } from './sightings.ts';
 import { limitsOf, type EvictPlan, type Limits } from './spec.ts';
 import { Swapper } from './swapper.ts';
@@ -64,7 +65,7 @@ export class Evictor {
     this.#part = part;
     this.#classBits = classBits;
     this.#limits = limitsOf(plan, footprintPages);
-    this.#memory = new Residency(nPages, range, plan.events);
+    this.#memory = new Residency(nPages, range, plan.events, classBits > 2 ? new Pins(nPages, plan.backing !== 'anon') : undefined);
     this.#sightings = new Sightings(nPages, Math.max(1, plan.cold));
     this.#victims = new Victims(this.#memory, this.#sightings, plan.order === 'oldest-fault-in');
     this.#timing = new Timing(profile, plan);
@@ -115,7 +116,7 @@ export class Evictor {
     for (let at = from; at < to;) {
       const stop = this.#clock.firstAfter(this.#swapper.dueNs, at, to);
       if (stop === at) this.#runUntil(this.#clock.timeOf(at));
-      else at = this.#applyRows(touches, at, stop);
+      else at = this.#memory.pins === undefined ? this.#applyRows(touches, at, stop) : this.#applyActors(touches, at, stop);
     }
     this.#clock.advance(to - from);
     this.#touches += this.#tracked(touches, from, to);
@@ -132,6 +133,22 @@ export class Evictor {
       if ((plain[id >>> 5]! & (1 << id)) !== 0) continue;
       this.#touch(touch, i);
       if (this.#swapper.dueNs !== dueNs) return (i + 1) | 0;
+    }
+    return to;
+  }
+
+  /** The same for a trace that tells devices and other processes apart: their touches of a resident page mean something, too. */
+  #applyActors(touches: Int32Array, from: number, to: number): number {
+    const { plain } = this.#memory;
+    const classBits = this.#classBits;
+    const dueNs = this.#swapper.dueNs;
+    for (let i = from; i < to; i++) {
+      const touch = touches[i]!;
+      const id = touch >>> classBits;
+      const cls = this.#classOf(touch);
+      if ((plain[id >>> 5]! & (1 << id)) !== 0 && !isDevice(cls) && !isOther(cls)) continue;
+      this.#touch(touch, i);
+      if (this.#swapper.dueNs !== dueNs) return i + 1;
     }
     return to;
   }
@@ -156,9 +173,10 @@ export class Evictor {
     this.#timing.take(charge);
   }
 
-  /** Page frames the references get: the limit, or the most that was resident. */
+  /** Page frames the references get: the limit, or the most that was resident, which is more where pages could not be evicted. */
   get memoryPages(): number {
-    return this.#limits.limit === Infinity ? Math.max(1, this.#memory.peak) : this.#limits.limit;
+    const { limit } = this.#limits;
+    return Math.max(limit === Infinity ? 1 : limit, this.#memory.peak);
   }
 
   get wantsReferences(): boolean {
@@ -197,7 +215,9 @@ export class Evictor {
     const memory = this.#memory;
     const id = touch >>> this.#classBits;
     const cls = this.#classOf(touch);
-    switch (memory.kindOf(id)) {
+    const kind = memory.kindOf(id);
+    if (memory.pins !== undefined && this.#passesBy(memory.pins, id, cls, kind, row)) return;
+    switch (kind) {
       case EVICTED:
         if (memory.used >= this.#limits.limit) this.#makeRoom(cls, this.#clock.timeOf(row));
         this.#refault(id, cls, row);
@@ -215,16 +235,35 @@ export class Evictor {
         this.#victims.seen(id);
         this.#swapper.message(cls);
         break;
-      default:
-        this.#swapper.access(id, cls, this.#clock.timeOf(row));
+      case IN_FLIGHT:
+      case FILLING:
+        return this.#swapper.access(id, cls, this.#clock.timeOf(row));
     }
+    memory.pins?.reached(id, cls);
   }
 
-  /** Without class bits every touch may have been a write by the user; whoever is not the user is taken for the kernel. */
+  /** An access that is not through the swapper's page tables; true when that is all there is to it. */
+  #passesBy(pins: Pins, id: number, cls: number, kind: number, row: number): boolean {
+    if (id < this.#range.from || id >= this.#range.to) return true;
+    if (isDevice(cls) && pins.isOrphaned(id)) {
+      if ((cls & WRITE) === 0) return true;
+      this.#tally.lostWrite();
+      if (kind === EVICTED) this.#memory.markStale(id);
+      if (kind === FILLING) this.#swapper.lose(id);
+      return true;
+    }
+    if (isDevice(cls) && pins.isPinned(id)) {
+      if (kind === IN_FLIGHT) this.#swapper.access(id, cls, this.#clock.timeOf(row));
+      return true;
+    }
+    if (!pins.isElsewhere(cls) || (kind !== RESIDENT && kind !== ARMED)) return false;
+    pins.reached(id, cls);
+    return true;
+  }
+
+  /** Without class bits every touch may have been a write by the user. */
   #classOf(touch: number): number {
-    if (this.#classBits === 0) return WRITE;
-    const cls = touch & ((1 << this.#classBits) - 1);
-    return cls < KERNEL ? cls : (cls & WRITE) | KERNEL;
+    return this.#classBits === 0 ? WRITE : touch & ((1 << this.#classBits) - 1);
   }
 
   #arrive(id: number, row: number): void {
@@ -251,7 +290,8 @@ export class Evictor {
    */
   #makeRoom(cls: number, nowNs: number): void {
     const { limit, direct } = this.#limits;
-    while (this.#memory.used >= limit) {
+    // Where all that is left is refused, the limit cannot be kept.
+    for (let refused = 0; this.#memory.used >= limit && refused < this.#memory.used; refused += this.#swapper.refused) {
       const waitNs = this.#swapper.isIdle ? this.#swapper.evictNow(nowNs, direct) : this.#swapper.finishNow(nowNs);
       this.#tally.blocked(cls, waitNs);
     }

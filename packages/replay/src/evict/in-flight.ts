@@ -1,6 +1,8 @@
 /** Pages touched while they are under eviction: each has a model of its own, made at the first touch. All others end as planned. */
+import { KERNEL, WRITE } from '@workset/model';
 import type { KernelOp } from '../primitive.ts';
-import { PageModel, type Access, type PageStart } from '../race/page-model.ts';
+import { PageModel, type AbortReason, type Access, type PageStart } from '../race/page-model.ts';
+import type { EvictPlan } from './spec.ts';
 
 export interface Waiter {
   readonly sinceNs: number;
@@ -18,6 +20,12 @@ export interface InFlight {
   settled: boolean;
 }
 
+/** A page that nobody but the user knows, when its eviction begins. */
+export function startOf(plan: Pick<EvictPlan, 'backing' | 'params'>, open: readonly KernelOp[]): PageStart {
+  const entry = open.includes('set-sync') ? 'armed' : 'present';
+  return { backing: plan.backing, entry, minor: Boolean(plan.params['minor']), pinned: false, sharedMapping: false };
+}
+
 /** The page as it stands after the given steps, with nobody having touched it. */
 export function inFlight(id: number, start: PageStart, done: Iterable<KernelOp>): InFlight {
   const model = new PageModel(start);
@@ -25,9 +33,24 @@ export function inFlight(id: number, start: PageStart, done: Iterable<KernelOp>)
   return { id, model, reads: 0, writes: 0, blockedNs: 0, waiters: [], settled: false };
 }
 
-/** What an access of class `cls` is to the page model: kernel accesses reach the page through the tables, not the TLB. */
+/** What an access of class `cls` through the page tables is to the page model: only the user's reach the page through the TLB. */
 export function accessOf(cls: number): Access {
-  return (['read', 'write', 'gup-read', 'gup-write'] as const)[cls]!;
+  if (cls < KERNEL) return cls === WRITE ? 'write' : 'read';
+  return (cls & WRITE) === 0 ? 'gup-read' : 'gup-write';
+}
+
+/** The first of `steps` that refuses a page, and why; undefined when none does. */
+export function refusalOf(start: PageStart, open: Iterable<KernelOp>, steps: readonly KernelOp[]): Refusal | undefined {
+  const { model } = inFlight(0, start, open);
+  const step = steps.findIndex((op) => {
+    model.step(op);
+    return model.phase === 'aborted';
+  });
+  return step < 0 ? undefined : { step, reason: model.reason! };
+}
+export interface Refusal {
+  readonly step: number;
+  readonly reason: AbortReason;
 }
 
 /** The step of `steps` behind which an untouched page is gone; the last one when only their end says so. */

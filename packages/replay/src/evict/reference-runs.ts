@@ -27,7 +27,7 @@ export class ReferenceRuns {
     const key = JSON.stringify([evictor.frames, range]);
     let replayed = this.#known.get(key);
     if (replayed === undefined) {
-      const string = pageString(this.#space, { frames: evictor.frames, range, signal: this.#signal });
+      const string = pageString(this.#space, { frames: evictor.frames, range, pinsLast: true, signal: this.#signal });
       this.#known.set(key, (replayed = { string, next: nextUses(string), byMemory: new Map() }));
     }
     throwIfAborted(this.#signal);

@@ -4,6 +4,7 @@
  */
 import { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
+import type { Pins } from './pins.ts';
 
 export const ABSENT = 0;
 export const RESIDENT = 1;
@@ -36,6 +37,8 @@ export class Residency {
    * a refault cost little else than the cache misses of their page.
    */
   readonly entry: Int32Array;
+  /** Whose accesses pass by the page tables; undefined when the trace tells nobody of that kind apart. */
+  readonly pins: Pins | undefined;
   /** Moments of drops, ns: one for all pages of a batch; undefined when nobody will ask. */
   #moments: Float64Array | undefined;
   #nMoments = 0;
@@ -44,7 +47,8 @@ export class Residency {
   peak = 0;
 
   /** @param keepsMoments false when droppedAt will not be called */
-  constructor(nPages: number, range: PageRange, keepsMoments = true) {
+  constructor(nPages: number, range: PageRange, keepsMoments = true, pins?: Pins) {
+    this.pins = pins;
     const outside = new PageBitmap(nPages);
     outside.addRange(0, range.from);
     outside.addRange(range.to, nPages);
@@ -115,11 +119,17 @@ export class Residency {
     this.takeOut(id);
     this.entry[id] = (GONE - ((moment << FLAG_BITS) | flags)) | 0;
     this.used = (this.used - 1) | 0;
+    this.pins?.dropped(id);
+  }
+  /** What a dropped page was dropped with has been overtaken by a write that went elsewhere. */
+  markStale(id: number): void {
+    this.entry[id] = GONE - ((GONE - this.entry[id]!) | STALE);
   }
   /** Dropped, but its memory is taken again at once by the accesses that wait. */
   dropAndFill(id: number): void {
     this.takeOut(id);
     this.entry[id] = AWAITED;
+    this.pins?.dropped(id);
   }
   fill(id: number): void {
     this.plain[id >>> 5]! |= 1 << id;

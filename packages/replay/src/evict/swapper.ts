@@ -6,6 +6,7 @@ import type { PageBitmap } from '@workset/model';
 import { primitives } from '../primitives/index.ts';
 import type { KernelOp } from '../primitive.ts';
 import { Batch, type BatchOptions } from './batch.ts';
+import { refusalOf, startOf, type Refusal } from './in-flight.ts';
 import { ANY_AGE } from './victims.ts';
 
 export interface SwapperOptions extends BatchOptions {
@@ -22,6 +23,8 @@ export class Swapper {
   dueNs = Infinity;
   /** True while accesses to armed pages send messages. */
   inSync = false;
+  /** Pages that the last eviction on the spot was refused. */
+  refused = 0;
   readonly #o: SwapperOptions;
   readonly #open: readonly KernelOp[];
   readonly #openArming: readonly KernelOp[];
@@ -31,6 +34,9 @@ export class Swapper {
   /** The steps of a batch until its pages are gone, and those after. */
   readonly #untilDrop: readonly KernelOp[];
   readonly #afterDrop: readonly KernelOp[];
+  /** How a batch ends for a page that a device has pinned, or that another process maps; undefined = as for any other. */
+  readonly #pinnedRefusal: Refusal | undefined;
+  readonly #mappedRefusal: Refusal | undefined;
   /** Pages evicted on the spot. */
   #direct = new Int32Array(0);
   #phase: Phase = 'idle';
@@ -59,6 +65,9 @@ export class Swapper {
     this.#usesArms = this.#open.includes('set-sync');
     options.sightings.tracksArms = options.armed && this.#usesArms;
     this.#batch = new Batch(options, this.#open, this.#evict);
+    const start = startOf(plan, this.#open);
+    this.#pinnedRefusal = refusalOf({ ...start, pinned: true }, this.#open, this.#evict);
+    this.#mappedRefusal = refusalOf({ ...start, sharedMapping: true }, this.#open, this.#evict);
     this.#untilDrop = this.#evict.slice(0, this.#batch.dropStep + 1);
     this.#afterDrop = this.#evict.slice(this.#batch.dropStep + 1);
   }
@@ -123,6 +132,7 @@ export class Swapper {
     const { phase, startNs } = { phase: this.#phase, startNs: this.#batch.startNs };
     let endNs = nowNs;
     this.#batch.stallNs = nowNs;
+    this.refused = 0;
     do {
       endNs = this.dueNs;
       this.completeStep();
@@ -143,12 +153,39 @@ export class Swapper {
     const unarmed = this.#countUnarmed(chosen);
     this.#scanIsKnown = false;
     let afterNs = this.#runNow(unarmed > 0 ? this.#openArming : this.#open, nChosen, unarmed);
-    const n = this.#usesArms ? this.#passOverHot(chosen) : nChosen;
-    afterNs += this.#runNow(this.#untilDrop, n, n);
+    const nCold = this.#usesArms ? this.#passOverHot(chosen) : nChosen;
+    const refusal = memory.pins === undefined ? undefined : (this.#pinnedRefusal ?? this.#mappedRefusal);
+    const nFirst = refusal === undefined ? 0 : refusal.step + 1;
+    afterNs += this.#runNow(this.#untilDrop.slice(0, nFirst), nCold, nCold);
+    const n = refusal === undefined ? nCold : this.#giveBackRefused(chosen.subarray(0, nCold), nowNs, afterNs);
+    this.refused = nCold - n;
+    afterNs += this.#runNow(nFirst === 0 ? this.#untilDrop : this.#untilDrop.slice(nFirst), n, n);
     const moment = memory.moment(nowNs);
     for (let i = 0; i < n; i = (i + 1) | 0) memory.drop(chosen[i]!, moment, 0);
     tally.evicted(n === nChosen ? chosen : chosen.subarray(0, n), nowNs, afterNs, true);
     return afterNs + this.#runNow(this.#afterDrop, n, n) + this.#runNow(this.#close, 0, 0);
+  }
+  /** Pages that the primitive does not take stay, as the newest; returns how many others there are, at the front. */
+  #giveBackRefused(ids: Int32Array, tNs: number, latencyNs: number): number {
+    const { memory, tally, sightings, victims } = this.#o;
+    let n = 0;
+    for (const id of ids) {
+      const refusal = this.#refusalOf(id);
+      if (refusal === undefined) {
+        ids[n++] = id;
+        continue;
+      }
+      const outcome = `aborted-${refusal.reason as 'pinned' | 'shared'}` as const;
+      tally.eviction({ id, tNs, outcome, direct: true, latencyNs, reads: 0, writes: 0, lostWrites: 0, blockedNs: 0 });
+      memory.giveBack(id);
+      sightings.see(id);
+      victims.faultedIn(id);
+    }
+    return n;
+  }
+  #refusalOf(id: number): Refusal | undefined {
+    const { pins } = this.#o.memory;
+    return (pins!.isPinned(id) ? this.#pinnedRefusal : undefined) ?? (pins!.isMapped(id) ? this.#mappedRefusal : undefined);
   }
   /** Charges steps on `n` pages; returns how long they take. */
   #runNow(steps: readonly KernelOp[], n: number, nToArm: number): number {
@@ -182,6 +219,11 @@ export class Swapper {
   /** An access that waited for a message to be answered at once. */
   message(cls: number): void {
     this.#batch.message(cls);
+  }
+
+  /** A device has written to the former frame of a page that is on its way back. */
+  lose(id: number): void {
+    this.#batch.lose(id);
   }
 
   /** Gives up what is under way: what happens in a gap of the recording is not known. */

@@ -66,8 +66,8 @@ export class Tally {
 
   /** An access waited. */
   blocked(cls: number, ns: number): void {
-    if ((cls & KERNEL) !== 0) this.#blockedKernelNs += ns;
-    else this.#blockedUserNs += ns;
+    if (cls < KERNEL) this.#blockedUserNs += ns;
+    else this.#blockedKernelNs += ns;
   }
   /** An access met an eviction that keeps it out. */
   countBlocked(cls: number): void {
@@ -102,9 +102,15 @@ export class Tally {
     this.#evictions.add(id, tNs, OUTCOMES.indexOf(outcome), direct, latencyNs, reads, writes, lostWrites, blockedNs);
   }
 
+  /** A device wrote to a frame that holds no page any more. */
+  lostWrite(): void {
+    this.#lostWrites++;
+  }
+
   refault(id: number, cls: number, tNs: number, awayNs: number, waitNs: number, windowRead: boolean, stale: boolean): void {
     this.#tallyRefault(cls, waitNs, windowRead, stale);
-    this.#refaults.add(id, tNs, cls, awayNs, waitNs, windowRead, stale);
+    // Whoever is not the user counts with the kernel.
+    this.#refaults.add(id, tNs, cls < KERNEL ? cls : (cls & WRITE) | KERNEL, awayNs, waitNs, windowRead, stale);
   }
   /** The same when no row is wanted. */
   countRefault(cls: number, waitNs: number, windowRead: boolean, stale: boolean): void {

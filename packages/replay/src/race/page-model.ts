@@ -7,6 +7,8 @@ import type { Backing, KernelOp } from '../primitive.ts';
 export const ACCESSES = ['read', 'write', 'gup-read', 'gup-write', 'pinned-write', 'second-write'] as const;
 /** gup = kernel access through the mapping (KVM, vhost, O_DIRECT); pinned = through a write pin taken before; second = another mapping of the file. */
 export type Access = (typeof ACCESSES)[number];
+/** Reads that lose nothing and so are not explored. */
+export type QuietRead = 'pinned-read' | 'second-read';
 
 /** What an access waits for: a message of that kind answered, or reclaim's page lock. */
 export type Wait = 'wp' | 'rwp' | 'missing' | 'minor' | 'lock';
@@ -51,7 +53,7 @@ interface Bits {
 export class PageModel {
   readonly backing: Backing;
   readonly minor: boolean;
-  readonly sharedMapping: boolean;
+  sharedMapping: boolean;
   phase: Phase = 'ready';
   reason: AbortReason | undefined;
   /** Writes lost so far, and reads that returned less than what had been acknowledged. */
@@ -103,9 +105,16 @@ export class PageModel {
     return JSON.stringify([this.phase, this.lostWrites, this.staleReads, Object.values(this.#state)]);
   }
 
-  access(kind: Access): AccessResult {
+  access(kind: Access | QuietRead): AccessResult {
     if (kind === 'pinned-write') return this.#writeTo(this.#state.pin);
-    if (kind === 'second-write') return this.#state.cache === NONE ? 'missing' : this.#writeTo(this.#state.cache);
+    if (kind === 'pinned-read') return 'done';
+    if (kind === 'second-write' || kind === 'second-read') {
+      const { cache } = this.#state;
+      if (cache !== NONE) return this.#use(cache, kind === 'second-write');
+      // Neither does reclaim know the page any more nor has it been reclaimed: it is found where reclaim has put it.
+      if (this.#state.swapCache !== NONE) return this.access(kind === 'second-write' ? 'gup-write' : 'gup-read');
+      return 'missing';
+    }
     const writes = kind === 'write' || kind === 'gup-write';
     const cached = kind === 'read' || kind === 'write' ? this.#state.tlb : NONE;
     if (cached !== NONE && (!writes || this.#state.tlbWritable)) return this.#use(cached, writes);
@@ -116,6 +125,11 @@ export class PageModel {
       this.#state.tlbWritable = !this.#state.wp;
     }
     return this.#use(this.#state.pte, writes);
+  }
+
+  /** A device takes a long-term pin on the page as it is mapped now. */
+  pin(): void {
+    this.#state.pin = this.#state.pte;
   }
 
   /** One kernel step of the swapper. Page steps do nothing once the page is out of the eviction. */
