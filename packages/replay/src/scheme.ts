@@ -103,6 +103,8 @@ export interface TrackingKernel {
   addPages(set: PageBitmap, startPage: number, nPages: number): void;
   /** Contiguous runs of page numbers that exist, ascending (for physical-address trackers). */
   memoryRuns(): readonly { readonly startPage: number; readonly nPages: number }[];
+  /** The same of the 2 MiB areas that this mm has touched before. */
+  mappedRuns(): readonly { readonly startPage: number; readonly nPages: number }[];
 
   /** Adds the pages that have a page-table entry (touched before). */
   present(out: PageBitmap): void;

@@ -7,6 +7,7 @@ import {
   anyOf,
   compare,
   damonPaddr,
+  followingVaddrOf,
   hugeOf,
   markAndLook,
   mglru,
@@ -49,6 +50,18 @@ describe('alone in a plain world', () => {
     fc.assert(
       fc.asyncProperty(withMemory, damonPaddr('damon-vaddr'), fc.constantFrom('6.1', '7.3'), (trace, pair, kernel) =>
         compare(trace, [vaddrOf(trace, pair, kernel)], PLAIN_WORLD),
+      ),
+      RUNS,
+    ));
+  it('damon-vaddr, mappings that grow', () =>
+    fc.assert(
+      fc.asyncProperty(
+        withMemory,
+        damonPaddr('damon-vaddr'),
+        fc.constantFrom('6.1', '7.3'),
+        fc.double({ min: 1, max: 9, noNaN: true }),
+        fc.constantFrom(0, 0.05, 0.5),
+        (trace, pair, kernel, samples, goal) => compare(trace, [followingVaddrOf(trace, pair, kernel, samples, goal)], PLAIN_WORLD),
       ),
       RUNS,
     ));

@@ -172,15 +172,29 @@ export function slowly(pairs: fc.Arbitrary<Pair>): fc.Arbitrary<Pair> {
 /** damon-vaddr takes its regions from the memory: all of it but the two largest gaps. */
 export function vaddrOf(trace: PlainTrace, { run, tracker }: Pair, kernel: string): Pair {
   const { start: _start, end: _end, ...params } = run.params!;
-  const regions = threeRegions(trace);
+  const regions = threeRegions(blocksOf(trace));
   const monitored = kernel === '6.1' ? evenPieces(regions, Number(params['min'])) : regions;
   return {
     run: { scheme: 'damon-vaddr', params: { ...params, kernel } },
     tracker: { ...tracker, scheme: 'damon-vaddr', monitored, config: { ...(params as object), kernel } } as unknown as WorldTracker,
   };
 }
-function threeRegions(trace: PlainTrace): { startPage: number; nPages: number }[] {
-  const blocks = blocksOf(trace);
+/** The same where memory is mapped by its first touch, 2 MiB at a time, and looked at again every so many samples. */
+export function followingVaddrOf(trace: PlainTrace, pair: Pair, kernel: string, samples: number, goal: number): Pair {
+  const { run, tracker } = vaddrOf(trace, pair, kernel);
+  const update = Math.floor(Number(run.params!['sample']) * samples);
+  const mappings = (blocks: readonly number[], isFirst: boolean): { startPage: number; nPages: number }[] => {
+    const regions = blocks.length === 0 ? [] : threeRegions(blocks);
+    return isFirst && kernel === '6.1' ? evenPieces(regions, Number(run.params!['min'])) : regions;
+  };
+  const tuned = kernel === '7.3' && goal > 0 ? { goal, goalAggrs: 2, minSample: QUANTUM_NS / 2, maxSample: 8 * QUANTUM_NS } : {};
+  const config = { ...(tracker as { config?: object }).config, ...tuned, update };
+  return {
+    run: { ...run, params: { ...run.params, ...tuned, update, mappings: 'touched' } },
+    tracker: { ...tracker, config, mappings } as unknown as WorldTracker,
+  };
+}
+function threeRegions(blocks: readonly number[]): { startPage: number; nPages: number }[] {
   const gaps = blocks.slice(1).map((block, i) => ({ at: i + 1, size: block - blocks[i]! - 1 }));
   const cuts = gaps
     .filter(({ size }) => size > 0)

@@ -5,9 +5,11 @@ import type { Backing } from '../primitive.ts';
 import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
 import { Desk } from './desk.ts';
 import * as folio from './folio-ops.ts';
+import { blockOf } from './folios.ts';
 import { Generations } from './generations.ts';
 import * as mm from './mm-ops.ts';
 import { addPageRange } from './page-ranges.ts';
+import { holdsAny } from './page-sets.ts';
 import * as uffd from './uffd.ts';
 import type { World } from './world.ts';
 
@@ -69,6 +71,11 @@ export class SimKernel implements TrackingKernel {
   }
   memoryRuns(): readonly { startPage: number; nPages: number }[] {
     return contiguousRuns(this.#wiring.space.blocks, this.range);
+  }
+  mappedRuns(): readonly { startPage: number; nPages: number }[] {
+    const present = this.emptySet();
+    this.present(present);
+    return contiguousRuns(this.#wiring.space.blocks, this.range, (block) => holdsAny(present, blockOf(block << BLOCK_SHIFT)));
   }
   present(out: PageBitmap): void {
     this.#world.addPresent(this.range, out);
@@ -179,10 +186,18 @@ export class SimKernel implements TrackingKernel {
   }
 }
 
-function contiguousRuns(blocks: Float64Array, range: PageRange): { startPage: number; nPages: number }[] {
+function contiguousRuns(
+  blocks: Float64Array,
+  range: PageRange,
+  counts: (block: number) => boolean = () => true,
+): { startPage: number; nPages: number }[] {
   const runs: { startPage: number; nPages: number }[] = [];
   for (let id = range.from; id < range.to;) {
-    const end = Math.min(range.to, ((id >>> BLOCK_SHIFT) + 1) << BLOCK_SHIFT);
+    const end = Math.min(range.to, blockOf(id).to);
+    if (!counts(id >>> BLOCK_SHIFT)) {
+      id = end;
+      continue;
+    }
     const startPage = blocks[id >>> BLOCK_SHIFT]! * 512 + (id & 511);
     const previous = runs.at(-1);
     if (previous !== undefined && previous.startPage + previous.nPages === startPage) previous.nPages += end - id;

@@ -14,6 +14,8 @@ export interface DamonConfig {
   readonly goalAggrs: number;
   readonly minSample: number;
   readonly maxSample: number;
+  /** Virtual addresses alone: how often the regions are derived from the mappings again, ns. */
+  readonly update?: number;
 }
 
 export type MemoryRun = { readonly startPage: number; readonly nPages: number };
@@ -31,6 +33,8 @@ export interface DamonClock {
   monitored(): readonly MemoryRun[] | undefined;
   /** Of the aggregation now running, ns. */
   readonly aggrNs: Nanos;
+  /** Of the sampling interval now running, ns. */
+  readonly sampleNs: Nanos;
   /** Scales the sampling interval, within its limits; an aggregation keeps its number of samples. */
   tune(factor: number): void;
 }
@@ -40,13 +44,13 @@ export class OwnClock implements DamonClock {
   readonly #config: DamonConfig;
   readonly #samples: number;
   aggrNs: Nanos;
-  #sampleNs: Nanos;
+  sampleNs: Nanos;
   #since: Nanos;
   #taken = 0;
 
   constructor(config: DamonConfig, now: Nanos) {
     this.aggrNs = config.aggr;
-    this.#sampleNs = config.sample;
+    this.sampleNs = config.sample;
     this.startNs = now;
     this.#config = config;
     // 6.1 waits until the aggregation interval has passed; later kernels count whole sampling intervals.
@@ -55,7 +59,7 @@ export class OwnClock implements DamonClock {
     this.#since = now;
   }
   nextCheck(now: Nanos): Nanos {
-    return now + this.#sampleNs;
+    return now + this.sampleNs;
   }
   ends(): boolean {
     this.#taken++;
@@ -72,8 +76,8 @@ export class OwnClock implements DamonClock {
   }
   tune(factor: number): void {
     const { minSample, maxSample } = this.#config;
-    this.#sampleNs = Math.max(minSample, Math.min(maxSample, Math.floor(this.#sampleNs * factor)));
-    this.aggrNs = this.#sampleNs * this.#samples;
+    this.sampleNs = Math.max(minSample, Math.min(maxSample, Math.floor(this.sampleNs * factor)));
+    this.aggrNs = this.sampleNs * this.#samples;
   }
 }
 
@@ -81,6 +85,7 @@ export class OwnClock implements DamonClock {
 export class RecordedClock implements DamonClock {
   readonly startNs: Nanos;
   readonly aggrNs: Nanos;
+  readonly sampleNs: Nanos;
   readonly #cycles: readonly RecordedCycle[];
   readonly #samples: number;
   #next = 0;
@@ -89,6 +94,7 @@ export class RecordedClock implements DamonClock {
 
   constructor({ aggr, sample }: DamonConfig, recorded: readonly RecordedCycle[], now: Nanos) {
     this.aggrNs = aggr;
+    this.sampleNs = sample;
     this.#samples = Math.max(1, Math.floor(aggr / sample));
     this.#cycles = recorded.filter(({ readBeginNs }) => readBeginNs > now);
     this.startNs = this.#cycles.length === 0 ? Infinity : Math.max(now, this.#cycles[0]!.readBeginNs - aggr);

@@ -26,6 +26,8 @@ export interface DamonOperations {
    * the picked page itself, which fails for tails; later kernels go to the folio (which release: estimate, 6.15).
    */
   readonly skipsTails: boolean;
+  /** Memory to monitor from now on, asked for once per update interval (damon_va_update); absent: it stays as it is. */
+  readonly update?: () => readonly MemoryRun[];
 }
 
 export function damonTracker(
@@ -67,6 +69,8 @@ class Damon {
   #lastCount = 0;
   #aggregations = 0;
   #rotation = 0;
+  /** Samples until the memory to monitor is asked for again. */
+  #untilUpdate: number;
 
   constructor(kernel: TrackingKernel, config: DamonConfig, initial: readonly MemoryRun[], clock: DamonClock, operations: DamonOperations) {
     this.#kernel = kernel;
@@ -77,11 +81,12 @@ class Damon {
     this.#operations = operations;
     this.#regions = initial.filter(({ nPages }) => nPages > 0).map(({ startPage, nPages }) => freshRegion(startPage, startPage + nPages));
     if (this.#modern) this.#splitAbove(this.#sizeLimit());
+    this.#untilUpdate = this.#samplesPerUpdate();
   }
 
   /** Picks one page per region and makes it old; returns the time of the check. */
   prepare(now: Nanos): Nanos {
-    if (this.#regions.length === 0) return Infinity;
+    if (this.#regions.length === 0 && this.#operations.update === undefined) return Infinity;
     for (const region of this.#regions) {
       region.pick = region.start + this.#kernel.random(region.end - region.start);
       if (this.#sees(region)) this.#kernel.damonMkold(region.pick, this.#operations);
@@ -92,11 +97,23 @@ class Damon {
   /** Checks the picks, aggregates when it is time, prepares the next sampling interval. */
   check(now: Nanos): Nanos {
     for (const region of this.#regions) if (this.#sees(region) && this.#kernel.damonYoung(region.pick, this.#operations)) region.nr++;
+    const isUpdate = --this.#untilUpdate <= 0;
+    const perUpdate = this.#samplesPerUpdate();
     if (this.#clock.ends(now)) {
       this.#aggregate(now);
       this.#follow(this.#clock.monitored());
     }
+    if (isUpdate) {
+      this.#untilUpdate = perUpdate;
+      this.#follow(this.#operations.update?.());
+    }
     return this.prepare(now);
+  }
+
+  /** 6.1 waits until the interval has passed; later kernels count whole sampling intervals. */
+  #samplesPerUpdate(): number {
+    const samples = (this.#config.update ?? Infinity) / this.#clock.sampleNs;
+    return Math.max(1, this.#modern ? Math.floor(samples) : Math.ceil(samples));
   }
 
   #sees({ pick }: Region): boolean {
@@ -136,21 +153,30 @@ class Damon {
     const score = Math.floor((seen * 10_000) / Math.max(1, Math.floor(most * goal)));
     const factor = Math.max(1, 20_000 - score);
     const before = this.#clock.aggrNs;
-    this.#clock.tune((factor <= 10_000 ? 5000 + Math.floor(factor / 2) : factor) / 10_000);
+    if (factor === 10_000) return;
+    this.#clock.tune((factor < 10_000 ? 5000 + Math.floor(factor / 2) : factor) / 10_000);
+    // damon_set_attrs counts to the next update anew: tuned more often than that, the memory is never looked at again.
+    this.#untilUpdate = this.#samplesPerUpdate();
     for (const region of this.#regions) region.age = Math.floor((region.age * before) / this.#clock.aggrNs);
   }
 
-  /** damon_set_regions: regions outside the new memory go, the outermost inside are stretched to it, untouched memory becomes one region. */
+  /**
+   * damon_set_regions: regions outside the new memory go, the outermost inside are stretched to it, holes between them and untouched
+   * memory become regions of their own.
+   */
   #follow(memory: readonly MemoryRun[] | undefined): void {
     if (memory === undefined) return;
     this.#monitored = undefined;
     this.#regions = memory.flatMap(({ startPage, nPages }) => {
       const end = startPage + nPages;
       const inside = this.#regions.filter((region) => region.start < end && region.end > startPage);
-      if (inside.length === 0) return [freshRegion(startPage, end)];
+      if (inside.length === 0) return nPages === 0 ? [] : [freshRegion(startPage, end)];
       inside[0]!.start = startPage;
       inside.at(-1)!.end = end;
-      return inside;
+      return inside.flatMap((region, i) => {
+        const next = inside[i + 1]?.start ?? region.end;
+        return next === region.end ? [region] : [region, freshRegion(region.end, next)];
+      });
     });
   }
 

@@ -1,9 +1,29 @@
 /** DAMON over one address space (kernel-semantics 8): three initial regions, primary page tables of one mm. */
+import { NS_PER_S, type ParamSpec } from '@workset/model';
 import { defineScheme } from '../scheme.ts';
+import type { MemoryRun } from './damon-clock.ts';
 import { damonPaddr } from './damon-paddr.ts';
 import { damonTracker } from './damon-regions.ts';
 
-const { start: _start, end: _end, ...config } = damonPaddr.config;
+const { start: _start, end: _end, ...shared } = damonPaddr.config;
+const config = {
+  ...shared,
+  update: {
+    kind: 'duration',
+    default: 60 * NS_PER_S,
+    min: 1,
+    unit: 'ns',
+    help: 'ops update interval: how often the regions are derived from the mappings again; tuned intervals count anew',
+    source: 'mm/damon kernel default',
+  },
+  mappings: {
+    kind: 'choice',
+    default: 'trace',
+    choices: ['trace', 'touched'],
+    help: 'trace: all memory of the trace is mapped from the start, and an update changes nothing; touched: each 2 MiB from its first touch on',
+    source: 'estimate: traces carry no mappings',
+  },
+} as const satisfies ParamSpec;
 
 export const damonVaddr = defineScheme({
   descriptor: {
@@ -21,11 +41,14 @@ export const damonVaddr = defineScheme({
   attach(kernel, given) {
     // A recorded kdamond's own mappings, where the capture has them: a trace of addresses does not say whose they are.
     const seen = kernel.recorded?.find(({ readBeginNs }) => readBeginNs > kernel.now)?.monitored;
-    const regions = seen ?? threeRegions(kernel.memoryRuns());
+    const isFollowing = kernel.recorded === null && given.mappings === 'touched';
+    const mapped = (): readonly MemoryRun[] => threeRegions(isFollowing ? kernel.mappedRuns() : kernel.memoryRuns());
+    const regions = seen ?? mapped();
     // Later kernels leave the cutting to the size limit (8.3).
     return damonTracker(kernel, given, given.kernel === '6.1' ? evenPieces(regions, given.min) : regions, {
       rmap: false,
       skipsTails: false,
+      ...(isFollowing ? { update: mapped } : {}),
     });
   },
 });

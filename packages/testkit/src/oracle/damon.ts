@@ -13,6 +13,8 @@ export interface OracleDamonConfig {
   readonly goalAggrs?: number;
   readonly minSample?: number;
   readonly maxSample?: number;
+  /** Ops update interval, where the memory to monitor is asked for again. */
+  readonly update?: number;
 }
 
 interface Region {
@@ -48,49 +50,71 @@ export function* damonLoop(
   config: OracleDamonConfig,
   initial: readonly MonitoredRange[],
   draw: DrawRandom,
+  updated?: () => readonly MonitoredRange[],
 ): Coroutine {
   const isModern = config.kernel !== '6.1';
-  const total = initial.reduce((sum, { nPages }) => sum + nPages, 0);
-  const limit = Math.max(1, Math.floor(total / config.min));
+  const limitOf = (ranges: readonly MonitoredRange[]): number =>
+    Math.max(1, Math.floor(ranges.reduce((sum, { nPages }) => sum + nPages, 0) / config.min));
+  let limit = limitOf(initial);
   const regions: Region[] = initial
     .filter(({ nPages }) => nPages > 0)
     .map(({ startPage, nPages }) => newRegion(startPage, startPage + nPages));
-  if (regions.length === 0) return;
+  if (regions.length === 0 && updated === undefined) return;
   if (isModern) cutToSize(regions, limit);
+  let passed = 0;
+  let nextUpdate = samplesPerUpdate(config, config.sample);
   const split = isModern ? splitter73(config, draw) : splitter61(config, draw);
   let aggregatedAt = world.startNs;
   let now = world.startNs;
   let interval = config.sample;
+  let aggr = config.aggr;
   for (let aggregation = 1; ; aggregation++) {
+    let isUpdate = false;
+    const perUpdate = samplesPerUpdate(config, interval);
     for (let sample = 0; sample < samplesPerAggregation(config); sample++) {
+      if (isUpdate) {
+        coverAgain(regions, updated!());
+        limit = limitOf(regions.map(({ start, end }) => ({ startPage: start, nPages: end - start })));
+      }
       const picks = regions.map((region) => region.start + draw(sizeOf(region)));
       picks.forEach((page) => world.mkold(page));
       now = yield now + interval;
       regions.forEach((region, i) => {
         if (world.isAccessed(picks[i]!)) region.nrAccesses++;
       });
+      isUpdate = updated !== undefined && ++passed >= nextUpdate;
+      if (isUpdate) nextUpdate += perUpdate;
     }
     mergeAll(regions, config, limit);
     if (isModern) cutToSize(regions, limit);
-    const aggr = interval === config.sample ? config.aggr : interval * samplesPerAggregation(config);
     report(world, config, regions, aggregatedAt, now, aggr);
     aggregatedAt = now;
     const { goal = 0, goalAggrs = 1 } = config;
     if (goal > 0 && aggregation % goalAggrs === 0) {
-      interval = tuned(interval, regions, config);
-      const next = interval * samplesPerAggregation(config);
-      for (const region of regions) region.age = Math.floor((region.age * aggr) / next);
+      const scale = tuning(regions, config);
+      const before = aggr;
+      if (scale !== 10_000) {
+        interval = tuned(interval, scale, config);
+        aggr = interval * samplesPerAggregation(config);
+      }
+      // Setting attributes starts the wait for the next update anew, but for one that is due now.
+      if (scale !== 10_000 && !isUpdate) nextUpdate = passed + samplesPerUpdate(config, interval);
+      for (const region of regions) region.age = Math.floor((region.age * before) / aggr);
     }
     for (const region of regions) {
       region.lastNrAccesses = region.nrAccesses;
       region.nrAccesses = 0;
     }
     split(regions);
+    if (isUpdate) {
+      coverAgain(regions, updated!());
+      limit = limitOf(regions.map(({ start, end }) => ({ startPage: start, nPages: end - start })));
+    }
   }
 }
 
 /** 8.3: the share of checks that found an access, in 1/10000 of the goal, decides: none doubles the interval, twice the goal and more nearly halves it. */
-function tuned(interval: number, regions: readonly Region[], config: OracleDamonConfig): number {
+function tuning(regions: readonly Region[], config: OracleDamonConfig): number {
   let seen = 0;
   let possible = 0;
   for (const region of regions) {
@@ -100,10 +124,41 @@ function tuned(interval: number, regions: readonly Region[], config: OracleDamon
   const wanted = Math.floor(possible * config.goal!) || 1;
   let bp = 20_000 - Math.floor((10_000 * seen) / wanted);
   if (bp < 1) bp = 1;
-  if (bp <= 10_000) bp = 5000 + Math.floor(bp / 2);
+  return bp <= 10_000 ? 5000 + Math.floor(bp / 2) : bp;
+}
+function tuned(interval: number, bp: number, config: OracleDamonConfig): number {
   const scaled = Math.floor(interval * (bp / 10_000));
   if (scaled > config.maxSample!) return Math.max(config.minSample!, config.maxSample!);
   return scaled < config.minSample! ? config.minSample! : scaled;
+}
+
+function samplesPerUpdate({ update = Infinity, kernel }: OracleDamonConfig, interval: number): number {
+  return Math.max(1, kernel === '6.1' ? Math.ceil(update / interval) : Math.floor(update / interval));
+}
+
+/** The regions that touch a range become that range, without holes; a range without any becomes one; what touches none is dropped. */
+function coverAgain(regions: Region[], ranges: readonly MonitoredRange[]): void {
+  const left = regions.splice(0);
+  for (const { startPage, nPages } of ranges) {
+    const end = startPage + nPages;
+    const mine: Region[] = [];
+    while (left.length > 0 && left[0]!.start < end) {
+      const region = left.shift()!;
+      if (region.end > startPage) mine.push(region);
+    }
+    if (mine.length === 0) {
+      if (nPages > 0) regions.push(newRegion(startPage, end));
+      continue;
+    }
+    let at = startPage;
+    for (const region of mine) {
+      if (region === mine[0]) region.start = startPage;
+      if (region === mine.at(-1)) region.end = end;
+      if (region.start > at) regions.push(newRegion(at, region.start));
+      regions.push(region);
+      at = region.end;
+    }
+  }
 }
 
 /** 6.1 waits until the aggregation interval has passed; later kernels count whole sampling intervals. */

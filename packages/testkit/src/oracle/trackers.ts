@@ -18,6 +18,8 @@ export type WorldTracker =
       readonly scheme: 'damon-paddr' | 'damon-vaddr';
       readonly config: OracleDamonConfig;
       readonly monitored: readonly MonitoredRange[];
+      /** What to monitor instead, given the 2 MiB blocks touched so far. */
+      readonly mappings?: (blocks: readonly number[], isFirst: boolean) => readonly MonitoredRange[];
       readonly random: (span: number) => DrawRandom;
     };
 
@@ -43,7 +45,17 @@ export function startTracker(tracker: WorldTracker, desk: TrackerDesk, span: num
       mkold: (page: number) => (knows(page) ? machine.damonMkold(page, rmap) : undefined),
       isAccessed: (page: number) => knows(page) && machine.damonIsAccessed(page, rmap),
     };
-    return damonLoop({ ...desk, ...primitives }, tracker.config, tracker.monitored, tracker.random(span));
+    const { mappings } = tracker;
+    const touched = (): number[] => [
+      ...new Set(desk.tracked.filter((page) => machine.entry(page).everMapped).map((page) => Math.floor(page / 512))),
+    ];
+    return damonLoop(
+      { ...desk, ...primitives },
+      tracker.config,
+      mappings?.(touched(), true) ?? tracker.monitored,
+      tracker.random(span),
+      mappings && (() => mappings(touched(), false)),
+    );
   }
   const steps = MARK_AND_LOOK[tracker.scheme](desk, tracker.flags ?? {});
   return 'cycles' in tracker ? recorded(desk, steps, tracker.cycles) : periodic(desk, steps, tracker.interval);
