@@ -17,11 +17,9 @@ import { InputLog } from './input-log.ts';
 import type { CaptureInput } from './inputs.ts';
 import { Quanta } from './quanta.ts';
 import { Timeline, type RecordedTimes } from './timeline.ts';
+import { RANGE_PAGES_MAX, WatchedMemory } from './watched-memory.ts';
 
 type Batch<Kind extends IngestBatch['kind']> = Extract<IngestBatch, { kind: Kind }>;
-
-/** A range of guest memory larger than this is a mistake: 4 TiB. */
-const RANGE_PAGES_MAX = 2 ** 30;
 
 export interface AssemblerOptions {
   /** Whether the trace has the two class bits of coded touches, which are then taken as they are. */
@@ -52,7 +50,7 @@ interface Reading {
   /** Turned out not to be what its name says. */
   isRefused: boolean;
   /** The stream's own name → the name and first page it has in the trace; undefined when it was dropped. */
-  readonly streams: Map<string, { readonly name: string; readonly basePage: number; readonly isPhysical: boolean } | undefined>;
+  readonly streams: Map<string, { readonly name: string; readonly basePage: number; readonly space: SpaceId } | undefined>;
 }
 
 export class Assembler {
@@ -65,6 +63,7 @@ export class Assembler {
   readonly #arenas = new Arenas();
   readonly #timeline = new Timeline();
   readonly #huge = new HugePages();
+  readonly #watched: WatchedMemory;
   readonly #spaces = new Map<SpaceId, SpaceState>();
   readonly #streamNames = new Set<string>();
   /** The clock that frames are written on: that of the first input with touches. */
@@ -79,6 +78,7 @@ export class Assembler {
 
   constructor(writer: TraceWriter, options: AssemblerOptions) {
     this.#writer = writer;
+    this.#watched = new WatchedMemory((space, startPage, nPages) => writer.declareRange(space, startPage, nPages));
     this.#options = options;
   }
 
@@ -113,6 +113,7 @@ export class Assembler {
 
   /** What close() of the writer needs, but for what only the caller knows. */
   final(): Omit<TraceFinal, 'name' | 'diagnostics' | 'notes' | 'producer'> {
+    this.#watched.finish(this.#spaces);
     const hugeBlocks = this.#huge.finish();
     const inputs = this.logs.map((log) => log.row());
     const truthOf = Object.fromEntries([...this.#spaces].map(([id, { truth }]) => [id, truth]));
@@ -340,7 +341,7 @@ export class Assembler {
     const range = stream.range === null ? null : { startPage: stream.range.startPage + basePage, nPages: stream.range.nPages };
     this.#writer.stream({ ...stream, stream: name, inputId: log.inputId, range });
     if (range !== null && arenaRelative) this.#writer.declareRange(stream.space, range.startPage, range.nPages);
-    reading.streams.set(stream.stream, { name, basePage, isPhysical: stream.space === 'gpa' });
+    reading.streams.set(stream.stream, { name, basePage, space: stream.space });
     log.space = stream.space;
     if (stream.notes['hugepages'] === 'madvise') this.#huge.asked(log.input, name);
     this.clocks.use(reading.log.clock);
@@ -359,7 +360,7 @@ export class Assembler {
     const readEndNs = toTrace(report.readEndNs);
     if (!this.#inRange(setBeginNs, readEndNs)) return this.#outside(reading, 1);
     const placed = (bits: Observation['reported']) => (bits === null ? null : { ...bits, startPage: bits.startPage + stream.basePage });
-    this.#writer.observation({
+    const placedReport: Observation = {
       ...report,
       stream: stream.name,
       setBeginNs,
@@ -368,16 +369,10 @@ export class Assembler {
       readEndNs,
       reported: placed(report.reported),
       eligible: placed(report.eligible),
-    });
+    };
+    this.#writer.observation(placedReport);
+    this.#watched.add(stream.space, placedReport);
     this.#reports++;
-    if (stream.isPhysical && report.regions !== null) this.#declareRegions(report.regions);
-  }
-
-  /** Physical regions tile the memory a tracker watches: it exists even where nothing touches it. */
-  #declareRegions({ startPage, nPages }: NonNullable<Observation['regions']>): void {
-    for (let i = 0; i < startPage.length; i++) {
-      if (nPages[i]! <= RANGE_PAGES_MAX) this.#writer.declareRange('gpa', startPage[i]!, nPages[i]!);
-    }
   }
 
   #inRange(t0Ns: number, t1Ns: number): boolean {
