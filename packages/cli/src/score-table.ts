@@ -15,7 +15,6 @@ export interface ScoreTableOptions {
 const DROPPABLE = ['windows', 'f1', 'jaccard'];
 
 export function printScores(rows: readonly QueryRow[], options: ScoreTableOptions, ctx: CommandContext): void {
-  if (rows.length === 0) return ctx.out.note('no scores: no run has a scored window, or none is left by the options');
   const { out } = ctx;
   const missing = new Set<string>();
   for (const [i, [trace, ofTrace]] of groupBy(rows, (row) => String(row['trace'])).entries()) {

@@ -56,14 +56,21 @@ export const score: CommandSpec = {
       ...args.list('fail-under').map((text) => limitOf(text, 'under')),
       ...args.list('fail-over').map((text) => limitOf(text, 'over')),
     ];
-    const [rows, evictions] = await withResults(args.positionals[0]!, ctx, async (results) => [
+    const [rows, evictions, hasTruth] = await withResults(args.positionals[0]!, ctx, async (results) => [
       inScope((await results.query(`FROM ${viewFor(args)}`)).rows, args.text('scope')).filter((row) => wanted(row, args)),
       await readEvictions(results),
+      (await results.query("SELECT 1 FROM runs WHERE truth <> 'observed' LIMIT 1")).rows.length > 0,
     ]);
     if (ctx.json) ctx.out.json(rows.map((row) => ({ ...row, eviction: evictions.get(String(row['run_id'])) ?? null })));
     else {
       const shown = new Set(rows.map((row) => String(row['run_id'])));
-      printScores(rows, { figures, allParams: args.flag('params') }, ctx);
+      if (rows.length === 0)
+        ctx.out.note(
+          hasTruth
+            ? 'no scores: no run has a scored window, or none is left by the options'
+            : 'no scores: the trace has no accesses to score against; the views wss_over_time and agreement compare what trackers reported',
+        );
+      else printScores(rows, { figures, allParams: args.flag('params') }, ctx);
       printEvictions(
         [...evictions].flatMap(([id, row]) => (shown.has(id) ? [row] : [])),
         ctx,
