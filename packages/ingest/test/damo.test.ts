@@ -1,49 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { gunzipSync, inflateSync, deflateSync } from 'node:zlib';
+import { inflateSync, deflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { TraceFormatError, WorksetError } from '@workset/model';
+import { TraceFormatError } from '@workset/model';
 import { damoIngestor } from '../src/formats/damo.ts';
-import { damoRecordIngestor } from '../src/formats/damo-record.ts';
 import { damoBytes, damoTimeNs } from '../src/damo/quantity.ts';
-import { bytesSource, collect } from './ingest-helpers.ts';
+import { bytes, run, text, rows, scriptRows, type Row } from './damo-fixtures.ts';
 import type { Collected } from './ingest-helpers.ts';
-
-const CASE = join(import.meta.dirname, '../../../traces/damo');
-const raw = (name: string): Uint8Array => new Uint8Array(readFileSync(join(CASE, name)));
-const bytes = (name: string): Uint8Array => (name.endsWith('.gz') ? new Uint8Array(gunzipSync(raw(name))) : raw(name));
-const run = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
-  collect(damoIngestor, bytesSource(data, chunk, 'x.json'), { ops: 'paddr', ...options });
-const runRecord = (data: Uint8Array, options: Record<string, string> = {}, chunk = 65536): Promise<Collected> =>
-  collect(damoRecordIngestor, bytesSource(data, chunk, 'r.bin'), { ops: 'paddr', ...options });
-const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-
-type Row = [start: number, end: number, nrAccesses: number, age: number];
-const rows = (result: Collected): Row[][] =>
-  result.reports.map((report) =>
-    Array.from(report.regions!.startPage, (start, i): Row => [
-      start * 4096,
-      (start + report.regions!.nPages[i]!) * 4096,
-      report.regions!.nrAccesses[i]!,
-      report.regions!.age[i]!,
-    ]),
-  );
-
-/** Snapshots of damo's perf script output of the same recording. */
-function scriptRows(): Row[][] {
-  const snapshots: Row[][] = [];
-  for (const line of Buffer.from(bytes('damon_aggr.perf_script.gz')).toString().split('\n')) {
-    const match = /target_id=0 nr_regions=\d+ (\d+)-(\d+): (\d+) (\d+)$/.exec(line);
-    if (match === null) continue;
-    const row = match.slice(1).map(Number) as Row;
-    const last = snapshots.at(-1);
-    if (last === undefined || row[0] < last.at(-1)![0]) snapshots.push([row]);
-    else last.push(row);
-  }
-  return snapshots;
-}
 
 test('json_compressed holds the regions of its perf script form', async () => {
   const result = await run(bytes('damon_aggr.json_compressed'));
@@ -328,100 +291,4 @@ test('sniffing: json and zlib of it, not other json', () => {
   assert.equal(damoIngestor.sniff(text('[{"time": 1.5, "procvmas": []}]')), 0);
   assert.equal(damoIngestor.sniff(text('{"linux-perf-json-version": 1}')), 0);
   assert.equal(damoIngestor.sniff(new Uint8Array(deflateSync(text('hello')))), 0);
-});
-
-test('binary records of every version and byte order hold the same regions', async () => {
-  const expected = scriptRows().map((list) => list.slice(0, 40).map(([start, end, nrAccesses]): Row => [start, end, nrAccesses, -1]));
-  const ends = [921_833_431_000, 926_981_192_000];
-  for (const name of ['record.v0.bin', 'record.v1.bin', 'record.v2.bin', 'record.v2.bigendian.bin']) {
-    for (const chunk of [1, 65536]) {
-      const result = await runRecord(bytes(name), {}, chunk);
-      assert.deepEqual(rows(result), expected, name);
-      assert.deepEqual(
-        result.reports.map((report) => report.readEndNs),
-        ends,
-      );
-      assert.deepEqual(
-        result.reports.map((report) => report.setEndNs),
-        [2 * ends[0]! - ends[1]!, ends[0]],
-      );
-      assert.deepEqual(result.ctx.rejections, []);
-    }
-  }
-  const given = await runRecord(bytes('record.v2.bin'), { aggregation: '5s' });
-  assert.equal(given.reports[0]!.setEndNs, ends[0]! - 5e9);
-});
-
-test('a binary record cut inside a region keeps the regions before it', async () => {
-  const result = await runRecord(bytes('record.v2.truncated.bin'));
-  assert.deepEqual(
-    rows(result).map((list) => list.length),
-    [40, 39],
-  );
-  assert.deepEqual(
-    result.reports.map((report) => report.complete),
-    [true, false],
-  );
-  assert.deepEqual(
-    result.ctx.rejections.map(({ code, byteOffset }) => [code, byteOffset]),
-    [['damo-truncated', 1664]],
-  );
-});
-
-test('binary records are recognised by their mark; version 0 is not', () => {
-  assert.equal(damoRecordIngestor.sniff(bytes('record.v2.bin')), 1);
-  assert.equal(damoRecordIngestor.sniff(bytes('record.v2.bigendian.bin')), 1);
-  assert.equal(damoRecordIngestor.sniff(bytes('record.v0.bin')), 0);
-});
-
-test('binary records with absurd numbers are refused or cut', async () => {
-  const huge = bytes('record.v2.bin').slice();
-  new DataView(huge.buffer).setUint32(20 + 20 + 8, 0xffffffff, true);
-  const result = await runRecord(huge).catch((error: unknown) => error);
-  assert.ok(result instanceof TraceFormatError && result.place.byteOffset === 48, String(result));
-  const version = bytes('record.v2.bin').slice();
-  version[16] = 9;
-  await assert.rejects(runRecord(version), /version 9/);
-  await assert.rejects(runRecord(bytes('record.v2.bin').subarray(0, 18)), TraceFormatError);
-  await assert.rejects(runRecord(new Uint8Array(3)), WorksetError);
-});
-
-test('fuzz: cuts, flips and chunk sizes end in a result or a typed error', { timeout: 60_000 }, async () => {
-  const sources = [
-    { data: bytes('damon.small.json.gz'), read: run },
-    { data: bytes('damon.small.json_compressed'), read: run },
-    { data: bytes('record.v2.bin'), read: runRecord },
-    { data: bytes('record.v1.bin'), read: runRecord },
-  ];
-  for (const { data, read } of sources) {
-    const whole = rows(await read(data));
-    assert.deepEqual(rows(await read(data, {}, 1)), whole);
-    const known = new Set(whole.flat().map((row) => row.join(' ')));
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 0, max: data.length - 1 }),
-        fc.integer({ min: 0, max: 255 }),
-        fc.boolean(),
-        fc.integer({ min: 1, max: 4096 }),
-        async (at, value, cut, chunk) => {
-          const damaged = data.slice(0, cut ? at : data.length);
-          if (!cut) damaged[at] = value;
-          try {
-            const result = await read(damaged, {}, chunk);
-            if (cut)
-              assert.ok(
-                rows(result)
-                  .flat()
-                  .every((row) => known.has(row.join(' '))),
-              );
-            if (cut && rows(result).flat().length < known.size)
-              assert.ok(result.ctx.rejections.length > 0 || data === sources[2]!.data || data === sources[3]!.data);
-          } catch (error) {
-            if (!(error instanceof WorksetError)) throw error;
-          }
-        },
-      ),
-      { numRuns: 150, seed: 7 },
-    );
-  }
 });
