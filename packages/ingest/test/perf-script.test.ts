@@ -130,6 +130,26 @@ test('kvm faults: both texts, guest physical, hex with and without 0x', async ()
   assert.equal(outcome.rejected['other-event'], 1);
 });
 
+test('stage-2 faults of arm64: write from the syndrome, whatever it is called', async () => {
+  const fault = (body: string): string => `       CPU 0/KVM-4145 [002] .....   179.183096: kvm_guest_fault: ${body}\n`;
+  const outcome = await text(
+    fault('ipa 0x1c010000, hsr 0x93800006, hxfar 0xf80100a8, pc 0x00000000802c21c8') +
+      fault('ipa 0x84d123, esr 0x92000045, hxfar 0x8000420, pc 0x0000000040085978') +
+      // An instruction abort: bit 6 means something else there.
+      fault('ipa 0x84e000, hsr 0x82000046, hxfar 0x8000420, pc 0x0000000040085978') +
+      fault('ipa 0x84e000, hxfar 0x8000420, pc 0x0000000040085978'),
+  );
+  assert.deepEqual(
+    outcome.accesses.map(({ space, page, cls }) => [space, page.toString(16), cls]),
+    [
+      ['gpa', '1c010', 0],
+      ['gpa', '84d', 1],
+      ['gpa', '84e', 0],
+    ],
+  );
+  assert.deepEqual(outcome.rejected, { 'damaged-fields': 1 });
+});
+
 test('SPTEs of kernels since 6.10: bit 63 alone is an empty one', async () => {
   const changed = (gfn: string, before: string, after: string): string =>
     `       CPU 0/KVM-4145 [002]    86.581931: kvm_tdp_mmu_spte_changed: as id 0 gfn ${gfn} level 1 old_spte ${before} new_spte ${after}\n`;

@@ -19,6 +19,8 @@ export const BODY_SPTE_SET = 5;
 export const BODY_FAST_FAULT = 6;
 /** `ring 0: dirty 0x1 reset 0x0 slot 0 offset 0x100 (used 1)`: KVM logs the first write to a page since the last harvest. */
 export const BODY_DIRTY_RING = 8;
+/** arm64: `ipa 0x84d000, hsr 0x92000046, hxfar 0x.., pc 0x..` */
+export const BODY_GUEST_FAULT = 9;
 /** Known, but no access: DAMON (see damon-text.ts) and scans. */
 export const BODY_OTHER = 7;
 
@@ -26,6 +28,7 @@ const KINDS: Readonly<Record<string, number>> = {
   page_fault_user: BODY_EXCEPTION,
   page_fault_kernel: BODY_EXCEPTION,
   kvm_page_fault: BODY_KVM_FAULT,
+  kvm_guest_fault: BODY_GUEST_FAULT,
   kvm_mmu_spte_requested: BODY_SPTE_REQUESTED,
   kvm_tdp_mmu_spte_changed: BODY_SPTE_CHANGED,
   kvm_mmu_set_spte: BODY_SPTE_SET,
@@ -82,7 +85,14 @@ const SLOT = ascii(' slot ');
 const OFFSET = ascii(' offset ');
 const OP = ascii('|OP ');
 const SNOOP = ascii('|SNP ');
+const IPA = ascii('ipa ');
+/** `hsr 0x..` or `esr 0x..` */
+const SYNDROME = ascii('sr ');
 const WRITE_BIT = 2;
+/** Exception class (bits 26-31) of a data abort from a lower level, and its WnR bit. */
+const ESR_CLASS_SHIFT = 26;
+const ESR_DATA_ABORT = 0x24;
+const ESR_WRITE = 1 << 6;
 /** vm.mmap_min_addr: no user page lies below. */
 export const LOWEST_PAGE = 16;
 /** Width of perf's addr column. */
@@ -120,6 +130,8 @@ export class BodyReader {
         return this.#fault(bytes, body, to, false);
       case BODY_KVM_FAULT:
         return this.#fault(bytes, body, to, true);
+      case BODY_GUEST_FAULT:
+        return this.#guestFault(bytes, body, to);
       case BODY_SPTE_REQUESTED:
         return this.#gfn(bytes, body, to);
       case BODY_SPTE_CHANGED:
@@ -202,6 +214,21 @@ export class BodyReader {
     if (num.end === codeDigits || (num.end < to && bytes[num.end] !== 32)) return BODY_DAMAGED;
     this.page = page;
     this.write = (value & WRITE_BIT) === 0 ? 0 : 1;
+    return BODY_OK;
+  }
+
+  /** A stage-2 fault of arm64 (arch/arm64/kvm/trace_arm.h); the syndrome is called hsr, later esr. */
+  #guestFault(bytes: Uint8Array, body: number, to: number): number {
+    const ipa = find(bytes, body, to, IPA);
+    const syndrome = find(bytes, body, to, SYNDROME);
+    if (ipa < 0 || syndrome < 0) return BODY_DAMAGED;
+    const page = hexPage(bytes, skip0x(bytes, ipa + IPA.length), to);
+    if (page < 0) return page === -1 ? BODY_DAMAGED : BODY_BEYOND_64_BIT;
+    const digits = skip0x(bytes, syndrome + SYNDROME.length);
+    const esr = hexLow32(bytes, digits, to);
+    if (num.end === digits) return BODY_DAMAGED;
+    this.page = page;
+    this.write = esr >>> ESR_CLASS_SHIFT === ESR_DATA_ABORT && (esr & ESR_WRITE) !== 0 ? 1 : 0;
     return BODY_OK;
   }
 
