@@ -162,6 +162,64 @@ test('kvm_page_fault of old and new kernels', async () => {
   assert.deepEqual(rejected(result), [['perf-bad-sample', 1]]);
 });
 
+test('entries of the second MMU, and stage-2 faults of arm64', async () => {
+  const attr = (config: number): AttrSpec => ({ type: 2, config, sampleType: (1 << 1) | (1 << 2) | (1 << 10) | (1 << 16), ids: [config] });
+  const sample = (id: number, fields: Parameters<typeof pack>[0]): Uint8Array => {
+    const payload = pack([[8, 0], ...fields]);
+    return record(
+      9,
+      pack([[8, id], [4, 7], [4, 7], [8, 1], [4, payload.length], payload, new Uint8Array((8 - ((payload.length + 4) % 8)) % 8)]),
+    );
+  };
+  const changed = (gfn: number, before: bigint, after: bigint, level = 1): Uint8Array =>
+    sample(2, [
+      [8, gfn],
+      [8, before],
+      [8, after],
+      [1, level],
+      [1, 0],
+      [2, 0],
+    ]);
+  const empty = 1n << 63n;
+  const present = 0x600000010bc97b77n;
+  const result = await run(
+    pipe(
+      [attr(1), attr(2), attr(3)],
+      [
+        nameRecord(1, 'kvmmmu:kvm_mmu_spte_requested'),
+        nameRecord(2, 'kvmmmu:kvm_tdp_mmu_spte_changed'),
+        nameRecord(3, 'kvm:kvm_guest_fault'),
+        sample(1, [
+          [8, 0x1f2a3],
+          [8, 0x4a2b1],
+          [4, 2],
+        ]),
+        changed(0x100, empty, present),
+        changed(0x101, 0n, present),
+        changed(0x102, present, empty),
+        changed(0x103, empty, present, 2),
+        sample(3, [
+          [8, 0x40085978],
+          [8, 0x92000045],
+          [8, 0x8000420],
+          [8, 0x84d123],
+          [4, 0],
+        ]),
+      ],
+    ),
+  );
+  assert.deepEqual(
+    result.accesses.map(({ space, page, cls }) => [space, page, cls]),
+    [
+      ['gpa', 0x1f2a3, 0],
+      ['gpa', 0x100, 0],
+      ['gpa', 0x101, 0],
+      ['gpa', 0x84d, 1],
+    ],
+  );
+  assert.deepEqual(rejected(result), [['other-event', 2]]);
+});
+
 /** One zstd stream, flushed behind each piece. */
 async function zstdPieces(pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
   const encoder = createZstdCompress();

@@ -17,8 +17,8 @@ import type { EventPlan } from './plan.ts';
 import { mappedRange, mapsWanted } from './mappings.ts';
 import type { MapsWanted } from './mappings.ts';
 import { RecordWords, RECORD } from './records.ts';
-import { decodeDamon, decodeDamos, decodeKvmFault, decodeUserFault } from './tracepoint.ts';
-import type { RawAccess, RawRegion } from './tracepoint.ts';
+import { ACCESS_DECODERS, decodeDamon, decodeDamos } from './tracepoint.ts';
+import type { AccessUse, RawAccess, RawRegion } from './tracepoint.ts';
 
 /** Why `consume` returned. */
 export type Stop =
@@ -134,7 +134,13 @@ export class PerfDecoder {
       const old = this.plans[index];
       const plan = planEvent(attr, this.#ctx.options);
       if (old !== undefined)
-        Object.assign(plan, { samples: old.samples, ignored: old.ignored, noAddress: old.noAddress, damaged: old.damaged });
+        Object.assign(plan, {
+          samples: old.samples,
+          ignored: old.ignored,
+          noAddress: old.noAddress,
+          noAccess: old.noAccess,
+          damaged: old.damaged,
+        });
       this.plans[index] = plan;
       for (const id of attr.ids) this.#byId.set(id, plan);
     }
@@ -292,11 +298,10 @@ export class PerfDecoder {
       else plan.damaged++;
       return;
     }
-    const decode = plan.use === 'kvm-fault' ? decodeKvmFault : decodeUserFault;
-    if (!decode(win.view, at, size, little, this.#access)) {
-      plan.damaged++;
-      return;
-    }
+    const decoded = ACCESS_DECODERS[plan.use as AccessUse](win.view, at, size, little, this.#access);
+    if (decoded === 'other') plan.noAccess++;
+    if (decoded === 'damaged') plan.damaged++;
+    if (decoded !== 'access') return;
     const { page, write, kernelHalf } = this.#access;
     if (plan.use === 'user-fault' && pid !== this.#firstPid) this.manyProcesses = true;
     this.order(plan.space).add(t, page, (write ? 1 : 0) | (kernelHalf && plan.use === 'user-fault' ? 2 : 0), pid, cpu);

@@ -5,7 +5,7 @@ import { EVENT_TYPE, SAMPLE, isDummyEvent, isFaultEvent } from './attr.ts';
 import type { PerfAttr } from './attr.ts';
 import { layoutOf } from './layout.ts';
 import type { SampleLayout } from './layout.ts';
-import { tracepointUse } from './tracepoint.ts';
+import { isAccess, tracepointUse } from './tracepoint.ts';
 import type { TracepointUse } from './tracepoint.ts';
 
 export type SampleUse = 'address' | 'physical' | TracepointUse;
@@ -24,6 +24,8 @@ export interface EventPlan {
   samples: number;
   ignored: number;
   noAddress: number;
+  /** Samples that are no accesses, such as entries that were taken away. */
+  noAccess: number;
   damaged: number;
 }
 
@@ -31,7 +33,8 @@ export interface EventPlan {
 export function planEvent(attr: PerfAttr, options: IngestContext['options']): EventPlan {
   const layout = layoutOf(attr);
   const [use, why] = useOf(attr, layout, options);
-  const space: SpaceId = use === 'physical' ? 'pfn' : use === 'kvm-fault' ? 'gpa' : ((options['space'] as SpaceId | undefined) ?? 'gva');
+  const space: SpaceId =
+    use === 'physical' ? 'pfn' : use !== 'user-fault' && isAccess(use) ? 'gpa' : ((options['space'] as SpaceId | undefined) ?? 'gva');
   // data_src tells reads from writes; behind a callchain its place varies
   const srcFixed = (attr.sampleType & SAMPLE.dataSrc) === 0 || layout.dataSrc >= 0;
   return {
@@ -45,6 +48,7 @@ export function planEvent(attr: PerfAttr, options: IngestContext['options']): Ev
     samples: 0,
     ignored: 0,
     noAddress: 0,
+    noAccess: 0,
     damaged: 0,
   };
 }
@@ -53,7 +57,7 @@ export function planEvent(attr: PerfAttr, options: IngestContext['options']): Ev
 export function gradeOf(plans: readonly EventPlan[]): TruthGrade {
   const exactFaults = (plan: EventPlan): boolean => {
     const { attr } = plan;
-    const fault = plan.use === 'user-fault' || plan.use === 'kvm-fault' || isFaultEvent(attr);
+    const fault = isAccess(plan.use) || isFaultEvent(attr);
     return fault && !attr.freq && attr.samplePeriod <= 1;
   };
   const used = plans.filter((plan) => plan.use !== null && !isDamon(plan.use) && !isDummyEvent(plan.attr));

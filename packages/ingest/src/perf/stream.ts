@@ -292,6 +292,8 @@ export class PerfStream {
     for (const plan of decoder.plans) {
       const name = plan.attr.name;
       if (plan.ignored > 0) ctx.reject('perf-event-ignored', `${name}: ${plan.why}`, { count: plan.ignored, severity: 'info' });
+      if (plan.noAccess > 0)
+        ctx.reject('other-event', `${name}: changes of entries that are no first touch`, { count: plan.noAccess, severity: 'info' });
       if (plan.noAddress > 0)
         ctx.reject('perf-no-address', `${name}: samples whose address is 0`, { count: plan.noAddress, severity: 'info' });
       if (plan.damaged > 0)

@@ -1,5 +1,6 @@
 /** Raw payloads of the tracepoints that tell about memory, by their fixed layouts. */
 import { pageAt } from '../binary.ts';
+import { isArmWrite, mapsMemory } from '../kvm-events.ts';
 
 /** Fields of an access tracepoint, after decoding. */
 export interface RawAccess {
@@ -24,44 +25,78 @@ export interface RawRegion {
   age: number;
 }
 
-export type TracepointUse = 'user-fault' | 'kvm-fault' | 'damon_aggregated' | 'damos_before_apply' | null;
+/** Events whose samples are accesses; all but the first tell guest physical pages. */
+export type AccessUse = 'user-fault' | 'kvm-fault' | 'guest-fault' | 'spte-requested' | 'spte-changed';
+export type TracepointUse = AccessUse | 'damon_aggregated' | 'damos_before_apply' | null;
+
+const USES: Readonly<Record<string, TracepointUse>> = {
+  page_fault_user: 'user-fault',
+  page_fault_kernel: 'user-fault',
+  kvm_page_fault: 'kvm-fault',
+  kvm_guest_fault: 'guest-fault',
+  kvm_mmu_spte_requested: 'spte-requested',
+  kvm_tdp_mmu_spte_changed: 'spte-changed',
+  damon_aggregated: 'damon_aggregated',
+  damos_before_apply: 'damos_before_apply',
+};
 
 /** What to do with an event called `name` ("exceptions:page_fault_user", or without the subsystem). */
 export function tracepointUse(name: string): TracepointUse {
-  switch (name.replace(/^\w+:/, '')) {
-    case 'page_fault_user':
-    case 'page_fault_kernel':
-      return 'user-fault';
-    case 'kvm_page_fault':
-      return 'kvm-fault';
-    case 'damon_aggregated':
-    case 'damos_before_apply':
-      return name.endsWith('aggregated') ? 'damon_aggregated' : 'damos_before_apply';
-    default:
-      return null;
-  }
+  return USES[name.replace(/^\w+:/, '')] ?? null;
 }
+
+export function isAccess(use: string | null): use is AccessUse {
+  return use !== null && use in ACCESS_DECODERS;
+}
+
+/** What a payload was: an access, not one (the event tells more than accesses), or of a length that the event never has. */
+export type Decoded = 'access' | 'other' | 'damaged';
+type Decode = (view: DataView, at: number, size: number, little: boolean, out: RawAccess) => Decoded;
+
+/** By event; offsets include the eight bytes that all tracepoints begin with. */
+export const ACCESS_DECODERS: Readonly<Record<AccessUse, Decode>> = {
+  /** address@8 ip@16 error_code@24 */
+  'user-fault': (view, at, size, little, out) => (size < 32 || size > 40 ? 'damaged' : fault(view, at + 8, at + 24, little, out)),
+  /** vcpu@8 rip@16 address@24 error@32; before 6.1 only address@8 error@16 */
+  'kvm-fault'(view, at, size, little, out) {
+    if (size >= 40 && size <= 48) return fault(view, at + 24, at + 32, little, out);
+    if (size >= 24 && size <= 28) return fault(view, at + 8, at + 16, little, out);
+    return 'damaged';
+  },
+  /** arm64: pc@8 syndrome@16 hxfar@24 ipa@32 */
+  'guest-fault'(view, at, size, little, out) {
+    if (size < 40 || size > 48) return 'damaged';
+    out.page = pageAt(view, at + 32, little);
+    out.kernelHalf = false;
+    out.write = isArmWrite(view.getUint32(at + 16 + (little ? 0 : 4), little));
+    return 'access';
+  },
+  /** gfn@8 pfn@16 level@24 */
+  'spte-requested': (view, at, size, little, out) => (size < 25 || size > 36 ? 'damaged' : frame(view, at + 8, little, out)),
+  /** gfn@8 old@16 new@24 level@32: a first touch when there was no entry, and there is one of 4 KiB now */
+  'spte-changed'(view, at, size, little, out) {
+    if (size < 34 || size > 44) return 'damaged';
+    const isMapped = (spte: number): boolean => mapsMemory(view.getUint32(spte + (little ? 0 : 4), little), pageAt(view, spte, little));
+    if (isMapped(at + 16) || !isMapped(at + 24) || view.getUint8(at + 32) !== 1) return 'other';
+    return frame(view, at + 8, little, out);
+  },
+};
 
 const ERROR_CODE_WRITE = 2;
 
-/** page_fault_user and page_fault_kernel: address@8 ip@16 error_code@24. False when the payload has another length. */
-export function decodeUserFault(view: DataView, at: number, size: number, little: boolean, out: RawAccess): boolean {
-  if (size < 32 || size > 40) return false;
-  return decodeFault(view, at + 8, at + 24, little, out);
-}
-
-/** kvm_page_fault: vcpu@8 rip@16 address@24 error@32; before 6.1 only address@8 error@16. */
-export function decodeKvmFault(view: DataView, at: number, size: number, little: boolean, out: RawAccess): boolean {
-  if (size >= 40 && size <= 48) return decodeFault(view, at + 24, at + 32, little, out);
-  if (size >= 24 && size <= 28) return decodeFault(view, at + 8, at + 16, little, out);
-  return false;
-}
-
-function decodeFault(view: DataView, addressAt: number, errorAt: number, little: boolean, out: RawAccess): boolean {
+function fault(view: DataView, addressAt: number, errorAt: number, little: boolean, out: RawAccess): Decoded {
   out.page = pageAt(view, addressAt, little);
   out.kernelHalf = (view.getUint8(addressAt + (little ? 7 : 0)) & 0x80) !== 0;
   out.write = (view.getUint8(errorAt + (little ? 0 : 7)) & ERROR_CODE_WRITE) !== 0;
-  return true;
+  return 'access';
+}
+
+/** A gfn is a page number already. */
+function frame(view: DataView, at: number, little: boolean, out: RawAccess): Decoded {
+  const high = view.getUint32(at + (little ? 4 : 0), little);
+  out.page = high * 2 ** 32 + view.getUint32(at + (little ? 0 : 4), little);
+  out.kernelHalf = out.write = false;
+  return high < 2 ** 20 ? 'access' : 'damaged';
 }
 
 /** damon_aggregated: target_id@8 nr_regions@16 start@24 end@32 nr_accesses@40 age@44; 5.15 has nr_regions@32 and no age. */

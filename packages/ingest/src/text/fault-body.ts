@@ -1,5 +1,6 @@
 /** The right half of a trace line: which data address an event body names, and whether it was a write. */
 import { decimal, find, hexLow32, hexPage, isHexDigit, num, skip0x, skipBlanks, startsWith, ascii } from './numbers.ts';
+import { isArmWrite, mapsMemory } from '../kvm-events.ts';
 import type { SlotBases } from '../slot-bases.ts';
 import { plainEventName } from './names.ts';
 
@@ -89,10 +90,6 @@ const IPA = ascii('ipa ');
 /** `hsr 0x..` or `esr 0x..` */
 const SYNDROME = ascii('sr ');
 const WRITE_BIT = 2;
-/** Exception class (bits 26-31) of a data abort from a lower level, and its WnR bit. */
-const ESR_CLASS_SHIFT = 26;
-const ESR_DATA_ABORT = 0x24;
-const ESR_WRITE = 1 << 6;
 /** vm.mmap_min_addr: no user page lies below. */
 export const LOWEST_PAGE = 16;
 /** Width of perf's addr column. */
@@ -228,7 +225,7 @@ export class BodyReader {
     const esr = hexLow32(bytes, digits, to);
     if (num.end === digits) return BODY_DAMAGED;
     this.page = page;
-    this.write = esr >>> ESR_CLASS_SHIFT === ESR_DATA_ABORT && (esr & ESR_WRITE) !== 0 ? 1 : 0;
+    this.write = isArmWrite(esr) ? 1 : 0;
     return BODY_OK;
   }
 
@@ -307,21 +304,11 @@ function startsWithColumn(bytes: Uint8Array, from: number, to: number): boolean 
   return num.end > pos && (num.end === to || bytes[num.end] === 32);
 }
 
-/** SPTE_MMU_PRESENT_MASK, bit 11, since 5.13. */
-const SPTE_PRESENT = 0x800;
-/** Bit 51 as a bit of the page number: reserved in MMIO entries; above it bit 63, the empty entry since 6.10. */
-const SPTE_RESERVED_PAGE = 2 ** 39;
-
-/**
- * True when an SPTE maps memory. Empty ones are 0, or bit 63 since 6.10 (SHADOW_NONPRESENT_VALUE in arch/x86/kvm/mmu/spte.h), with 0x5a0 while
- * they are changed; MMIO has a reserved bit or, on EPT, writable without readable. Before 5.13 all others are present.
- */
+/** True when the SPTE printed at `at` maps memory. */
 function isMapped(bytes: Uint8Array, at: number, to: number): boolean {
   const digits = skip0x(bytes, at);
   const low = hexLow32(bytes, digits, to);
-  if ((low & SPTE_PRESENT) !== 0) return true;
-  const page = hexPage(bytes, digits, to);
-  return page > 0 && page < SPTE_RESERVED_PAGE && (low & 7) !== 6;
+  return mapsMemory(low, hexPage(bytes, digits, to));
 }
 
 /** Offset behind the word `error_code`, or -1. It is the last field, so it is looked for from the end first. */
