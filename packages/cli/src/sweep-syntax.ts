@@ -10,9 +10,12 @@ export interface SchemeChoice {
 /** More than this from one flag is taken for a typing mistake. */
 export const MAX_COMBINATIONS = 10_000;
 
-/** One flag → every combination, first parameter slowest. Throws UsageError. */
+/** One flag → every combination, first parameter slowest; `a,b:k=v` is two schemes. Throws UsageError. */
 export function parseSchemeFlag(text: string): SchemeChoice[] {
   const colon = text.indexOf(':');
+  const comma = (colon === -1 ? text : text.slice(0, colon)).lastIndexOf(',');
+  // Several names: parameters belong to the last one.
+  if (comma >= 0) return [...parseSchemeFlag(text.slice(0, comma)), ...parseSchemeFlag(text.slice(comma + 1))];
   const id = (colon === -1 ? text : text.slice(0, colon)).trim();
   if (id === '') throw new UsageError(`no scheme name in ${JSON.stringify(text)}`, SYNTAX);
   const axes = colon === -1 ? [] : parseAxes(text.slice(colon + 1), text);
@@ -26,7 +29,7 @@ export function parseSchemeFlag(text: string): SchemeChoice[] {
   return combine(axes).map((params) => ({ id, params }));
 }
 
-const SYNTAX = 'write NAME, NAME:key=value, NAME:key=v1,v2 or NAME:key=100ms:10s:x2 (workset help sweeps)';
+const SYNTAX = 'write NAME, NAME,NAME, NAME:key=value, NAME:key=v1,v2 or NAME:key=100ms:10s:x2 (workset help sweeps)';
 
 type Axis = readonly [name: string, values: readonly string[]];
 

@@ -10,6 +10,7 @@ export const TOPICS: readonly Topic[] = [
     id: 'sweeps',
     title: 'schemes and parameter sweeps on the command line',
     text: `--scheme NAME                        a tracking scheme at the kernel's defaults (workset list schemes)
+--scheme NAME,NAME                   several; parameters behind a colon are the last one's
 --scheme NAME:k=v,k2=v2              with parameters (workset list schemes NAME)
 --scheme NAME:k=v1,v2,k2=v3          a comma without = is another value of the same parameter: 2 runs
 --scheme NAME:k=100ms:10s:x2         geometric: 100ms 200ms 400ms … up to 10s

@@ -8,6 +8,13 @@ import { expandRange, parseSchemeFlag } from '../src/sweep-syntax.ts';
 
 test('a bare name has no parameters', () => {
   assert.deepEqual(parseSchemeFlag('uffd-rwp'), [{ id: 'uffd-rwp', params: {} }]);
+  assert.deepEqual(parseSchemeFlag('uffd-rwp, idle-page,damon-paddr:sample=1ms,5ms'), [
+    { id: 'uffd-rwp', params: {} },
+    { id: 'idle-page', params: {} },
+    { id: 'damon-paddr', params: { sample: '1ms' } },
+    { id: 'damon-paddr', params: { sample: '5ms' } },
+  ]);
+  assert.throws(() => parseSchemeFlag('uffd-rwp,,idle-page'), UsageError);
 });
 
 test('a comma without = is another value of the same parameter', () => {

@@ -26,7 +26,7 @@ export const replay: CommandSpec = {
       alias: 's',
       value: 'NAME[:k=v,…]',
       many: true,
-      help: 'scheme with parameters or a sweep (workset help sweeps)',
+      help: 'schemes (a,b), one with parameters, or a sweep (workset help sweeps)',
       completes: 'schemes',
     },
     { name: 'window', value: 'TIME', help: 'interval of the schemes whose user decides it; default 1s' },
