@@ -1,5 +1,7 @@
 /** Stamps per page-table entry: in a block mapped by a PMD every page carries the newest stamp of the 512. */
 import { BLOCK_PAGES, BLOCK_SHIFT, type PageBitmap } from '@workset/model';
+import type { PageRange } from '../scheme.ts';
+import { blockOf } from './folios.ts';
 import type { StampMemory } from './stamps.ts';
 
 interface Slot {
@@ -26,6 +28,15 @@ export class EntryColumns {
   /** Last touch by the classes of `mask`. Read only, until the next frame or split. */
   touches(mask: number): Int32Array {
     return this.#perEntry('touches', this.#memory, mask);
+  }
+  /** The same where a short range is looked at: right there alone, until the next call. */
+  touchesIn(mask: number, { from, to }: PageRange): Int32Array {
+    const last = this.#memory.last(mask);
+    if (this.#huge === undefined) return last;
+    const slot = this.#slot(`touches ${mask}`);
+    if (slot.frames === this.#memory.framesApplied) return slot.last;
+    for (let first = blockOf(from).from; first < to; first += BLOCK_PAGES) foldBlock(last, first, this.isHuge(first), slot.last);
+    return slot.last;
   }
   /** Last touch by them that walked. */
   walks(mask: number): Int32Array {
@@ -68,12 +79,7 @@ export class EntryColumns {
     const slot = this.#slot(`${source} ${mask}`);
     if (slot.frames === memory.framesApplied) return slot.last;
     slot.last.set(last);
-    for (const block of this.#huge.ids()) {
-      const from = block << BLOCK_SHIFT;
-      let newest = 0;
-      for (let p = from; p < from + BLOCK_PAGES; p++) if (last[p]! > newest) newest = last[p]!;
-      slot.last.fill(newest, from, from + BLOCK_PAGES);
-    }
+    for (const block of this.#huge.ids()) foldBlock(last, block << BLOCK_SHIFT, true, slot.last);
     slot.frames = memory.framesApplied;
     return slot.last;
   }
@@ -83,4 +89,15 @@ export class EntryColumns {
     if (slot === undefined) this.#slots.set(key, (slot = { frames: -1, last: this.#memory.arena.int32(this.#memory.nPages) }));
     return slot;
   }
+}
+
+/** Stamps of a block's entries: the newest of all when a PMD maps it. */
+function foldBlock(last: Int32Array, from: number, isHuge: boolean, out: Int32Array): void {
+  if (!isHuge) {
+    for (let p = from; p < from + BLOCK_PAGES; p = (p + 1) | 0) out[p] = last[p]!;
+    return;
+  }
+  let newest = 0;
+  for (let p = from; p < from + BLOCK_PAGES; p = (p + 1) | 0) if (last[p]! > newest) newest = last[p]!;
+  out.fill(newest, from, from + BLOCK_PAGES);
 }

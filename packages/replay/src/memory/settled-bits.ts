@@ -9,7 +9,7 @@ import { BLOCK_PAGES, type PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import type { AccessBits, WhichBits } from './access-bits.ts';
 import { addNewerThanMarks, fillMarks } from './bit-loops.ts';
-import { addInRange, removeRange, rangeSet } from './page-sets.ts';
+import { addInRange, holdsAny, removeRange, rangeSet } from './page-sets.ts';
 import type { ColumnName } from './touch-classes.ts';
 import type { World } from './world.ts';
 
@@ -102,6 +102,16 @@ export class SettledBits implements AccessBits {
     return (primary && this.#primary.has(id)) || (secondary && this.#secondary.has(id)) || (others && this.#others.has(id));
   }
 
+  /** Any A bit of the range. */
+  youngIn(range: PageRange, { primary, secondary, others }: WhichBits): boolean {
+    this.settle(range);
+    return (
+      (primary && holdsAny(this.#primary, range)) ||
+      (secondary && holdsAny(this.#secondary, range)) ||
+      (others && holdsAny(this.#others, range))
+    );
+  }
+
   makeOldOf(id: number, which: WhichBits): boolean {
     const wasYoung = this.youngOf(id, which);
     const entry = this.#world.entryOf(id);
@@ -190,7 +200,8 @@ export class SettledBits implements AccessBits {
     const [first, last] = [from >>> 5, (to - 1) >>> 5];
     for (const name of this.#columns) {
       this.#news[name].words.fill(0, first, last + 1);
-      addNewerThanMarks(world.columnOf(name), this.#settled, range, this.#news[name]);
+      const column = to - from > BLOCK_PAGES ? world.columnOf(name) : world.columnIn(name, range);
+      addNewerThanMarks(column, this.#settled, range, this.#news[name]);
     }
     if (world.hasTlb) {
       this.#news.walks.words.fill(0, first, last + 1);

@@ -47,8 +47,7 @@ export type FlagName =
   | 'moved'
   | 'unmapped'
   | 'numa-armed'
-  | 'soft-dirty of a PMD'
-  | 'mapped by a split';
+  | 'soft-dirty of a PMD';
 
 export class World {
   readonly config: WorldConfig;
@@ -63,6 +62,8 @@ export class World {
   #accessBits: AccessBits | undefined;
   readonly #marks = new Map<MarkName, Int32Array>();
   readonly #columns: Int32Array[] = [];
+  /** Known to have been mapped by the tracked page tables. */
+  #everMapped: PageBitmap | undefined;
   readonly #flags = new Map<FlagName, PageBitmap>();
   readonly #flushes = new Flushes();
 
@@ -160,13 +161,23 @@ export class World {
   }
   /** Mapped at some time, by the tracked page tables or, for a reverse map, by any. */
   everMapped(id: number, byOthers: boolean): boolean {
-    const isTouched = this.#entries.lastTouchOf(id, this.#classes.faulting | (byOthers ? this.#classes.others : 0)) > 0;
-    return isTouched || (!this.folios.areSmall && (this.#flags.get('mapped by a split')?.has(id) ?? false));
+    const mask = this.#classes.faulting | (byOthers ? this.#classes.others : 0);
+    if (this.folios.areSmall) return this.#entries.lastTouchOf(id, mask) > 0;
+    // Once mapped, always mapped: many pages have to be looked at only until then.
+    const mapped = (this.#everMapped ??= this.emptySet());
+    if (mapped.has(id)) return true;
+    if (this.#entries.lastTouchOf(id, this.#classes.faulting) > 0) {
+      const { from, to } = this.entryOf(id);
+      mapped.addRange(from, to);
+      return true;
+    }
+    return byOthers && this.#entries.lastTouchOf(id, this.#classes.others) > 0;
   }
   /** Adds the pages that have an entry. */
   addPresent(range: PageRange, out: PageBitmap): void {
     addNewer(this.touched(), range, 0, out);
-    this.addFlagged(range, ['mapped by a split'], out);
+    // What a PMD mapped stays mapped when it is split.
+    if (this.#everMapped !== undefined) addInRange(out, this.#everMapped, range);
   }
   /** Removes those that are swapped out now. */
   removeSwapped(range: PageRange, from: PageBitmap): void {
@@ -201,6 +212,11 @@ export class World {
   columnOf(name: ColumnName): Int32Array {
     const mask = this.#classes.of(name);
     return name === 'written' || name === 'cpu written' ? this.memory.last(mask) : this.#entries.touches(mask);
+  }
+  /** The same where a short range is looked at: right there alone, until the next call. */
+  columnIn(name: ColumnName, range: PageRange): Int32Array {
+    const mask = this.#classes.of(name);
+    return name === 'written' || name === 'cpu written' ? this.memory.last(mask) : this.#entries.touchesIn(mask, range);
   }
   lastOf(name: ColumnName, id: number): number {
     const mask = this.#classes.of(name);
@@ -243,7 +259,8 @@ export class World {
   /** The same once its bits are up to date; what was written from frame stamp `before` on was not through the PMD. */
   endPmd(id: number, before = Infinity): void {
     this.#keepSoftDirty(blockOf(id), before);
-    if (this.everMapped(id, false)) this.flag('mapped by a split').addRange(blockOf(id).from, blockOf(id).to);
+    // Looked at as one entry for the last time.
+    this.everMapped(id, false);
     this.#entries.split(id);
   }
   /** First pages of the blocks that are mapped by a PMD and share pages with the range. */
@@ -275,16 +292,14 @@ export class World {
   }
   /** The same of every entry that maps a page of the folio. */
   youngOfFolio(id: number, which: WhichBits): boolean {
-    if (this.folios.areSmall || this.isHuge(id)) return this.youngOf(id, which);
-    const { from, to } = this.folios.of(id);
-    for (let p = from; p < to; p++) if (this.youngOf(p, which)) return true;
-    return false;
+    if (this.folios.areSmall) return this.youngOf(id, which);
+    return this.#settled!.youngIn(this.folios.of(id), which);
   }
   makeOldFolio(id: number, which: WhichBits): boolean {
-    if (this.folios.areSmall || this.isHuge(id)) return this.makeOldOf(id, which);
-    const { from, to } = this.folios.of(id);
-    let wasYoung = false;
-    for (let p = from; p < to; p++) if (this.makeOldOf(p, which)) wasYoung = true;
+    if (this.folios.areSmall) return this.makeOldOf(id, which);
+    const folio = this.folios.of(id);
+    const wasYoung = this.#settled!.youngIn(folio, which);
+    this.#settled!.clearYoung(folio, which);
     return wasYoung;
   }
   /** False where touches do one thing only, and protections need not be known to the A bits. */
