@@ -150,7 +150,10 @@ test('damo_wss: empty snapshots, no accesses at all, large and odd sizes', async
 
 test('damo_wss: targets are sorted each, then summed rank by rank and not sorted again', async (t) => {
   const both = { 'x.t0': ofPages([3, 1, 2, 9]), 'x.t18446623438842320000': ofPages([70, 50, 60]) };
-  assert.equal(await printed(t, both), byDefinition([1 + 50, 2 + 60, 3 + 70, 9].map((n) => n * PAGE)));
+  const expected = byDefinition([1 + 50, 2 + 60, 3 + 70, 9].map((n) => n * PAGE));
+  assert.equal(await printed(t, both), expected);
+  // As the text of a recording names them.
+  assert.equal(await printed(t, { x: both['x.t0'], 'x.target1': both['x.t18446623438842320000'] }), expected);
 });
 
 test('damo_wss: simulated runs of a region tracker count one by one', async (t) => {

@@ -30,7 +30,7 @@ export const damoWss = {
     ],
     sql: `
 WITH recordings AS (
-  SELECT run_id, trace, scheme, CASE WHEN kind = 'observed' THEN coalesce(regexp_replace(stream, '\\.t[0-9]+$', ''), run_id) ELSE run_id END AS recording
+  SELECT run_id, trace, scheme, CASE WHEN kind = 'observed' THEN coalesce(regexp_replace(stream, '\\.t(arget)?[0-9]+$', ''), run_id) ELSE run_id END AS recording
   FROM runs WHERE scheme LIKE 'observed:damon%' OR run_id IN (SELECT run_id FROM regions)),
 sums AS (
   SELECT run_id, w, sum(n_pages)::BIGINT * 4096 AS wss FROM regions WHERE score >= 1 GROUP BY run_id, w),
