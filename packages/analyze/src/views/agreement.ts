@@ -1,11 +1,13 @@
 /** How far two trackers agree on the same memory and time, window by window and summed. */
+import { recordingOf } from './damo-wss.ts';
 import { column } from './view.ts';
 import type { ViewSpec } from './view.ts';
 
 /** Which runs are compared: see the comment of agreement_windows. */
 const MODEL_OF_REPORT = `a.kind = 'simulated' AND b.kind = 'observed' AND a.stream = b.stream`;
+/** Targets of one DAMON recording are different memory. */
 const PAIRS = `CASE WHEN a.kind <> b.kind THEN ${MODEL_OF_REPORT}
-  WHEN a.kind = 'observed' THEN a.run_id < b.run_id
+  WHEN a.kind = 'observed' THEN a.run_id < b.run_id AND ${recordingOf('a.stream')} <> ${recordingOf('b.stream')}
   ELSE a.run_id < b.run_id AND a.scheme <> b.scheme AND a.stream IS NULL AND b.stream IS NULL AND a.world = b.world AND a.seed = b.seed AND a.n_windows = b.n_windows END`;
 
 /**
@@ -71,7 +73,7 @@ export const agreementWindows = {
     title: 'Agreement of two trackers per window',
     source: 'docs/metrics.md, Fidelity',
     comment:
-      'each window of run a with the window of run b that overlaps it most (at least half of both), same trace, space and target; the reported sets compared. Warm-up left out. Pairs: two real reports; a real report and the model that repeats its cycles; two simulated schemes with equal world, seed and number of windows',
+      'each window of run a with the window of run b that overlaps it most (at least half of both), same trace, space and target; the reported sets compared. Warm-up left out. Pairs: two real reports (but for targets of one DAMON recording); a real report and the model that repeats its cycles; two simulated schemes with equal world, seed and number of windows',
     columns: [
       ...PAIR,
       column('a_w', 'index', 'window of a'),

@@ -11,6 +11,9 @@ const size = (bytes: string): string =>
     .map((unit, i) => `WHEN ${bytes} > ${2 ** (10 * (6 - i))} THEN printf('%.3f ${unit}', ${bytes}::DOUBLE / ${2 ** (10 * (6 - i))})`)
     .join(' ')} ELSE printf('%d B', trunc(${bytes})::BIGINT) END`;
 
+/** SQL: a stream's name without its target (`x.t18` of damo's records, `x.target1` of texts). */
+export const recordingOf = (stream: string): string => `regexp_replace(${stream}, '\\.t(arget)?[0-9]+$', '')`;
+
 export const damoWss = {
   descriptor: {
     id: 'damo_wss',
@@ -30,7 +33,7 @@ export const damoWss = {
     ],
     sql: `
 WITH recordings AS (
-  SELECT run_id, trace, scheme, CASE WHEN kind = 'observed' THEN coalesce(regexp_replace(stream, '\\.t(arget)?[0-9]+$', ''), run_id) ELSE run_id END AS recording
+  SELECT run_id, trace, scheme, CASE WHEN kind = 'observed' THEN coalesce(${recordingOf('stream')}, run_id) ELSE run_id END AS recording
   FROM runs WHERE scheme LIKE 'observed:damon%' OR run_id IN (SELECT run_id FROM regions)),
 sums AS (
   SELECT run_id, w, sum(n_pages)::BIGINT * 4096 AS wss FROM regions WHERE score >= 1 GROUP BY run_id, w),
