@@ -37,7 +37,13 @@ export function dumpWindow(ctx: IngestContext, lengthNs?: number): DumpWindow {
   return window;
 }
 
-function timeOption(text: string): number {
+/** Option `end` by itself: when the dump was read, null when nothing says. */
+export function readTime(ctx: IngestContext): number | null {
+  const { end } = ctx.options;
+  return end === undefined ? null : timeOption(end);
+}
+
+export function timeOption(text: string): number {
   return /^\d+$/.test(text) ? Number(text) : parseDuration(text);
 }
 

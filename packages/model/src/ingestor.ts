@@ -38,9 +38,14 @@ export type IngestBatch =
   | { readonly kind: 'sync'; readonly tNs: number; readonly clock: string; readonly otherNs: number }
   /** Memory that exists and is tracked even if never touched. */
   | { readonly kind: 'range'; readonly space: SpaceId; readonly startPage: number; readonly nPages: number }
-  /** Virtual pages [vPage, vPage+n) with their frames; -1 = not present. Gives an arena its address and PFN↔VA maps. */
+  /**
+   * Virtual pages [vPage, vPage+n) with their frames; -1 = not present, -2 = in swap (arenas: -1). Gives an arena its address and
+   * PFN↔VA maps; dumps of one process with times tell which pages moved.
+   */
   | {
       readonly kind: 'mapping';
+      /** Default gva. */
+      readonly space?: SpaceId;
       readonly tNs: number | null;
       readonly vPage: number;
       readonly n: number;

@@ -1,22 +1,16 @@
 /** Puts the batches of all inputs of a capture into one trace. */
-import {
-  TRUTH_GRADES,
-  type CodedQuanta,
-  type IngestBatch,
-  type Observation,
-  type SpaceId,
-  type TraceSpan,
-  type TruthGrade,
-} from '@workset/model';
+import { TRUTH_GRADES, type CodedQuanta, type IngestBatch, type Observation, type SpaceId, type TraceSpan } from '@workset/model';
 import type { TraceFinal, TraceWriter } from '@workset/store';
 import { eachQuantum, lastPage } from '../coded-touches.ts';
 import { Arenas } from './arenas.ts';
-import { HugePages } from './huge-pages.ts';
 import { CaptureClocks, type InputClock } from './clocks.ts';
+import { FrameMoves } from './frame-moves.ts';
+import { HugePages } from './huge-pages.ts';
 import { InputLog } from './input-log.ts';
 import type { CaptureInput } from './inputs.ts';
 import { Quanta } from './quanta.ts';
-import { Timeline, type RecordedTimes } from './timeline.ts';
+import type { Reading, SpaceState } from './reading.ts';
+import { Timeline } from './timeline.ts';
 import { RANGE_PAGES_MAX, WatchedMemory } from './watched-memory.ts';
 
 type Batch<Kind extends IngestBatch['kind']> = Extract<IngestBatch, { kind: Kind }>;
@@ -31,28 +25,6 @@ export interface AssemblerOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What has been written to one space so far. */
-interface SpaceState {
-  readonly truth: TruthGrade;
-  /** Start of the last frame, on the frame clock. */
-  lastNs: number;
-}
-
-/** Per input: what the batches of this one file need besides its log. */
-interface Reading {
-  readonly log: InputLog;
-  readonly times: RecordedTimes;
-  readonly quanta: Map<SpaceId, Quanta>;
-  /** Takes the pieces of the pagemap dump that this file is. */
-  dump: ReturnType<HugePages['dump']> | undefined;
-  /** Not all of its quanta were taken: what its blocks list says is not what the trace holds. */
-  isCut: boolean;
-  /** Turned out not to be what its name says. */
-  isRefused: boolean;
-  /** The stream's own name → the name and first page it has in the trace; undefined when it was dropped. */
-  readonly streams: Map<string, { readonly name: string; readonly basePage: number; readonly space: SpaceId } | undefined>;
-}
-
 export class Assembler {
   readonly clocks = new CaptureClocks();
   readonly logs: InputLog[] = [];
@@ -63,6 +35,7 @@ export class Assembler {
   readonly #arenas = new Arenas();
   readonly #timeline = new Timeline();
   readonly #huge = new HugePages();
+  readonly #moves = new FrameMoves();
   readonly #watched: WatchedMemory;
   readonly #spaces = new Map<SpaceId, SpaceState>();
   readonly #streamNames = new Set<string>();
@@ -298,14 +271,9 @@ export class Assembler {
     if (page > this.#highestPage) this.#highestPage = page;
   }
 
-  #mapping(reading: Reading, { vPage, arena, n, frame }: Batch<'mapping'>): void {
-    if (!arena) {
-      reading.log.reasons.add('mapping-unused', 'pages whose frames are known; a trace has no place for them', {
-        count: n,
-        severity: 'info',
-      });
-      return;
-    }
+  #mapping(reading: Reading, batch: Batch<'mapping'>): void {
+    if (!batch.arena) return this.#dumped(reading, batch);
+    const { vPage, n, frame } = batch;
     // A dump of many pages comes in several batches; the first one has the arena's start.
     const isFirst = reading.dump === undefined;
     reading.dump ??= this.#huge.dump(reading.log);
@@ -319,6 +287,27 @@ export class Assembler {
     if (isFirst && !this.#arenas.add(reading.log.input, vPage)) {
       reading.log.reasons.add('arena-moved', 'another file of this segment has the arena at another address; that one is used');
     }
+  }
+
+  /** One dump tells nothing that a trace has a place for; a later one of the same process tells which pages moved. */
+  #dumped({ log }: Reading, { space = 'gva', tNs, vPage, n, frame }: Batch<'mapping'>): void {
+    if (tNs === null) {
+      log.reasons.add('mapping-unused', 'pages whose frames are known, but not when: with the option end, several dumps tell which moved', {
+        count: n,
+        severity: 'info',
+      });
+      return;
+    }
+    const moved = { migrate: 0, swap: 0 };
+    const left = this.#moves.take(log.input, log.clock.toTrace(tNs), vPage, n, frame, (ns, page, kind) => {
+      if (!this.#inRange(ns, ns)) return;
+      this.#writer.remap(space, this.#frameClock?.fromTrace(ns) ?? ns, page, kind);
+      moved[kind]++;
+    });
+    const info = (code: string, message: string, count: number) => count > 0 && log.reasons.add(code, message, { count, severity: 'info' });
+    info('pages-migrated', 'pages that have another frame than in the dump before: moved half-way between the two', moved.migrate);
+    info('pages-swapped', 'pages in swap that were in memory in the dump before: swapped out half-way between the two', moved.swap);
+    info('moves-not-followed', 'pages beyond the first 4 Mi of all dumps, whose moves are not followed', left);
   }
 
   #stream(reading: Reading, { stream, arenaRelative }: Batch<'stream'>): void {

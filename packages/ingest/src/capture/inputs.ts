@@ -11,6 +11,7 @@ import {
   type TruthGrade,
 } from '@workset/model';
 import { openSource, type OpenSource } from '../byte-source.ts';
+import { timeOption } from '../dump.ts';
 import { isPerfDirectory } from '../perf/directory.ts';
 import { filesOfPerfDirectory, sha256OfFiles } from '../perf/open-directory.ts';
 import { readPlainBatches } from '../read-batches.ts';
@@ -183,9 +184,19 @@ export async function inReadingOrder(given: readonly CaptureInput[]): Promise<Ca
   const first = access.length > 1 ? await Promise.all(access.map(firstAccess)) : [{ grade: 0, tNs: 0 }];
   const order = access.map((input, i) => ({ input, ...first[i]! })).sort((a, b) => a.grade - b.grade || a.tNs - b.tNs);
   const others = inputs.filter(({ ingestor }) => !isAccessFormat(ingestor));
-  const mappings = others.filter(({ ingestor }) => ingestor.descriptor.produces === 'mapping');
+  const mappings = others.filter(({ ingestor }) => ingestor.descriptor.produces === 'mapping').sort((a, b) => dumpedNs(a) - dumpedNs(b));
   const reports = others.filter(({ ingestor }) => ingestor.descriptor.produces === 'reports');
   return [...order.map(({ input }) => input), ...mappings, ...reports];
+}
+
+/** When a dump was read, as far as its options say: several of one process are compared in that order. */
+function dumpedNs({ options, clockOffsetNs }: CaptureInput): number {
+  try {
+    return options['end'] === undefined ? Number.NEGATIVE_INFINITY : timeOption(options['end']) + clockOffsetNs;
+  } catch {
+    // said again when the file is read
+    return Number.NEGATIVE_INFINITY;
+  }
 }
 
 export function isAccessFormat({ descriptor }: Ingestor): boolean {

@@ -1,7 +1,8 @@
 /** /proc/PID/pagemap dumps: which virtual pages are where, and which were written since soft-dirty or uffd-wp was set. */
 import type { ByteSource, IngestBatch, IngestContext, Ingestor, PageRangeBits } from '@workset/model';
 import { ByteReader } from '../binary.ts';
-import { bitsOfRuns, choiceOption, dumpWindow, pageRanges, pageReport, pageStream, spaceOf, u64Pieces } from '../dump.ts';
+import { SWAPPED_OUT } from '../capture/frame-moves.ts';
+import { bitsOfRuns, choiceOption, dumpWindow, pageRanges, pageReport, pageStream, readTime, spaceOf, u64Pieces } from '../dump.ts';
 import { streamName } from '../stream-name.ts';
 
 /** High word of an entry. */
@@ -15,16 +16,19 @@ const SOFT_DIRTY = 1 << 23;
 const PFN_HIGH = (1 << 23) - 1;
 /** Swap type of markers: PTEs that hold only a uffd-wp or guard mark (SWP_PTE_MARKER on x86-64). */
 const MARKER_TYPE = 31;
+/** From here on types are no swap areas: pages of devices, being migrated, or poisoned (MAX_SWAPFILES). */
+const SWAP_AREAS_MAX = 23;
 
 interface Pages {
   high: Int32Array<ArrayBuffer>;
-  /** Frame of a present page; -1 otherwise. */
+  /** Frame of a present page, SWAPPED_OUT of one in swap, -1 otherwise. */
   frame: Float64Array<ArrayBuffer>;
   n: number;
 }
 
 /**
- * Options: vaddr (start address or the ranges of the maps file, required), begin and end (times of setting and reading the marks),
+ * Options: vaddr (start address or the ranges of the maps file, required), begin and end (times of setting and reading the marks; end
+ * alone, of a dump without marks: with it several dumps of one process tell which pages moved),
  * report=auto|soft-dirty|uffd-wp|none, byte-order=auto|little|big, space.
  */
 export const pagemapIngestor: Ingestor<'pagemap'> = {
@@ -55,7 +59,7 @@ async function* readPagemap(source: ByteSource, ctx: IngestContext): AsyncGenera
       severity: 'warning',
     });
   const window = tally.hasMarks ? dumpWindow(ctx) : { beginNs: 0, endNs: 0, known: false };
-  const mappedNs = window.known ? window.endNs : null;
+  const mappedNs = window.known ? window.endNs : readTime(ctx);
   const space = spaceOf(ctx, 'gva');
   let at = 0;
   for (const [index, range] of ranges.entries()) {
@@ -63,7 +67,7 @@ async function* readPagemap(source: ByteSource, ctx: IngestContext): AsyncGenera
     if (n <= 0) break;
     yield { kind: 'range', space, startPage: range.startPage, nPages: n };
     if (tally.framesKnown)
-      yield { kind: 'mapping', tNs: mappedNs, vPage: range.startPage, n, frame: pages.frame.subarray(at, at + n), arena: false };
+      yield { kind: 'mapping', space, tNs: mappedNs, vPage: range.startPage, n, frame: pages.frame.subarray(at, at + n), arena: false };
     for (const tracker of tally.trackers) {
       const name = [streamName(source.path), tracker, ...(ranges.length > 1 ? [`r${index}`] : [])].join('.');
       const written = marksOf(pages, at, n, range.startPage, source.path, (high) => isWritten(high, tracker));
@@ -109,14 +113,18 @@ async function readEntries(reader: ByteReader, ctx: IngestContext): Promise<Page
       const high = view.getInt32(at + (little ? 4 : 0), little);
       pages.high[pages.n] = high;
       pages.frame[pages.n++] = (high & PRESENT) === 0 || isCorrupt(high) ? -1 : (high & PFN_HIGH) * 0x1_0000_0000 + low;
-      if ((high & (PRESENT | SWAPPED)) === SWAPPED && (low & 31) === MARKER_TYPE) pages.frame[pages.n - 1] = MARKER;
+      if ((high & (PRESENT | SWAPPED)) === SWAPPED && !isCorrupt(high)) pages.frame[pages.n - 1] = swapFrame(low & 31);
     }
   }
   return pages;
 }
 
 /** Stands in `frame` for a PTE marker until the tally has counted it. */
-const MARKER = -2;
+const MARKER = -3;
+
+function swapFrame(type: number): number {
+  return type === MARKER_TYPE ? MARKER : type < SWAP_AREAS_MAX ? SWAPPED_OUT : -1;
+}
 
 function isCorrupt(high: number): boolean {
   return (high & RESERVED) !== 0 || (high & (PRESENT | SWAPPED)) === (PRESENT | SWAPPED);
