@@ -18,6 +18,8 @@ import { PRIMITIVE_SPECS, runEvictor, truthfulReports, type EvictRun } from './e
 const { prices } = costProfiles.get(DEFAULT_PROFILE);
 
 const RUNS = 16;
+/** Pages of a memory that is looked over a few rows at a time, as it does not fit into the cache. */
+const LARGE = 70_000;
 
 /** Policies on few pages, and with a limit that leaves room for background evictions. */
 const POLICIES = [
@@ -74,7 +76,7 @@ function compare(primitive: string, policy: string, made: fc.Arbitrary<PlainTrac
   let compared = 0;
   fc.assert(
     fc.property(
-      made,
+      fc.tuple(made, fc.boolean()).map(([trace, isLarge]) => (isLarge ? { ...trace, nPages: LARGE } : trace)),
       fc.constantFrom('rescue', 'finish'),
       fc.constantFrom('10us', '300us', '1500us', '4ms'),
       fc.constantFrom(1, 2, 5),

@@ -7,7 +7,7 @@
 import { WRITE, type CostOp, type CostProfile, type PageBitmap } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
 import type { PageRange } from '../scheme.ts';
-import { isDevice, isOther, Pins } from './pins.ts';
+import { isAside, isDevice, Pins } from './pins.ts';
 import { ABSENT, ARMED, EVICTED, FILLING, IN_FLIGHT, RESIDENT, Residency, STALE, WINDOW_READ } from './residency.ts';
 import { Sightings } from './sightings.ts';
 import { limitsOf, type EvictPlan, type Limits } from './spec.ts';
@@ -29,6 +29,11 @@ export interface EvictorOptions {
   readonly footprintPages: number;
 }
 
+/** Rows looked over at a time: no more than what an eviction on the spot leaves to do. */
+const MAX_ROWS = 64;
+const MIN_ROWS = 8;
+const NEAR_PAGES = 1 << 16;
+
 export class Evictor {
   /** Frames replayed, as half-open ranges: what the references are run on. */
   readonly frames: [number, number][] = [];
@@ -45,6 +50,10 @@ export class Evictor {
   readonly #tally: Tally;
   readonly #swapper: Swapper;
   readonly #clock = new TouchClock();
+  /** Rows of touches that are not of plain pages; as many as are looked over at a time. */
+  readonly #rows: Int32Array;
+  /** Memory too large for the second-level cache. */
+  readonly #isFar: boolean;
   /** False once the policy has found nothing to evict in the background, until the next report. */
   #canKick = true;
   #active = false;
@@ -65,7 +74,9 @@ export class Evictor {
     this.#part = part;
     this.#classBits = classBits;
     this.#limits = limitsOf(plan, footprintPages);
+    this.#rows = new Int32Array(Math.min(MAX_ROWS, Math.max(MIN_ROWS, this.#limits.direct)));
     this.#memory = new Residency(nPages, range, plan.events, classBits > 2 ? new Pins(nPages, plan.backing !== 'anon') : undefined);
+    this.#isFar = nPages > NEAR_PAGES && this.#memory.pins === undefined;
     this.#sightings = new Sightings(nPages, Math.max(1, plan.cold));
     this.#victims = new Victims(this.#memory, this.#sightings, plan.order === 'oldest-fault-in');
     this.#timing = new Timing(profile, plan);
@@ -116,39 +127,60 @@ export class Evictor {
     for (let at = from; at < to;) {
       const stop = this.#clock.firstAfter(this.#swapper.dueNs, at, to);
       if (stop === at) this.#runUntil(this.#clock.timeOf(at));
-      else at = this.#memory.pins === undefined ? this.#applyRows(touches, at, stop) : this.#applyActors(touches, at, stop);
+      else at = this.#isFar ? this.#applyFar(touches, at, stop) : this.#applyEach(touches, at, stop);
     }
     this.#clock.advance(to - from);
     this.#touches += this.#tracked(touches, from, to);
   }
 
-  /** The hot loop, until the swapper's next step; returns where it ended, which is earlier when that step has changed. */
-  #applyRows(touches: Int32Array, from: number, to: number): number {
-    const { plain } = this.#memory;
+  /**
+   * The hot loop, until the swapper's next step; returns where it ended, which is earlier when that step has changed. A few rows at a
+   * time are looked over first: what is known of pages that are not plain comes from far away, and this way several at once.
+   */
+  #applyFar(touches: Int32Array, from: number, to: number): number {
+    const memory = this.#memory;
+    const { plain } = memory;
     const classBits = this.#classBits | 0;
     const dueNs = this.#swapper.dueNs;
-    for (let i = from | 0, end = to | 0; i < end; i = (i + 1) | 0) {
-      const touch = touches[i]!;
-      const id = touch >>> classBits;
-      if ((plain[id >>> 5]! & (1 << id)) !== 0) continue;
-      this.#touch(touch, i);
-      if (this.#swapper.dueNs !== dueNs) return (i + 1) | 0;
+    const rows = this.#rows;
+    for (let at = from | 0; at < to;) {
+      const stop = Math.min(at + rows.length, to) | 0;
+      let n = 0;
+      for (let i = at; i < stop; i = (i + 1) | 0) {
+        const id = touches[i]! >>> classBits;
+        rows[n] = i;
+        n = (n + (~(plain[id >>> 5]! >>> id) & 1)) | 0;
+      }
+      memory.fetch(touches, rows, n, classBits);
+      at = stop;
+      const { drops } = memory;
+      for (let k = 0; k < n; k = (k + 1) | 0) {
+        const row = rows[k]!;
+        const touch = touches[row]!;
+        if (((plain[(touch >>> classBits) >>> 5]! >>> (touch >>> classBits)) & 1) !== 0) continue;
+        this.#touch(touch, row);
+        if (this.#swapper.dueNs !== dueNs) return (row + 1) | 0;
+        // Pages that were plain may be gone.
+        if (memory.drops !== drops) {
+          at = (row + 1) | 0;
+          break;
+        }
+      }
     }
     return to;
   }
 
-  /** The same for a trace that tells devices and other processes apart: their touches of a resident page mean something, too. */
-  #applyActors(touches: Int32Array, from: number, to: number): number {
-    const { plain } = this.#memory;
-    const classBits = this.#classBits;
+  /** The same row by row. Where devices and other processes are told apart, their touches of a resident page mean something, too. */
+  #applyEach(touches: Int32Array, from: number, to: number): number {
+    const { plain, pins } = this.#memory;
+    const classBits = this.#classBits | 0;
     const dueNs = this.#swapper.dueNs;
-    for (let i = from; i < to; i++) {
+    for (let i = from | 0; i < to; i = (i + 1) | 0) {
       const touch = touches[i]!;
       const id = touch >>> classBits;
-      const cls = this.#classOf(touch);
-      if ((plain[id >>> 5]! & (1 << id)) !== 0 && !isDevice(cls) && !isOther(cls)) continue;
+      if (((plain[id >>> 5]! >>> id) & 1) !== 0 && (pins === undefined || !isAside(this.#classOf(touch)))) continue;
       this.#touch(touch, i);
-      if (this.#swapper.dueNs !== dueNs) return i + 1;
+      if (this.#swapper.dueNs !== dueNs) return (i + 1) | 0;
     }
     return to;
   }

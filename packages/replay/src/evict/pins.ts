@@ -6,7 +6,8 @@
 import { OTHER, PageBitmap, PINNED, WRITE } from '@workset/model';
 
 export const isDevice = (cls: number): boolean => (cls & ~WRITE) === PINNED;
-export const isOther = (cls: number): boolean => (cls & ~WRITE) === OTHER;
+const isOther = (cls: number): boolean => (cls & ~WRITE) === OTHER;
+export const isAside = (cls: number): boolean => isDevice(cls) || isOther(cls);
 
 export class Pins {
   /** Pages whose frame a device holds, and those whose former frame it holds: what it writes there is lost. */
