@@ -27,12 +27,14 @@ export const PLACE = {
 } as const;
 export const MEMORY_PAGES = 2;
 
+const I64 = 0x7e;
 const F64 = 0x7c;
 const PARAMS = ['at', 'end', 'minBytes', 'tid', 'time', 'addr', 'cpu', 'src', 'filter', 'zeroIsNone', 'firstPid'] as const;
-const WORDS = ['n', 'samples', 'empty', 'unsorted', 'mixed', 'word', 'next', 'pid', 'low', 'high', 'isWanted', 'keep'] as const;
+const WORDS = ['n', 'samples', 'empty', 'unsorted', 'mixed', 'word', 'next', 'pid', 'isWanted', 'keep'] as const;
+const LONGS = ['address'] as const;
 const DOUBLES = ['base', 'last', 't'] as const;
-type Local = (typeof PARAMS)[number] | (typeof WORDS)[number] | (typeof DOUBLES)[number];
-const LOCALS: readonly Local[] = [...PARAMS, ...WORDS, ...DOUBLES];
+type Local = (typeof PARAMS)[number] | (typeof WORDS)[number] | (typeof LONGS)[number] | (typeof DOUBLES)[number];
+const LOCALS: readonly Local[] = [...PARAMS, ...WORDS, ...LONGS, ...DOUBLES];
 const take = (local: Local): Code => get(LOCALS.indexOf(local));
 const put = (local: Local, ...value: readonly Code[]): Code => seq(...value, set(LOCALS.indexOf(local)));
 
@@ -49,6 +51,8 @@ const NOT_EQUAL: Code = [0x47];
 const EQUAL: Code = [0x46];
 const NUMBER: Code = [0xb8];
 const double = (value: number): Code => [0x44, ...new Uint8Array(Float64Array.of(value).buffer)];
+const long = (value: number): Code => [0x42, ...constant(value).slice(1)];
+const LONG = { EQZ: [0x50], SHR_U: [0x88], NARROW: [0xa7], NUMBER: [0xb9] };
 const DOUBLE = { LESS: [0x63], ADD: [0xa0], SUB: [0xa1], MUL: [0xa2] };
 /** a or -1, when its place is below 0. */
 const optional = (place: Local, value: Code, absent: number): Code =>
@@ -68,8 +72,7 @@ const header = seq(
 
 const fields = seq(
   put('pid', field('tid')),
-  put('low', field('addr')),
-  put('high', field('addr', 4)),
+  put('address', take('at'), take('addr'), ADD, [0x29, 0, 0]),
   put('t', field('time', 4), NUMBER, take('base'), DOUBLE.SUB, double(2 ** 32), DOUBLE.MUL, field('time'), NUMBER, DOUBLE.ADD),
 );
 
@@ -77,7 +80,7 @@ const fields = seq(
 const decide = seq(
   put('samples', take('samples'), constant(1), ADD),
   put('isWanted', take('filter'), constant(0), LESS, take('pid'), take('filter'), EQUAL, OR),
-  put('word', take('low'), take('high'), OR, EQZ, take('zeroIsNone'), AND),
+  put('word', take('address'), LONG.EQZ, take('zeroIsNone'), AND),
   put('empty', take('empty'), take('isWanted'), take('word'), AND, ADD),
   put('keep', take('isWanted'), take('word'), EQZ, AND),
   put('unsorted', take('unsorted'), take('t'), take('last'), DOUBLE.LESS, take('keep'), AND, OR),
@@ -87,11 +90,10 @@ const decide = seq(
 
 const write = seq(
   seq(row(3), take('t'), putDoubleAt(PLACE.timeNs)),
-  seq(row(3), take('high'), NUMBER, double(2 ** 20), DOUBLE.MUL, take('low'), constant(12), SHR_U, NUMBER, DOUBLE.ADD),
-  putDoubleAt(PLACE.page),
+  seq(row(3), take('address'), long(12), LONG.SHR_U, LONG.NUMBER, putDoubleAt(PLACE.page)),
   seq(row(2), take('pid'), putWordAt(PLACE.pid)),
   seq(row(2), optional('cpu', field('cpu'), -1), putWordAt(PLACE.cpu)),
-  seq(take('n'), take('high'), constant(31), SHR_U, constant(1), SHL),
+  seq(take('n'), take('address'), long(62), LONG.SHR_U, LONG.NARROW, constant(2), AND),
   seq(optional('src', seq(field('src'), constant(2), SHR_U, constant(1), AND), 0), OR, putByteAt(PLACE.cls)),
   put('n', take('n'), take('keep'), ADD),
 );
@@ -106,7 +108,15 @@ const body = seq(
 
 /** `samples(...PARAMS)`; places of fields in bytes from the record's start, -1 = absent. */
 export const SAMPLE_CODE = assemble(
-  [{ name: 'samples', params: PARAMS.length, result: false, locals: [...WORDS.map(() => I32), ...DOUBLES.map(() => F64)], body }],
+  [
+    {
+      name: 'samples',
+      params: PARAMS.length,
+      result: false,
+      locals: [...WORDS.map(() => I32), ...LONGS.map(() => I64), ...DOUBLES.map(() => F64)],
+      body,
+    },
+  ],
   MEMORY_PAGES,
   false,
 );
