@@ -96,6 +96,14 @@ describe('hugetlb', () => {
     const sync = await alone(reads, 2, 'uffd-rwp-sync', hugetlb);
     assert.deepEqual([sync.last(), sync.total('uffd-message')], [block, 3]);
   });
+  it('an arm costs an entry, be it of hugetlb or of a PMD of anon memory, and 512 of small pages', async () => {
+    const all = pages(512, () => 'RRRRRR');
+    const arms = async (setting: Setting): Promise<number> => (await alone(all, 2, 'uffd-rwp', setting)).total('rwp-arm');
+    const anon: Setting = { world: { backing: 'anon', hugeBlocks: [0] } };
+    assert.deepEqual([await arms(hugetlb), await arms(anon), await arms({})], [2, 2, 1024]);
+    const protects = async (setting: Setting): Promise<number> => (await alone(all, 2, 'uffd-wp', setting)).total('wp-arm');
+    assert.deepEqual([await protects(hugetlb), await protects(anon), await protects({})], [1, 1, 512]);
+  });
   it('MINOR may be registered, and unmaps nothing', async () => {
     const minor = await alone(reads, 2, { scheme: 'uffd-rwp', params: { minor: true } }, hugetlb);
     assert.deepEqual([minor.last(), minor.total('uffd-message')], [block, 0]);

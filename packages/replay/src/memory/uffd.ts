@@ -19,7 +19,7 @@ export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
   desk.chargeZap(range);
   desk.charge('syscall', 1);
   desk.charge('rwp-arm', armed);
-  desk.charge('rwp-arm-skip', (world.isHugetlb ? desk.entries(range) : range.to - range.from) - armed);
+  desk.charge('rwp-arm-skip', desk.entries(range) - armed);
   desk.charge('tlb-flush', 1);
   world.flushTlb();
   // CONTINUE installs single entries, so the page table stays and no PMD comes back.
@@ -30,7 +30,7 @@ export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
 function markPresent(desk: Desk, range: PageRange): number {
   const { world } = desk;
   const pages = (): number => markNewer(world.touched(), world.mark('rwp'), range, world.now);
-  if (!world.isHugetlb) return pages();
+  if (!desk.huge) return pages();
   const present = desk.emptySet();
   addNewerThanMarks(world.touched(), world.mark('rwp'), range, present);
   pages();
@@ -105,7 +105,7 @@ export function writeProtect(desk: Desk, range: PageRange): void {
   world.guardWrites(range, world.isHugetlb ? 'entry' : 'page');
   desk.chargeZap(range);
   desk.charge('syscall', 1);
-  desk.charge('wp-arm', wpEntries(desk, range));
+  desk.charge('wp-arm', desk.entries(range));
   desk.charge('tlb-flush', 1);
   world.flushTlb();
 }
@@ -115,7 +115,7 @@ export function scanWritten(desk: Desk, range: PageRange, out: PageBitmap): void
   desk.chargeZap(range);
   desk.chargeFlush(rearmed);
   desk.charge('syscall', 1);
-  desk.charge('scan-written', wpEntries(desk, range));
+  desk.charge('scan-written', desk.entries(range));
   desk.charge('scan-rearm', rearmed);
   desk.charge('wp-fault', rearmed);
 }
@@ -125,11 +125,6 @@ export function writeMessages(desk: Desk, range: PageRange, out: PageBitmap): nu
   if (messages > 0) desk.chargeZap(range);
   desk.chargeFlush(messages);
   return messages;
-}
-
-/** Entries or markers of a write-protected range: pages, or hugetlb pages. */
-function wpEntries(desk: Desk, range: PageRange): number {
-  return desk.world.isHugetlb ? desk.entries(range) : range.to - range.from;
 }
 
 /**
