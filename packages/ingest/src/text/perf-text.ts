@@ -100,7 +100,7 @@ class PerfTextReader {
       if (!lines.next()) break;
       this.#line(lines.bytes, lines.from, lines.to, lines.line);
     }
-    this.#ctx.accept(this.#damon.records - damonBefore);
+    if (this.#damon.records > damonBefore) this.#ctx.accept(this.#damon.records - damonBefore);
     if (this.#accepted === 0 && this.#withoutAddress + this.#tooLow > PATIENCE) this.#refuse();
   }
 
