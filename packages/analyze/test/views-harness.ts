@@ -5,7 +5,7 @@ import type { Row } from '@workset/model';
 import { scratch, windowRow, writeRows, writeSets } from './results-dir.ts';
 import type { SetRow } from './results-dir.ts';
 
-interface RunSpec {
+export interface RunSpec {
   readonly id: string;
   readonly run?: Row;
   readonly windows: readonly Row[];

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Row } from '@workset/model';
 import { Prng } from '@workset/model';
 import { openWith, range, rowsOf } from './views-harness.ts';
+import type { RunSpec } from './views-harness.ts';
 
 test('score_summary: sums and means over windows without warm-up, cost over the whole run', async (t) => {
   const results = await openWith(
