@@ -227,6 +227,12 @@ test('UFFDIO_MOVE refuses a pinned page; when all are, the limit cannot be kept'
   assert.deepEqual([full.summary['peak_pages'], full.summary['regret_opt']], [3, 0]);
 });
 
+test("the references are not asked for pages that a device's pin stands for", () => {
+  const trace = grid`p0: I.I.I.I. | p1: .R.R.R.R`;
+  const { summary } = runEvictor(trace, 'uffd-wp:limit=1p,batch=1', [], false);
+  assert.deepEqual([summary['lost_writes'], summary['refaults'], summary['opt_refaults'], summary['lru_refaults']], [3, 0, 0, 0]);
+});
+
 test("another process's entry is not protected: its write is lost; on a page that is gone it waits like any other", () => {
   const trace = story('x....X..X...');
   const { evictions, refaults, summary } = runEvictor(trace, `uffd-wp:${SLOW_STORE}`, reports(trace), false);
