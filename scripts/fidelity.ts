@@ -11,7 +11,7 @@ import { ingestCapture } from '@workset/ingest';
 import { replay } from '@workset/replay';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const SEEDS = 60;
+const SEEDS = 200;
 /** Captures whose guests ran 6.1; the others ran 7.3-rc7. */
 const isOld = (name: string): boolean => !name.startsWith('rwp-');
 
