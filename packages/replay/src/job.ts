@@ -65,7 +65,7 @@ export async function runJob(
       onProgress,
     });
     finishEvictions(runs, summary.windows, new ReferenceRuns(space, signal));
-    for (let i = 0; i < parts.length; i++) await parts[i]!.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
+    await closeAll(parts, (i) => runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
     return { touches: summary.touches };
   } catch (error) {
     await Promise.all(parts.map((part) => part.abort()));
@@ -74,6 +74,13 @@ export async function runJob(
     arena?.close();
     trace.close();
   }
+}
+
+/** All at once, so that they wait for the disk together; those that can finish do before the first failure is thrown. */
+async function closeAll(parts: readonly RunPart[], rowOf: (i: number) => Row): Promise<void> {
+  const outcomes = await Promise.allSettled(parts.map((part, i) => part.close(rowOf(i))));
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
 }
 
 /** Pages that moved, where the trace says so: trackers of frames lose what they marked. */

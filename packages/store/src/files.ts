@@ -1,6 +1,7 @@
 /** Durable files: whole writes and reads, hashes, and directories that appear all at once. */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RunError, UsageError } from '@workset/model';
 
@@ -94,6 +95,20 @@ export function syncPath(path: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same of several files at once: the disk is waited for once, not once for each. */
+export async function syncPaths(paths: readonly string[]): Promise<void> {
+  await Promise.all(
+    paths.map(async (path) => {
+      const file = await open(path, 'r');
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }),
+  );
 }
 
 /** Renames directory `from` to `to`, moving what was at `to` out of the way first: at every instant one of them is whole. */

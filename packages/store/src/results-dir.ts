@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { RunError, TABLES, TraceFormatError, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId, TableSpec } from '@workset/model';
-import { makeDirectory, syncPath } from './files.ts';
+import { makeDirectory, syncPath, syncPaths } from './files.ts';
 import { writeParquet } from './parquet/file.ts';
 
 export const RESULTS_FORMAT = 'workset-results';
@@ -78,7 +78,7 @@ export async function writeTablePart(dir: string, table: TableId, part: string, 
   if (rows.length === 0) return rmSync(path, { force: true });
   const columns = spec.columns.map(({ name }) => rows.map((row) => cellOf(spec, name, row)));
   writeParquet(`${path}.part`, spec, columns);
-  publishPart(path);
+  await publishParts([path]);
 }
 
 function cellOf(spec: TableSpec, name: string, row: Row): Row[string] {
@@ -121,13 +121,14 @@ export function partPath(dir: string, table: TableId, part: string): string {
   return join(folder, `${part}.parquet`);
 }
 
-/** Makes `<path>.part` durable and gives it its name. */
-export function publishPart(path: string): void {
-  syncPath(`${path}.part`);
-  renameSync(`${path}.part`, path);
+/** Makes each `<path>.part` durable, then gives them their names. */
+export async function publishParts(paths: readonly string[]): Promise<void> {
+  await syncPaths(paths.map((path) => `${path}.part`));
+  for (const path of paths) renameSync(`${path}.part`, path);
 }
 
 function publish(path: string, write: (part: string) => void): void {
   write(`${path}.part`);
-  publishPart(path);
+  syncPath(`${path}.part`);
+  renameSync(`${path}.part`, path);
 }

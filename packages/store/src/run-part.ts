@@ -7,7 +7,7 @@ import { BulkEncoder, type BulkColumn, type BulkRows } from './bulk-rows.ts';
 import { PageSetBuffer, type PackedSet } from './page-set-buffer.ts';
 import { ParquetFile, writeParquet } from './parquet/file.ts';
 import type { Cell } from './parquet/pages.ts';
-import { partPath, publishPart, writeTablePart } from './results-dir.ts';
+import { partPath, publishParts, writeTablePart } from './results-dir.ts';
 import type { EvictionTable, RunPart, RunPartOptions, SetKind, WindowRow } from './types.ts';
 
 const DEFAULT_FLUSH_BYTES = 64 << 20;
@@ -95,7 +95,7 @@ class BufferedRunPart implements RunPart {
 
   async close(run: Row): Promise<void> {
     this.#flush();
-    for (const path of this.#flushed) publishPart(path);
+    await publishParts(this.#flushed);
     await writeTablePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
   }
 

@@ -55,6 +55,7 @@ export interface ColumnAddress {
   readonly length: number;
 }
 
+/** What one round of the vector loops writes. */
 const COLUMN_ALIGN = 128;
 
 export class Arena {
@@ -103,7 +104,7 @@ export class Arena {
   /** A column of zeros. */
   int32(length: number): Int32Array {
     const again = this.#free.findIndex((column) => column.length === length);
-    if (again >= 0) return this.#free.splice(again, 1)[0]!.fill(0);
+    if (again >= 0) return this.#cleared(this.#free.splice(again, 1)[0]!, length);
     return (this.#vector ? this.#inMemory(length) : undefined) ?? new Int32Array(length);
   }
   /** Gives a column back for later use. */
@@ -131,12 +132,24 @@ export class Arena {
   }
   /** Words for two sets of the id space, of which 2 * words are cleared. */
   scratch(words: number): Int32Array {
-    return this.#scratch!.fill(0, 0, 2 * words);
+    return this.#cleared(this.#scratch!, 2 * words);
   }
 
-  #open(memory = freshMemory()): void {
-    this.#memory = memory;
-    this.#loops = instantiate(memory);
+  /** A column whose first `length` values are 0. The room of a column is a whole number of COLUMN_ALIGN bytes. */
+  #cleared(column: Int32Array, length: number): Int32Array {
+    if (!this.owns(column)) return column.fill(0, 0, length);
+    // The loops make one round at least.
+    if (length > 0) this.#loops!.fill(column.byteOffset, Math.ceil((4 * length) / COLUMN_ALIGN), 0);
+    return column;
+  }
+
+  #open(memory?: WasmMemory): void {
+    const used = memory === undefined ? spare : undefined;
+    if (used !== undefined) spare = undefined;
+    this.#memory = memory ?? used?.memory ?? new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
+    this.#loops = instantiate(this.#memory);
+    // By vectors: filling shared memory from JavaScript takes ten times as long.
+    if (used !== undefined && used.bytes > 0) this.#loops.fill(0, used.bytes / COLUMN_ALIGN, 0);
     this.#scratch = this.#inMemory(this.#scratchWords);
   }
 
@@ -164,14 +177,6 @@ export class Arena {
 
 /** Memory of an arena that was closed: a collector would free gigabytes only when it gets to them. */
 let spare: { readonly memory: WasmMemory; readonly bytes: number } | undefined;
-
-function freshMemory(): WasmMemory {
-  if (spare === undefined) return new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
-  const { memory, bytes } = spare;
-  spare = undefined;
-  new Uint8Array(memory.buffer, 0, bytes).fill(0);
-  return memory;
-}
 
 const owners = new WeakMap<Int32Array, Arena>();
 
