@@ -197,7 +197,10 @@ class ColumnSpaceReader implements SpaceReader {
   idOf(page: number): number {
     const block = Math.floor(page / 512);
     const { blocks } = this;
-    let low = 0;
+    // Most memory has no holes.
+    let low = Math.max(0, block - blocks[0]!);
+    if (blocks[low] === block) return low * 512 + (page - block * 512);
+    low = 0;
     let high = blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;

@@ -79,6 +79,8 @@ export class MarkedBits implements AccessBits {
   }
 
   youngOf(id: number, { primary }: WhichBits): boolean {
+    // Every touch walks.
+    if (!this.#world.hasTlb) return primary && this.#world.touchedOf(id) > this.#cleared[id]!;
     return primary && this.#isWalked(id, this.#world.walkedOf(id), this.#world.touchedOf(id));
   }
 

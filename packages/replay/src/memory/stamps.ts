@@ -7,6 +7,9 @@
 import { classesOf, type Scope, type Target } from '@workset/model';
 import { Arena } from './arena.ts';
 
+/** Both classes of a trace without actors. */
+const READS_AND_WRITES = 3;
+
 export class StampMemory {
   readonly nPages: number;
   readonly classBits: number;
@@ -69,6 +72,11 @@ export class StampMemory {
   /** Last stamp of one page over the classes of `mask`. */
   lastOf(id: number, mask: number): number {
     const { stamps } = this;
+    if (this.classBits === 1 && mask === READS_AND_WRITES) {
+      const read = stamps[2 * id]!;
+      const written = stamps[2 * id + 1]!;
+      return read > written ? read : written;
+    }
     let last = 0;
     for (let slot = id << this.classBits, rest = mask; rest !== 0; rest >>>= 1, slot++) {
       if ((rest & 1) === 1 && stamps[slot]! > last) last = stamps[slot]!;

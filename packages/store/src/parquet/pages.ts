@@ -27,9 +27,13 @@ const RLE = 3;
 /** Zstandard; gzip under a Node that lacks it (before 22.15). */
 export const CODEC = typeof zlib.zstdCompressSync === 'function' ? ZSTD : GZIP;
 
+const MAX_CHUNK_BYTES = 96 << 10;
+
 function compress(raw: Uint8Array): Uint8Array {
   if (CODEC === GZIP) return zlib.gzipSync(raw, { level: 1 });
-  return zlib.zstdCompressSync(raw, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
+  // Room for most results in one piece, and no more than the input needs.
+  const chunkSize = Math.min(raw.length + 64, MAX_CHUNK_BYTES);
+  return zlib.zstdCompressSync(raw, { chunkSize, params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
 }
 
 /** The page of values already encoded (behind their definition levels, if any); as PLAIN unless told otherwise. */
