@@ -86,6 +86,7 @@ export class ArrowFileWriter {
   readonly #schema: Schema;
   readonly #types: ColumnTypes;
   #closed = false;
+  #isForLater = false;
 
   /** Creates the file (which must not exist); `metadata` goes into the schema. */
   constructor(path: string, types: ColumnTypes, metadata: Readonly<Record<string, string>> = {}, hashed = true) {
@@ -108,13 +109,14 @@ export class ArrowFileWriter {
   /** The file will be changed and hashed by a later pass, which forces it to disk, too. */
   leaveUnhashed(): void {
     this.#sink.hash = null;
+    this.#isForLater = true;
   }
 
   /** Writes the footer and forces the file to disk, unless a later pass does. */
   close(): WrittenFile {
     this.#sink.reset(undefined, this.#schema);
     const bytes = this.#sink.position;
-    if (this.#sink.hash !== null) fsyncSync(this.#sink.fd);
+    if (!this.#isForLater) fsyncSync(this.#sink.fd);
     this.abort();
     return { bytes, sha256: this.#sink.hash?.digest('hex') ?? '' };
   }
