@@ -60,6 +60,19 @@ test('in the order of their times, half-way between two dumps', async () => {
   );
 });
 
+test('dumps in which most pages differ may be of two processes: a warning says so', async () => {
+  const files = { ...FILES, 'd.bin': dump([PRESENT | 40n, PRESENT | 41n, PRESENT | 42n, PRESENT | 13n]) };
+  const inputs = `inputs:\n  - path: gt.vmgt\n${input('b.bin', '1003ms')}${input('d.bin', '1008ms')}`;
+  const { written } = await ingest('mixed', inputs, files);
+  const { count, severity } = written.diagnostics.find(({ code }) => code === 'most-pages-migrated')!;
+  assert.deepEqual([count, severity], [3, 'warning']);
+  const few = await ingest('few', `inputs:\n  - path: gt.vmgt\n${input('b.bin', '1003ms')}${input('c.bin', '1008ms')}`, FILES);
+  assert.equal(
+    few.written.diagnostics.some(({ code }) => code === 'most-pages-migrated'),
+    false,
+  );
+});
+
 test('dumps of other segments are of other processes; a dump without a time is compared with none', async () => {
   const inputs = `inputs:\n  - path: gt.vmgt\n${input('b.bin', '1003ms')}${input('c.bin', '1008ms', ', segment: other')}  - { path: a.bin, format: pagemap, ranges: 0x700000-0x706000 }\n`;
   const { written, moves } = await ingest('segments', inputs, FILES);
@@ -90,7 +103,7 @@ test('any dumps in any ranges give the moves that a page by page comparison give
         const got: [string, number, RemapKind][] = [];
         const wanted: typeof got = [];
         for (const [t, { start, frames: now, of }] of dumps.entries()) {
-          const left = moves.take(
+          const { left } = moves.take(
             { path: `dir/${t}`, segment: of } as CaptureInput,
             t,
             start,

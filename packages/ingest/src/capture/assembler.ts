@@ -67,6 +67,8 @@ export class Assembler {
       dump: undefined,
       isCut: false,
       isRefused: false,
+      stayed: 0,
+      migrated: 0,
       streams: new Map(),
     };
     if (input.isByName) {
@@ -170,6 +172,13 @@ export class Assembler {
 
   #end(reading: Reading): void {
     for (const quanta of reading.quanta.values()) quanta.flush();
+    if (reading.migrated > reading.stayed) {
+      reading.log.reasons.add(
+        'most-pages-migrated',
+        'most pages have another frame than in the dump before: if the dumps are of two processes, give each a segment of its own in the manifest',
+        { count: reading.migrated, severity: 'warning' },
+      );
+    }
     if (this.clocks.isAssumed(reading.log.clock)) {
       reading.log.reasons.add(
         'clock-assumed',
@@ -290,7 +299,8 @@ export class Assembler {
   }
 
   /** One dump tells nothing that a trace has a place for; a later one of the same process tells which pages moved. */
-  #dumped({ log }: Reading, { space = 'gva', tNs, vPage, n, frame }: Batch<'mapping'>): void {
+  #dumped(reading: Reading, { space = 'gva', tNs, vPage, n, frame }: Batch<'mapping'>): void {
+    const { log } = reading;
     if (tNs === null) {
       log.reasons.add('mapping-unused', 'pages whose frames are known, but not when: with the option end, several dumps tell which moved', {
         count: n,
@@ -299,11 +309,13 @@ export class Assembler {
       return;
     }
     const moved = { migrate: 0, swap: 0 };
-    const left = this.#moves.take(log.input, log.clock.toTrace(tNs), vPage, n, frame, (ns, page, kind) => {
+    const { left, stayed } = this.#moves.take(log.input, log.clock.toTrace(tNs), vPage, n, frame, (ns, page, kind) => {
       if (!this.#inRange(ns, ns)) return;
       this.#writer.remap(space, this.#frameClock?.fromTrace(ns) ?? ns, page, kind);
       moved[kind]++;
     });
+    reading.stayed += stayed;
+    reading.migrated += moved.migrate;
     const info = (code: string, message: string, count: number) => count > 0 && log.reasons.add(code, message, { count, severity: 'info' });
     info('pages-migrated', 'pages that have another frame than in the dump before: moved half-way between the two', moved.migrate);
     info('pages-swapped', 'pages in swap that were in memory in the dump before: swapped out half-way between the two', moved.swap);

@@ -24,7 +24,7 @@ export class FrameMoves {
 
   /**
    * Takes a piece of a dump made at `tNs`; dumps come in the order of their times. `found` gets each move.
-   * @returns pages that are not followed, for want of room
+   * @returns pages that are not followed, for want of room, and pages that are where they were
    */
   take(
     input: CaptureInput,
@@ -33,20 +33,20 @@ export class FrameMoves {
     n: number,
     frame: Float64Array,
     found: (tNs: number, page: number, kind: RemapKind) => void,
-  ): number {
+  ): { readonly left: number; readonly stayed: number } {
     const key = `${dirname(input.path)}\0${input.segment}`;
     let blocks = this.#processes.get(key);
     if (blocks === undefined) this.#processes.set(key, (blocks = new Map()));
-    let left = 0;
+    let [left, stayed] = [0, 0];
     for (let i = 0; i < n;) {
       const number = Math.floor((vPage + i) / BLOCK_PAGES);
       const end = Math.min(n, (number + 1) * BLOCK_PAGES - vPage);
       const block = this.#block(blocks, number, tNs);
       if (block === undefined) left += end - i;
-      else compare(block, tNs, vPage + i, frame.subarray(i, end), found);
+      else stayed += compare(block, tNs, vPage + i, frame.subarray(i, end), found);
       i = end;
     }
-    return left;
+    return { left, stayed };
   }
 
   #block(blocks: Map<number, Block>, number: number, tNs: number): Block | undefined {
@@ -59,13 +59,15 @@ export class FrameMoves {
   }
 }
 
+/** Returns the pages that have the same frame as before. */
 function compare(
   block: Block,
   tNs: number,
   page: number,
   frame: Float64Array,
   found: (tNs: number, page: number, kind: RemapKind) => void,
-): void {
+): number {
+  let stayed = 0;
   const middleNs = (block.tNs + tNs) / 2;
   for (let i = 0; i < frame.length; i++) {
     const at = (page + i) % BLOCK_PAGES;
@@ -73,7 +75,9 @@ function compare(
     const now = frame[i]!;
     if (before >= 0 && now === SWAPPED_OUT) found(middleNs, page + i, 'swap');
     else if (before >= 0 && now >= 0 && now !== before) found(middleNs, page + i, 'migrate');
+    else if (before >= 0 && now === before) stayed++;
     block.frames[at] = now;
   }
   block.tNs = tNs;
+  return stayed;
 }

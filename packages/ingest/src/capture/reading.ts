@@ -23,6 +23,9 @@ export interface Reading {
   isCut: boolean;
   /** Turned out not to be what its name says. */
   isRefused: boolean;
+  /** Pages of a dump with the frame they had in the one before, and with another. */
+  stayed: number;
+  migrated: number;
   /** The stream's own name → the name and first page it has in the trace; undefined when it was dropped. */
   readonly streams: Map<string, { readonly name: string; readonly basePage: number; readonly space: SpaceId } | undefined>;
 }
