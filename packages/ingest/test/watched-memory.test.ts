@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { ingestCapture } from '@workset/ingest';
+import { openTrace } from '@workset/store';
 import { WatchedMemory } from '../src/capture/watched-memory.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'workset-watched-'));
@@ -27,33 +28,57 @@ test('virtual regions are the memory of a trace without touches', async () => {
   );
 });
 
-test('virtual ranges are declared once, at the end, and only where nothing was touched; physical ones always', () => {
-  const ranges = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: 1, max: 40 })), { maxLength: 30 });
+const region1 = (nr: number) => (start: number, nPages: number) => ({
+  reported: null,
+  eligible: null,
+  regions: { startPage: Float64Array.of(start), nPages: Float64Array.of(nPages), nrAccesses: Float64Array.of(nr), age: Float64Array.of(0) },
+});
+
+test('watched memory is declared at the end, once: physical always, virtual where nothing was touched or where it was reported', () => {
+  const ranges = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: 1, max: 40 }), fc.nat(1)), { maxLength: 30 });
   fc.assert(
     fc.property(ranges, fc.boolean(), (given, isTouched) => {
       const declared = { gpa: new Set<number>(), gva: new Set<number>() };
       const watched = new WatchedMemory((space, startPage, nPages) => {
-        const pages = declared[space as 'gpa' | 'gva'];
-        for (let page = startPage; page < startPage + nPages; page++) {
-          if (space === 'gva') assert.ok(!pages.has(page), `page ${page} twice`);
-          pages.add(page);
-        }
+        for (let page = startPage; page < startPage + nPages; page++) declared[space as 'gpa' | 'gva'].add(page);
       });
-      for (const space of ['gpa', 'gva'] as const)
-        for (const [start, n] of given) {
-          const one = Float64Array.of(start);
-          const zero = Float64Array.of(0);
-          watched.add(space, {
-            reported: null,
-            eligible: null,
-            regions: { startPage: one, nPages: Float64Array.of(n), nrAccesses: zero, age: zero },
-          });
-        }
+      for (const space of ['gpa', 'gva'] as const) for (const [start, n, nr] of given) watched.add(space, region1(nr)(start, n));
       assert.equal(declared.gva.size, 0);
-      watched.finish(new Set(isTouched ? (['gva'] as const) : []));
-      const all = new Set(given.flatMap(([start, n]) => Array.from({ length: n }, (_, i) => start + i)));
-      assert.deepEqual(declared.gpa, all);
-      assert.deepEqual(declared.gva, isTouched ? new Set() : all);
+      assert.deepEqual(watched.finish(new Set(isTouched ? (['gva'] as const) : [])), []);
+      const pagesOf = (some: typeof given) => new Set(some.flatMap(([start, n]) => Array.from({ length: n }, (_, i) => start + i)));
+      assert.deepEqual(declared.gpa, pagesOf(given));
+      assert.deepEqual(declared.gva, pagesOf(isTouched ? given.filter(([, , nr]) => nr > 0) : given));
     }),
   );
+});
+
+test('blocks of reported bits are declared; reports of more than 64 GiB without touches are left out, and said', () => {
+  const declared: [number, number][] = [];
+  const watched = new WatchedMemory((_, startPage, nPages) => declared.push([startPage, nPages]));
+  const bits = new Uint8Array(256);
+  bits[200] = 0x10; // page 100 + 1604
+  watched.add('gpa', { reported: { startPage: 100, nPages: 2048, bits }, eligible: null, regions: null });
+  watched.add('gva', region1(1)(0, 2 ** 24 + 1));
+  const left = watched.finish(new Set(['gpa', 'gva'] as const));
+  assert.deepEqual(
+    left.map(([space]) => space),
+    ['gva'],
+  );
+  assert.match(left[0]![1], /^16777217 reported pages/);
+  assert.deepEqual(declared, [[1536, 512]]);
+});
+
+test('a hot region of a process counts where the log touched nothing, and does not keep the trace from being replayed', async () => {
+  const path = join(root, 'partly.txt');
+  const log = join(root, 'partly.csv');
+  const hot = (t: string): string => region(t, HEAP, HEAP + (4 << 20), 5) + region(t, HEAP + (4 << 20), HEAP + (8 << 20), 5);
+  writeFileSync(path, hot('1.100000') + hot('1.200000'));
+  writeFileSync(log, `time_ns,gva,op\n1000000000,${HEAP},r\n1300000000,${HEAP + 4096},r\n`);
+  const out = join(root, 'partly.trace');
+  const { spaces } = await ingestCapture([log, path], { out });
+  assert.deepEqual(
+    spaces.map(({ id, nPages, nTouches }) => [id, nPages, nTouches]),
+    [['gva', (8 << 20) / 4096, 2]],
+  );
+  assert.equal((await openTrace(out)).manifest.streams[0]!.range, null);
 });

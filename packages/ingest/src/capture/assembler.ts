@@ -88,7 +88,8 @@ export class Assembler {
 
   /** What close() of the writer needs, but for what only the caller knows. */
   final(): Omit<TraceFinal, 'name' | 'diagnostics' | 'notes' | 'producer'> {
-    this.#watched.finish(this.#spaces);
+    for (const [space, why] of this.#watched.finish(this.#spaces))
+      this.logs.findLast((log) => log.space === space)?.reasons.add('reported-untouched', why);
     const hugeBlocks = this.#huge.finish();
     const inputs = this.logs.map((log) => log.row());
     const truthOf = Object.fromEntries([...this.#spaces].map(([id, { truth }]) => [id, truth]));

@@ -208,12 +208,13 @@ class TargetAssembler {
         severity: 'info',
       });
     }
+    const space = (this.#ctx.options['space'] as SpaceId | undefined) ?? (ops === 'vaddr' ? 'gva' : 'gpa');
     const stream: ObservationStream = {
       stream: this.#stream,
       tracker: `damon-${ops}`,
-      space: (this.#ctx.options['space'] as SpaceId | undefined) ?? (ops === 'vaddr' ? 'gva' : 'gpa'),
+      space,
       inputId: '',
-      range: gapless(regions),
+      range: space === 'gpa' ? gapless(regions) : null,
       target: 'touched',
       granuleBytes: 4096,
       notes: {
