@@ -41,7 +41,11 @@ export const CHOOSE: Code = [0x1b];
 export const LEAVE_IF: Code = [0x0d, 0];
 
 export const SPLAT = simd(0x11);
+export const SPLAT_8 = simd(0x0f);
 export const EQUAL = simd(0x37);
+export const GREATER_U8 = simd(0x28);
+export const MAX_U8 = simd(0x79);
+export const ADD_32 = simd(0xae);
 export const GREATER = simd(0x3b);
 export const MAX = simd(0xb8);
 export const MAX_U = simd(0xb9);
@@ -64,9 +68,14 @@ export const replaceLane = (lane: number): Code => simd(0x1c, lane);
 export const lanes = (...picks: readonly [number, number, number, number]): Code =>
   simd(0x0d, ...picks.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3]));
 
+/** Picks bytes: 0 to 15 of the first vector, 16 to 31 of the second. */
+export const bytes = (pick: (lane: number) => number): Code => simd(0x0d, ...Array.from({ length: 16 }, (_, lane) => pick(lane)));
+
 export const load32 = (address: Code): Code => seq(address, [0x28, 2, 0]);
 /** Stores the value on the stack at the address below it. */
 export const STORE_32: Code = [0x36, 2, 0];
+/** Its lowest byte. */
+export const STORE_8: Code = [0x3a, 0, 0];
 /** The value at `address + offset` bytes. */
 export const load32At = (address: Code, offset: number): Code => seq(address, [0x28, 2], leb(offset));
 export const load = (base: number, offset: number): Code => seq(get(base), simd(0x00, 2, ...leb(offset)));

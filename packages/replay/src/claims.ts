@@ -7,7 +7,7 @@
 import { PageBitmap, SCOPES, type Scope, type Target } from '@workset/model';
 import type { PackedSet, RunPart, SetKind } from '@workset/store';
 import type { PageRange } from './scheme.ts';
-import { addNewer, fillTouchedAndWritten } from './memory/bit-loops.ts';
+import { addNewer } from './memory/bit-loops.ts';
 import type { StampMemory } from './memory/stamps.ts';
 
 export type VisitRows = (touches: Int32Array, from: number, to: number) => void;
@@ -129,7 +129,7 @@ export class Truth {
     }
     if (memory.classBits === 1) {
       const [touched, written] = this.#sets.map(pick) as [PageBitmap, PageBitmap];
-      fillTouchedAndWritten(memory.stamps, this.#range, after, touched, written);
+      memory.column.fillTouchedAndWritten(this.#range, after, touched, written);
       return;
     }
     for (const set of this.#sets) addNewer(memory.last(set.classes), this.#range, after, pick(set));

@@ -7,6 +7,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '@workset/model';
 import { Arena, type ColumnAddress, type SharedArena } from './memory/arena.ts';
+import { StampColumn } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
 
 /** A member's place; it can be sent to a worker. */
@@ -54,6 +55,8 @@ export class Crew {
   readonly #control: Int32Array;
   readonly #wakes: Float64Array;
   readonly #parts: readonly Int32Array[];
+  /** The stamps this member writes; settled before they are merged. */
+  readonly part: StampColumn;
   #row = 0;
 
   constructor(
@@ -70,11 +73,7 @@ export class Crew {
     const arena = Arena.join(shared, nPages);
     this.#parts = stamps.map((address) => arena.at(address));
     this.memory = new StampMemory(nPages, classBits, undefined, arena, this.#parts[0]);
-  }
-
-  /** The stamps this member writes. */
-  get part(): Int32Array {
-    return this.#parts[this.index]!;
+    this.part = new StampColumn(this.#parts[index]!, arena);
   }
 
   /** The soonest of all members' wakes. Nobody gets it before everybody has asked. */

@@ -5,6 +5,7 @@ import type { SpaceReader } from '@workset/store';
 import type { Crew } from './crew.ts';
 import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
+import { isWorthBuffering } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
 
 /** Someone who looks at single touches, frame by frame in order. */
@@ -46,6 +47,8 @@ export class TouchFeed {
     const { info, batchRows } = options.space;
     this.memory = options.crew?.memory ?? new StampMemory(info.nPages, info.classBits, undefined, options.arena);
     this.#buffer = this.memory.arena.int32(Math.min(batchRows, Math.max(1, info.nTouches)));
+    const column = options.crew?.part ?? this.memory.column;
+    if (isWorthBuffering(info, column.length)) column.buffer();
   }
 
   /** Applies all frames before `end`. */
@@ -55,10 +58,10 @@ export class TouchFeed {
     const first = memory.framesApplied;
     if (end <= first) return;
     if (crew === undefined) {
-      await this.#apply(first, end, memory.stamps, watcher);
+      await this.#apply(first, end, true, watcher);
     } else {
       await this.#applyTogether(crew, first, end);
-      if (watcher !== undefined) await this.#apply(first, end, null, watcher);
+      if (watcher !== undefined) await this.#apply(first, end, false, watcher);
     }
     memory.framesApplied = end;
   }
@@ -66,8 +69,8 @@ export class TouchFeed {
   async #applyTogether(crew: Crew, first: number, end: number): Promise<void> {
     const { rowStart } = this.#options.space.frames;
     const rows = rowStart[end]! - rowStart[first]!;
-    if (rows < Math.max(SHARED_TOUCHES, this.memory.stamps.length / 4)) {
-      if (crew.index === 0) await this.#apply(first, end, this.memory.stamps, undefined);
+    if (rows < Math.max(SHARED_TOUCHES, this.memory.column.length / 4)) {
+      if (crew.index === 0) await this.#apply(first, end, true, undefined);
       // The others apply nothing, but a signal must reach them too.
       else await this.#breathe();
       return crew.meet();
@@ -83,17 +86,18 @@ export class TouchFeed {
       const row = Math.max(from, base);
       this.#load(batch);
       const stop = Math.min(to, base + this.#batchRows);
-      this.memory.applyRows(this.#buffer, base, row - base, stop - base, rowStart, frameOf(rowStart, first, end, row), crew.part);
+      crew.part.apply(this.#buffer, base, row - base, stop - base, rowStart, frameOf(rowStart, first, end, row));
       this.touches += stop - row;
       await this.#breathe();
     }
+    crew.part.settle();
     await crew.meet();
     crew.merge();
     await crew.meet();
   }
 
-  /** Batch by batch: stamps go to `into` (null: they are in place), then the watcher looks. */
-  async #apply(first: number, end: number, into: Int32Array | null, watcher: Watcher | undefined): Promise<void> {
+  /** Batch by batch: the touches are stamped, unless they are already, then the watcher looks. */
+  async #apply(first: number, end: number, stamps: boolean, watcher: Watcher | undefined): Promise<void> {
     const { frames, batchRows } = this.#options.space;
     const { rowStart } = frames;
     const endRow = rowStart[end]!;
@@ -104,10 +108,10 @@ export class TouchFeed {
       const base = batch * batchRows;
       const stop = Math.min(endRow, base + this.#batchRows);
       while (rowStart[f + 1]! <= row && watcher === undefined) f++;
-      if (into !== null) this.memory.applyRows(this.#buffer, base, row - base, stop - base, rowStart, f, into);
+      if (stamps) this.memory.column.apply(this.#buffer, base, row - base, stop - base, rowStart, f);
       if (watcher !== undefined) this.#watch(watcher, f, end, row, stop, base);
       while (f < end && rowStart[f + 1]! <= stop) f++;
-      if (into !== null) this.touches += stop - row;
+      if (stamps) this.touches += stop - row;
       row = stop;
       await this.#breathe();
     }
@@ -143,7 +147,7 @@ export class TouchFeed {
     if (batch === this.#batch) return;
     const { space } = this.#options;
     this.#batchRows = space.readBatch(batch, this.#buffer);
-    const slots = this.memory.stamps.length;
+    const slots = this.memory.column.length;
     // The loops below do not look: a touch of a page that is not there would change another column.
     if (largest(this.#buffer, this.#batchRows) >= slots)
       throw new TraceFormatError(`batch ${batch} of space ${space.info.id} has a touch of a page outside its ${space.info.nPages} pages`);

@@ -1,6 +1,7 @@
 /** How the runs of a replay are shared out: passes that fit into memory one at a time, and within a pass a share for each thread. */
 import { formatBytes, UsageError, type SpaceInfo } from '@workset/model';
 import type { TraceReader } from '@workset/store';
+import { isWorthBuffering } from './memory/stamp-column.ts';
 import { worldKey, type RunPlan } from './plan.ts';
 
 /** One pass over one space: the runs of each thread. */
@@ -81,7 +82,12 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
     PROCESS_BYTES +
     GARBAGE_BYTES +
     THREAD_BYTES * (threads - 1) +
-    threads * (4 * slots * (1 + tlbs) + 4 * nPages * cachesOf(space, runs) + FRAME_BYTES * nFrames + TRUTH_SETS * setBytes + BATCH_BYTES) +
+    threads *
+      (slots * (4 * (1 + tlbs) + Number(isWorthBuffering(space, slots))) +
+        4 * nPages * cachesOf(space, runs) +
+        FRAME_BYTES * nFrames +
+        TRUTH_SETS * setBytes +
+        BATCH_BYTES) +
     runs.reduce(
       (sum, run) => sum + 4 * nPages * columnsOf(run, hasHuge) + (RUN_SETS + (settles(run.world, hasHuge) ? SETTLED_SETS : 0)) * setBytes,
       0,

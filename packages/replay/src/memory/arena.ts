@@ -31,6 +31,9 @@ export interface VectorLoops {
   setMarks(marks: number, bits: number, words: number, now: number): void;
   fill(column: number, words: number, value: number): void;
   stampRows(touches: number, eights: number, stamps: number, stamp: number): void;
+  stampBytes(touches: number, eights: number, bytes: number, byte: number): void;
+  settle(bytes: number, stamps: number, words: number, base: number): void;
+  recentTouchedAndWritten(bytes: number, after: number, words: number, touched: number, written: number): void;
   maxInto(into: number, other: number, words: number): void;
   largest(column: number, words: number): number;
 }

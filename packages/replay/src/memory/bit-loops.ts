@@ -77,6 +77,34 @@ export function fillTouchedAndWritten(stamps: Int32Array, range: PageRange, afte
   for (const rest of words.rest) addTouchedAndWrittenScalar(stamps, rest, after, touched, written);
 }
 
+/** The same of bytes in an arena, added to sets. */
+export function addRecent(
+  recent: Uint8Array,
+  arena: Arena,
+  range: PageRange,
+  after: number,
+  touched: PageBitmap,
+  written: PageBitmap,
+): void {
+  if (after > 255) return;
+  const words = wholeWords(range);
+  if (words === undefined) return addRecentScalar(recent, range, after, touched, written);
+  const sets = arena.scratch(words.n);
+  const address = sets.byteOffset;
+  arena.loops.recentTouchedAndWritten(recent.byteOffset + words.first * 64, after, words.n, address, address + words.n * 4);
+  orInto(touched, words, sets, 0);
+  orInto(written, words, sets, words.n);
+  for (const rest of words.rest) addRecentScalar(recent, rest, after, touched, written);
+}
+
+function addRecentScalar(recent: Uint8Array, { from, to }: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
+  for (let p = from; p < to; p++) {
+    const isWritten = recent[2 * p + 1]! > after;
+    if (isWritten) written.add(p);
+    if (isWritten || recent[2 * p]! > after) touched.add(p);
+  }
+}
+
 /** The 32-page words that lie wholly in a range, and what is left of it before and behind. */
 interface WholeWords {
   readonly first: number;

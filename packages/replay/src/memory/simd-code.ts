@@ -5,9 +5,12 @@
  */
 import {
   ADD,
+  ADD_32,
   advance,
+  ANY,
   BITMASK,
   block,
+  bytes,
   CHOOSE,
   constant,
   EQUAL,
@@ -15,6 +18,7 @@ import {
   get,
   GREATER,
   GREATER_U,
+  GREATER_U8,
   I32,
   laneOf,
   lanes,
@@ -26,6 +30,7 @@ import {
   loop,
   MAX,
   MAX_U,
+  MAX_U8,
   NARROW_16,
   NARROW_32,
   OR,
@@ -35,8 +40,10 @@ import {
   set,
   SHL,
   SPLAT,
+  SPLAT_8,
   store,
   STORE_32,
+  STORE_8,
   V128,
   V_AND,
   V_AND_NOT,
@@ -255,6 +262,72 @@ function stampRows(): Func {
   return { name: 'stampRows', params: 4, result: false, locals: [], body };
 }
 
+/** stampBytes(touches, eights, bytes, byte): the same with one byte a slot */
+function stampBytes(): Func {
+  const [touches, eights, table, byte] = [0, 1, 2, 3];
+  const one = (i: number): Code => seq(load32At(get(touches), i * 4), get(table), ADD, get(byte), STORE_8);
+  const body = loop(eights, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(touches, 32)));
+  return { name: 'stampBytes', params: 4, result: false, locals: [], body };
+}
+
+/** settle(table, stamps, words, base): the stamp of each of 32 * words slots whose byte is not 0 becomes base + byte, the byte 0 */
+function settle(): Func {
+  const [table, stamps, words, base, from, four, sixteen] = [0, 1, 2, 3, 4, 5, 6];
+  const widened = (quarter: number): Code =>
+    seq(
+      get(sixteen),
+      ZERO,
+      bytes((lane) => (lane % 4 === 0 ? quarter * 4 + lane / 4 : 16)),
+    );
+  const update = (quarter: number): Code =>
+    seq(
+      widened(quarter),
+      set(four),
+      seq(get(stamps), get(four), get(from), ADD_32, load(stamps, quarter * 16)),
+      seq(get(four), ZERO, GREATER, SELECT, store(quarter * 16)),
+    );
+  const half = block(
+    seq(seq(load(table, 0), set(sixteen), get(sixteen), ANY, EQZ, LEAVE_IF), ...[0, 1, 2, 3].map(update), seq(get(table), ZERO, store(0))),
+  );
+  const both = seq(half, advance(table, 16), advance(stamps, 64), half, advance(table, 16), advance(stamps, 64));
+  const body = seq(get(base), SPLAT, set(from), loop(words, both));
+  return { name: 'settle', params: 4, result: false, locals: [V128, V128, V128], body };
+}
+
+/** recentTouchedAndWritten(table, after, words, touched, written): touchedAndWritten of bytes */
+function recentTouchedAndWritten(): Func {
+  const [table, after, words, touched, written, limit] = [0, 1, 2, 3, 4, 5];
+  const reads = (half: number): Code =>
+    seq(
+      load(table, half * 32),
+      load(table, half * 32 + 16),
+      bytes((lane) => 2 * lane),
+    );
+  const writes = (half: number): Code =>
+    seq(
+      load(table, half * 32),
+      load(table, half * 32 + 16),
+      bytes((lane) => 2 * lane + 1),
+    );
+  const isWritten = (half: number): Code => seq(writes(half), get(limit), GREATER_U8, BITMASK);
+  const isTouched = (half: number): Code => seq(reads(half), writes(half), MAX_U8, get(limit), GREATER_U8, BITMASK);
+  const both = (bits: (half: number) => Code): Code => seq(bits(0), bits(1), constant(16), SHL, OR);
+  const body = seq(
+    seq(get(after), SPLAT_8, set(limit)),
+    loop(
+      words,
+      seq(
+        addWord(touched, both(isTouched)),
+        addWord(written, both(isWritten)),
+        advance(table, 64),
+        advance(touched, 4),
+        advance(written, 4),
+      ),
+    ),
+  );
+  return { name: 'recentTouchedAndWritten', params: 5, result: false, locals: [V128], body };
+}
+
 /** maxInto(into, other, words) */
 function maxInto(): Func {
   const [into, other, words] = [0, 1, 2];
@@ -289,6 +362,9 @@ export const SIMD_FUNCTIONS: readonly Func[] = [
   setMarks(),
   fill(),
   stampRows(),
+  stampBytes(),
+  settle(),
+  recentTouchedAndWritten(),
   maxInto(),
   largest(),
 ];

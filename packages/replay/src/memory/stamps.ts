@@ -6,16 +6,15 @@
  */
 import { classesOf, type Scope, type Target } from '@workset/model';
 import { Arena } from './arena.ts';
-
-/** Both classes of a trace without actors. */
-const READS_AND_WRITES = 3;
+import { StampColumn } from './stamp-column.ts';
 
 export class StampMemory {
   readonly nPages: number;
   readonly classBits: number;
-  readonly stamps: Int32Array;
   /** Where per-page state of this trace is kept. */
   readonly arena: Arena;
+  /** What touches are applied to. */
+  readonly column: StampColumn;
   readonly #clock: StampMemory | undefined;
   #frames = 0;
   readonly #cache = new Map<number, { frames: number; last: Int32Array }>();
@@ -30,7 +29,12 @@ export class StampMemory {
     this.nPages = nPages;
     this.classBits = classBits;
     this.arena = arena ?? clock?.arena ?? new Arena(nPages);
-    this.stamps = stamps ?? this.arena.int32(nPages * 2 ** classBits);
+    this.column = new StampColumn(stamps ?? this.arena.int32(nPages * 2 ** classBits), this.arena);
+  }
+
+  /** All stamps, up to date. */
+  get stamps(): Int32Array {
+    return this.column.stamps;
   }
 
   /** Frames applied so far; a touch stamped later has a larger stamp. */
@@ -41,29 +45,6 @@ export class StampMemory {
     this.#frames = frames;
   }
 
-  /**
-   * Applies frames of one batch: rows [from, to) of `touches`, whose row 0 is row `base` of the trace. Frame f has the rows
-   * rowStart[f] .. rowStart[f+1]-1; `from` lies in frame `first`. `into` are the stamps to write. The hot loop.
-   */
-  applyRows(
-    touches: Int32Array,
-    base: number,
-    from: number,
-    to: number,
-    rowStart: Float64Array,
-    first: number,
-    into: Int32Array = this.stamps,
-  ): void {
-    let i = from | 0;
-    const arena = Arena.loopsFor(touches, into);
-    for (let f = first | 0; i < to; f = (f + 1) | 0) {
-      const stop = Math.min(to, rowStart[f + 1]! - base) | 0;
-      i = arena === undefined ? i : stampEights(arena, touches, i, stop, into, (f + 1) | 0);
-      stampRest(touches, i, stop, into, (f + 1) | 0);
-      i = stop;
-    }
-  }
-
   /** The classes that count for a scope and target, as a bit mask over class numbers. */
   classes(scope: Scope, target: Target): number {
     return classesOf(this.classBits, scope, target);
@@ -71,17 +52,7 @@ export class StampMemory {
 
   /** Last stamp of one page over the classes of `mask`. */
   lastOf(id: number, mask: number): number {
-    const { stamps } = this;
-    if (this.classBits === 1 && mask === READS_AND_WRITES) {
-      const read = stamps[2 * id]!;
-      const written = stamps[2 * id + 1]!;
-      return read > written ? read : written;
-    }
-    let last = 0;
-    for (let slot = id << this.classBits, rest = mask; rest !== 0; rest >>>= 1, slot++) {
-      if ((rest & 1) === 1 && stamps[slot]! > last) last = stamps[slot]!;
-    }
-    return last;
+    return this.column.lastOf(id << this.classBits, mask);
   }
 
   /** Last stamps of all pages over the classes of `mask`, shared by everyone who asks before the next frame. Read only. */
@@ -99,18 +70,6 @@ export class StampMemory {
   get scopesAgree(): boolean {
     return this.classBits < 2;
   }
-}
-
-/** Stamps touches [from, to) but for less than eight; returns where it stopped. */
-function stampEights(arena: Arena, touches: Int32Array, from: number, to: number, stamps: Int32Array, stamp: number): number {
-  const eights = (to - from) >> 3;
-  if (eights <= 0) return from;
-  arena.loops.stampRows(touches.byteOffset + 4 * from, eights, stamps.byteOffset, stamp);
-  return from + 8 * eights;
-}
-
-function stampRest(touches: Int32Array, from: number, to: number, stamps: Int32Array, stamp: number): void {
-  for (let i = from | 0; i < to; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
 }
 
 function fillLast(stamps: Int32Array, classBits: number, mask: number, last: Int32Array): void {

@@ -1,0 +1,118 @@
+/**
+ * A column of stamps behind one of bytes: a touch stores a byte, 1 + the frames since the column was last settled, which is a quarter
+ * of the memory to scatter stores over. Settling brings the bytes into the stamps, at the latest every 255 frames.
+ */
+import assert from 'node:assert/strict';
+import type { PageBitmap, SpaceInfo } from '@workset/model';
+import type { PageRange } from '../scheme.ts';
+import { Arena } from './arena.ts';
+import { addRecent, fillTouchedAndWritten } from './bit-loops.ts';
+
+/** Frames that a byte can tell apart. */
+const RECENT_FRAMES = 255;
+/** Slots that one round of the settling loop takes. */
+const ROUND = 32;
+/** Settling takes as long as this share of the slots takes to stamp, or less. */
+const WORTH_SETTLING = 1 / 4;
+
+/** True when bytes save more than settling them costs, by the mean number of touches per frame. */
+export function isWorthBuffering({ nTouches, nFrames }: Pick<SpaceInfo, 'nTouches' | 'nFrames'>, slots: number): boolean {
+  return (nTouches / Math.max(1, nFrames)) * RECENT_FRAMES >= slots * WORTH_SETTLING;
+}
+
+export class StampColumn {
+  /** Older than the bytes; exact once settled. */
+  readonly #stamps: Int32Array;
+  readonly #arena: Arena;
+  #recent: Uint8Array | undefined;
+  /** Frames applied when the bytes were last all zero: a byte b stands for the stamp #base + b. */
+  #base = 0;
+  #isSettled = true;
+
+  constructor(stamps: Int32Array, arena: Arena) {
+    this.#stamps = stamps;
+    this.#arena = arena;
+  }
+
+  get length(): number {
+    return this.#stamps.length;
+  }
+  /** The stamps themselves, up to date; write them only while nothing is applied. */
+  get stamps(): Int32Array {
+    this.settle();
+    return this.#stamps;
+  }
+
+  /** Puts bytes before the stamps from now on, where vector loops can reach both. */
+  buffer(): void {
+    if (this.#recent !== undefined || this.length % ROUND !== 0 || Arena.loopsFor(this.#stamps) === undefined) return;
+    const room = this.#arena.int32(this.length / 4);
+    if (this.#arena.owns(room)) this.#recent = new Uint8Array(room.buffer, room.byteOffset, this.length);
+  }
+
+  /**
+   * Applies frames of one batch: rows [from, to) of `touches`, whose row 0 is row `base` of the trace. Frame f has the rows
+   * rowStart[f] .. rowStart[f+1]-1; `from` lies in frame `first`. Frames come in ascending order. The hot loop.
+   */
+  apply(touches: Int32Array, base: number, from: number, to: number, rowStart: Float64Array, first: number): void {
+    const arena = Arena.loopsFor(touches, this.#stamps);
+    const isBuffered = this.#recent !== undefined && arena !== undefined;
+    let i = from | 0;
+    for (let f = first | 0; i < to; f = (f + 1) | 0) {
+      const stop = Math.min(to, rowStart[f + 1]! - base) | 0;
+      if (isBuffered) this.#stampBytes(touches, i, stop, f);
+      else stampAll(arena, touches, i, stop, this.#stamps, (f + 1) | 0);
+      i = stop;
+    }
+  }
+
+  /** Last stamp among the slots from `slot` on whose bits are set in `mask`. */
+  lastOf(slot: number, mask: number): number {
+    const byte = this.#isSettled ? 0 : newestByte(this.#recent!, slot, mask);
+    return byte > 0 ? this.#base + byte : newest(this.#stamps, slot, mask);
+  }
+
+  /** Brings what the bytes know into the stamps. */
+  settle(): void {
+    if (this.#isSettled) return;
+    this.#arena.loops.settle(this.#recent!.byteOffset, this.#stamps.byteOffset, this.length / ROUND, this.#base);
+    this.#isSettled = true;
+  }
+
+  /** Of two classes (read, write): pages touched, and pages written, with stamps greater than `after`, into sets that are empty. */
+  fillTouchedAndWritten(range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
+    // Bytes alone say it when all they do not know is older.
+    if (this.#isSettled || after < this.#base) fillTouchedAndWritten(this.#stamps, range, after, touched, written);
+    if (!this.#isSettled) addRecent(this.#recent!, this.#arena, range, Math.max(0, after - this.#base), touched, written);
+  }
+
+  #stampBytes(touches: Int32Array, from: number, to: number, frame: number): void {
+    if (!this.#isSettled && frame - this.#base >= RECENT_FRAMES) this.settle();
+    if (this.#isSettled) this.#base = frame;
+    this.#isSettled = false;
+    const recent = this.#recent!;
+    const byte = frame + 1 - this.#base;
+    assert(byte > 0 && byte <= RECENT_FRAMES, 'frames are applied in order');
+    const eights = (to - from) >> 3;
+    if (eights > 0) this.#arena.loops.stampBytes(touches.byteOffset + 4 * from, eights, recent.byteOffset, byte);
+    for (let i = (from + 8 * eights) | 0; i < to; i = (i + 1) | 0) recent[touches[i]!] = byte;
+  }
+}
+
+function newest(stamps: Int32Array, slot: number, mask: number): number {
+  let last = 0;
+  for (let rest = mask; rest !== 0; rest >>>= 1, slot++) if ((rest & 1) === 1 && stamps[slot]! > last) last = stamps[slot]!;
+  return last;
+}
+/** The same of bytes. Not one function for both: it would be slower on either. */
+function newestByte(recent: Uint8Array, slot: number, mask: number): number {
+  let last = 0;
+  for (let rest = mask; rest !== 0; rest >>>= 1, slot++) if ((rest & 1) === 1 && recent[slot]! > last) last = recent[slot]!;
+  return last;
+}
+
+function stampAll(arena: Arena | undefined, touches: Int32Array, from: number, to: number, stamps: Int32Array, stamp: number): void {
+  const eights = arena === undefined ? 0 : (to - from) >> 3;
+  if (eights > 0) arena!.loops.stampRows(touches.byteOffset + 4 * from, eights, stamps.byteOffset, stamp);
+  for (let i = (from + 8 * eights) | 0; i < to; i = (i + 1) | 0) stamps[touches[i]!] = stamp;
+}
