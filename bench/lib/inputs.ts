@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { synthesise, type SynthOptions } from '@workset/ingest';
-import { Prng } from '@workset/model';
+import { Prng, TRACE_VERSION } from '@workset/model';
 import { createTraceWriter, readManifest } from '@workset/store';
 
 export interface SynthInput extends Required<Pick<SynthOptions, 'pages' | 'seconds' | 'rate'>> {
@@ -23,8 +23,10 @@ export async function prepareSynth(inputs: string, input: SynthInput): Promise<v
 /** False as well for a trace that an older store wrote: still readable, but not what is measured. */
 function isAsWrittenNow(trace: string): boolean {
   if (!existsSync(trace)) return false;
-  return readManifest(trace).files.every(
-    ({ name, columns, batches }) => columns !== undefined || batches !== undefined || !name.endsWith('.arrow'),
+  const { version, files } = readManifest(trace);
+  return (
+    version === TRACE_VERSION &&
+    files.every(({ name, columns, batches }) => columns !== undefined || batches !== undefined || !name.endsWith('.arrow'))
   );
 }
 

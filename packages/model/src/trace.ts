@@ -2,7 +2,7 @@
 import type { SpaceId, TruthGrade } from './access.ts';
 
 export const TRACE_FORMAT = 'workset-trace';
-export const TRACE_VERSION = 1;
+export const TRACE_VERSION = 2;
 
 /** A stretch of time over which every access was recorded; between spans nothing is known. */
 export interface TraceSpan {

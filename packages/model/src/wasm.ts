@@ -74,6 +74,8 @@ export const bytes = (pick: (lane: number) => number): Code => simd(0x0d, ...Arr
 export const load32 = (address: Code): Code => seq(address, [0x28, 2, 0]);
 /** Stores the value on the stack at the address below it. */
 export const STORE_32: Code = [0x36, 2, 0];
+/** The same at the address plus `offset` bytes. */
+export const store32At = (offset: number): Code => seq([0x36, 2], leb(offset));
 /** Its lowest byte. */
 export const STORE_8: Code = [0x3a, 0, 0];
 /** The value at `address + offset` bytes. */
@@ -82,6 +84,10 @@ export const load = (base: number, offset: number): Code => seq(get(base), simd(
 /** Stores the vector on the stack at the address below it. */
 export const store = (offset: number): Code => simd(0x0b, 2, ...leb(offset));
 export const advance = (pointer: number, bytes: number): Code => seq(get(pointer), constant(bytes), ADD, set(pointer));
+/** Two lanes of 64 bits, widened from the lower or the upper two of 32. */
+export const LONGS = { ADD: simd(0xce), WIDEN_LOW_U: simd(0xc9), WIDEN_HIGH_U: simd(0xca) } as const satisfies Readonly<
+  Record<string, Code>
+>;
 export const block = (body: Code): Code => seq([0x02, 0x40], body, [0x0b]);
 /** Repeats `body` while --count > 0; count is at least 1. */
 export const loop = (count: number, body: Code): Code =>

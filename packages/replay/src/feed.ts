@@ -37,6 +37,7 @@ export class TouchFeed {
   touches = 0;
   readonly #options: FeedOptions;
   readonly #buffer: Int32Array;
+  readonly #sum = (touches: Int32Array): string => this.memory.arena.sumsOf(this.#buffer, touches.length);
   #batch = -1;
   #batchRows = 0;
   #reportAt = PROGRESS_TOUCHES;
@@ -146,7 +147,7 @@ export class TouchFeed {
   #load(batch: number): void {
     if (batch === this.#batch) return;
     const { space } = this.#options;
-    this.#batchRows = space.readBatch(batch, this.#buffer);
+    this.#batchRows = space.readBatch(batch, this.#buffer, this.#sum);
     const slots = this.memory.column.length;
     // The loops below do not look: a touch of a page that is not there would change another column.
     if (largest(this.#buffer, this.#batchRows) >= slots)

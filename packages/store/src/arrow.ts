@@ -44,13 +44,13 @@ export interface WrittenBatch {
 /** What `close` reports about the finished file. */
 export interface WrittenFile {
   readonly bytes: number;
-  /** Empty when the writer was told not to hash. */
-  readonly sha256: string;
+  /** Undefined when the writer was told not to hash. */
+  readonly sha256: string | undefined;
 }
 
 class FileSink extends RecordBatchFileWriter {
   readonly fd: number;
-  hash: Hash | null;
+  readonly hash: Hash | null;
 
   constructor(path: string, hashed: boolean) {
     super({ autoDestroy: false });
@@ -86,9 +86,8 @@ export class ArrowFileWriter {
   readonly #schema: Schema;
   readonly #types: ColumnTypes;
   #closed = false;
-  #isForLater = false;
 
-  /** Creates the file (which must not exist); `metadata` goes into the schema. */
+  /** Creates the file (which must not exist); `metadata` goes into the schema. Not `hashed`: a later pass changes it, and forces it to the disk. */
   constructor(path: string, types: ColumnTypes, metadata: Readonly<Record<string, string>> = {}, hashed = true) {
     this.#types = types;
     const fields = Object.entries(types).map(([name, type]) => new Field(name, new TYPES[type](), false));
@@ -106,19 +105,13 @@ export class ArrowFileWriter {
     return { offset, columns: placesOf(this.#types, rows, offset) };
   }
 
-  /** The file will be changed and hashed by a later pass, which forces it to disk, too. */
-  leaveUnhashed(): void {
-    this.#sink.hash = null;
-    this.#isForLater = true;
-  }
-
   /** Writes the footer and forces the file to disk, unless a later pass does. */
   close(): WrittenFile {
     this.#sink.reset(undefined, this.#schema);
     const bytes = this.#sink.position;
-    if (!this.#isForLater) fsyncSync(this.#sink.fd);
+    if (this.#sink.hash !== null) fsyncSync(this.#sink.fd);
     this.abort();
-    return { bytes, sha256: this.#sink.hash?.digest('hex') ?? '' };
+    return { bytes, sha256: this.#sink.hash?.digest('hex') };
   }
 
   /** Closes the descriptor without finishing the file. */

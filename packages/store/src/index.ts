@@ -6,6 +6,7 @@ export type { ResultsInfo, ResultsMeta } from './results-dir.ts';
 export type { PackedSet } from './page-set-buffer.ts';
 export { createRunPart } from './run-part.ts';
 export { openTrace, verifyTrace } from './trace-reader.ts';
+export { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from './touch-sums.ts';
 export { createTraceWriter } from './trace-writer.ts';
 export type { ArrowContainer, ArrowRows, RowField, RowType, RowValue } from './arrow-rows.ts';
 export { createArrowFile, createArrowRows, csvToParquet } from './table-file.ts';

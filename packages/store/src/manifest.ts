@@ -7,21 +7,28 @@ import { sha256 } from './files.ts';
 import type { TraceManifest } from './types.ts';
 
 export const MANIFEST_NAME = 'trace.json';
+/** Differs in the checksums of touch files only. */
+const OLD_VERSION = 1;
 
 /** One record batch of a touch file. */
 export interface BatchEntry {
   /** File offset of the batch's Int32 values. */
   readonly offset: number;
   readonly rows: number;
-  /** CRC-32 (zlib) of those values. */
-  readonly crc32: number;
+  /** `TouchSums` of those values. */
+  readonly sums?: string;
+  /** In traces of version 1 instead: CRC-32 (zlib) of those values. */
+  readonly crc32?: number;
 }
 
 /** One column file of a trace. */
 export interface FileEntry {
   readonly name: string;
   readonly bytes: number;
-  readonly sha256: string;
+  /** Of the whole file; touch files have it in version 1 only. */
+  readonly sha256?: string | undefined;
+  /** Of a touch file without the values of its batches: SHA-256. */
+  readonly framing?: string;
   /** Only for touch files, which are read batch by batch. */
   readonly batches?: readonly BatchEntry[];
   /** Only for frames and blocks; absent in traces written before replay read them from here. */
@@ -48,9 +55,9 @@ export function readManifest(path: string): TraceFile {
   if (!isObject(json) || json['format'] !== TRACE_FORMAT) {
     throw new UnreadableInputError(`${path} is not a workset trace: trace.json has no format "${TRACE_FORMAT}"`, { file }, HOW_TO_MAKE);
   }
-  if (json['version'] !== TRACE_VERSION) {
+  if (json['version'] !== TRACE_VERSION && json['version'] !== OLD_VERSION) {
     throw new UnreadableInputError(
-      `${path} has trace format version ${String(json['version'])}; this workset reads version ${TRACE_VERSION}`,
+      `${path} has trace format version ${String(json['version'])}; this workset reads versions ${OLD_VERSION} and ${TRACE_VERSION}`,
       { file },
       'use the workset version that wrote it, or ingest the capture again',
     );
@@ -123,7 +130,7 @@ function checkShape(json: Readonly<Record<string, unknown>>, file: string): void
       typeof entry.name === 'string' &&
       /^[\w.-]+$/.test(entry.name) &&
       Number.isSafeInteger(entry.bytes) &&
-      typeof entry.sha256 === 'string';
+      (typeof entry.sha256 === 'string' || (typeof entry.framing === 'string' && Array.isArray(entry.batches)));
     if (!sound) throw new TraceFormatError(`${file}: the file table has a damaged entry ${JSON.stringify(entry)}`, { file }, INGEST_AGAIN);
   }
 }

@@ -14,7 +14,12 @@ import { touchFileName, TouchStream } from './touch-file.ts';
 import type { CodedFrames, FrameColumns, RemapColumns } from './types.ts';
 
 /** Creates a column file inside the directory being written. */
-export type CreateFile = (name: string, types: ColumnTypes, metadata: Readonly<Record<string, string>>) => ArrowFileWriter;
+export type CreateFile = (
+  name: string,
+  types: ColumnTypes,
+  metadata: Readonly<Record<string, string>>,
+  hashed?: boolean,
+) => ArrowFileWriter;
 
 export class SpaceWriter {
   readonly id: SpaceId;
@@ -36,7 +41,7 @@ export class SpaceWriter {
     this.#blocks = new BlockIndex(id, 31 - classBits);
     this.#codes = new BlockCodes(this.#blocks);
     this.#order = new BlockOrder(this.#blocks.seen);
-    const file = create(touchFileName(id), { touch: 'int32' }, this.#metadata());
+    const file = create(touchFileName(id), { touch: 'int32' }, this.#metadata(), false);
     this.#touches = new TouchStream(file, this.#blocks, this.#order, classBits);
   }
 

@@ -4,16 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
 import { BLOCK_SHIFT, type SpaceId } from '@workset/model';
 import type { ArrowFileWriter } from './arrow.ts';
 import type { BlockIndex } from './block-index.ts';
 import type { BlockMoves, BlockOrder } from './block-order.ts';
 import { readFully, writeFullyAt } from './files.ts';
-import type { BatchEntry } from './manifest.ts';
+import type { BatchEntry, FileEntry } from './manifest.ts';
+import { SpareRooms, TouchRoom } from './touch-room.ts';
+import { TouchSums } from './touch-sums.ts';
 
 export const BATCH_ROWS = 1 << 20;
-/** Touches are moved and summed this many at a time: 128 KiB stay in the cache from one to the other. */
+/** Touches of a file are moved and summed again this many at a time: 128 KiB stay in the cache from one to the other. */
 const PIECE_ROWS = 1 << 15;
 
 export function touchFileName(space: SpaceId): string {
@@ -25,30 +26,13 @@ export function touchFileName(space: SpaceId): string {
  * mapped page by page and makes the garbage collector run.
  */
 const HELD_BATCHES = 4;
+const ROOMS = new SpareRooms(4, () => new TouchRoom(HELD_BATCHES + 1, BATCH_ROWS));
 
-/**
- * Batches to fill. A trace that is done leaves its own to the next one, unless the garbage collector was quicker: it runs several
- * times over the first 40 MB of a trace when they are all new.
- */
-class SpareBatches {
-  readonly #spare: WeakRef<ArrayBuffer>[] = [];
-
-  take(): Int32Array<ArrayBuffer> {
-    for (let ref = this.#spare.pop(); ref !== undefined; ref = this.#spare.pop()) {
-      const buffer = ref.deref();
-      if (buffer !== undefined) return new Int32Array(buffer);
-    }
-    return new Int32Array(BATCH_ROWS);
-  }
-
-  giveBack({ buffer }: Int32Array<ArrayBuffer>): void {
-    if (this.#spare.length < 4 * HELD_BATCHES) this.#spare.push(new WeakRef(buffer));
-  }
-}
-const BATCHES = new SpareBatches();
-
-/** A batch as written: in the order of the first `known` blocks; numbered by first sight and without its checksum when that is -1. */
-interface WrittenBatch extends BatchEntry {
+/** A batch as written: in the order of the first `known` blocks; numbered by first sight and without its sums when that is -1. */
+interface WrittenBatch {
+  readonly offset: number;
+  readonly rows: number;
+  readonly sums: string;
   readonly known: number;
 }
 
@@ -56,6 +40,8 @@ interface WrittenBatch extends BatchEntry {
 export class TouchStream {
   readonly #written: WrittenBatch[] = [];
   readonly #held: Int32Array<ArrayBuffer>[] = [];
+  readonly #room = ROOMS.take();
+  readonly #free = [...this.#room.batches];
   readonly #file: ArrowFileWriter;
   readonly #blocks: BlockIndex;
   readonly #order: BlockOrder;
@@ -97,22 +83,18 @@ export class TouchStream {
   }
 
   /** Writes what is held and the footer, and renumbers what was written before all blocks were known. */
-  finish(path: string): { bytes: number; sha256: string; batches: readonly BatchEntry[] } {
+  finish(path: string): Omit<FileEntry, 'name'> {
     if (this.#fill > 0) this.#held.push(this.#batch!.subarray(0, this.#fill));
-    for (const batch of this.#held.splice(0)) {
-      this.#write(batch);
-      BATCHES.giveBack(batch);
-    }
+    for (const batch of this.#held.splice(0)) this.#write(batch);
     this.#takeInBlocks();
-    this.#batch = undefined;
-    const written = this.#file.close();
-    if (written.sha256 !== '')
-      return { ...written, batches: this.#written.map(({ offset, rows, crc32: crc }) => ({ offset, rows, crc32: crc })) };
-    return { bytes: written.bytes, ...renumbered(path, this.#written, this.#order, this.#classBits) };
+    const { bytes } = this.#file.close();
+    const entry = { bytes, ...finished(path, this.#written, this.#order, this.#classBits, this.#room) };
+    ROOMS.give(this.#room);
+    return entry;
   }
 
   #filling(): Int32Array<ArrayBuffer> {
-    return (this.#batch ??= BATCHES.take());
+    return (this.#batch ??= this.#free.pop()!);
   }
 
   #filled(n: number): void {
@@ -122,104 +104,77 @@ export class TouchStream {
     this.#batch = undefined;
     this.#fill = 0;
     if (this.#held.length <= HELD_BATCHES) return;
-    this.#batch = this.#held.shift()!;
-    this.#write(this.#batch);
+    const oldest = this.#held.shift()!;
+    this.#write(oldest);
+    this.#free.push(oldest);
   }
 
   /** Orders the blocks known by now, which may make what is written wrong. */
   #takeInBlocks(): void {
     const isReordered = this.#order.update();
-    if (!isReordered || this.#written.length === 0) return;
-    this.#isFinal = false;
-    this.#file.leaveUnhashed();
+    if (isReordered && this.#written.length > 0) this.#isFinal = false;
   }
 
   #write(touch: Int32Array<ArrayBuffer>): void {
     if (this.#isFinal) this.#takeInBlocks();
-    let crc = 0;
+    const sums = new TouchSums();
     if (this.#isFinal) {
-      const { moves } = this.#order;
-      for (let row = 0; row < touch.length; row += PIECE_ROWS) {
-        const piece = touch.subarray(row, row + PIECE_ROWS);
-        if (moves !== null) moveBlocks(piece, moves, this.#classBits);
-        crc = crc32(bytesOf(piece), crc);
-      }
+      this.#room.setMoves(this.#order.moves, this.#classBits + BLOCK_SHIFT);
+      this.#room.moveAndSum(touch, sums);
     }
     const { offset } = this.#file.write(touch.length, { touch });
-    this.#written.push({ offset, rows: touch.length, crc32: crc, known: this.#isFinal ? this.#order.known : -1 });
+    this.#written.push({ offset, rows: touch.length, sums: sums.toString(), known: this.#isFinal ? this.#order.known : -1 });
   }
 }
 
-/** Pass over a file whose hash is not known, in file order with a piece of a batch in memory: moves blocks to their final places, and takes the checksums. */
-function renumbered(
+/** Pass over a file, with a piece of a batch in memory: moves blocks to their final places where they are not, sums, and hashes what is between the batches. */
+function finished(
   path: string,
   written: readonly WrittenBatch[],
   order: BlockOrder,
   classBits: number,
-): { readonly sha256: string; readonly batches: readonly BatchEntry[] } {
+  room: TouchRoom,
+): { readonly framing: string; readonly batches: readonly BatchEntry[] } {
   const fd = openSync(path, 'r+');
   try {
-    const file = new HashedFile(fd);
-    const piece = new Int32Array(PIECE_ROWS);
+    const piece = room.batches[0]!.subarray(0, PIECE_ROWS);
     let moves = order.moves;
     let known = -1;
     const batches = written.map((batch) => {
       const { offset, rows } = batch;
       if (batch.known !== known) moves = (known = batch.known) < 0 ? order.moves : order.movesSince(known);
-      const isKept = known >= 0 && moves === null;
-      file.hashTo(offset);
-      let crc = 0;
+      if (known >= 0 && moves === null) return { offset, rows, sums: batch.sums };
+      room.setMoves(moves, classBits + BLOCK_SHIFT);
+      const sums = new TouchSums();
       for (let row = 0; row < rows; row += PIECE_ROWS) {
         const touches = piece.subarray(0, Math.min(rows - row, PIECE_ROWS));
         readFully(fd, touches, touches.byteLength, offset + 4 * row);
-        if (moves !== null) {
-          moveBlocks(touches, moves, classBits);
-          writeFullyAt(fd, touches, offset + 4 * row);
-        }
-        if (!isKept) crc = crc32(bytesOf(touches), crc);
-        file.hash(touches);
+        room.moveAndSum(touches, sums);
+        if (moves !== null) writeFullyAt(fd, touches, offset + 4 * row);
       }
-      return { offset, rows, crc32: isKept ? batch.crc32 : crc };
+      return { offset, rows, sums: sums.toString() };
     });
-    file.hashTo(fstatSync(fd).size);
     fsyncSync(fd);
-    return { sha256: file.digest(), batches };
+    return { framing: framingHash(fd, batches), batches };
   } finally {
     closeSync(fd);
   }
 }
 
-/** Hashes a file from its start, from memory where the caller has the bytes and from disk between. */
-class HashedFile {
-  readonly #fd: number;
-  readonly #hash = createHash('sha256');
-  #position = 0;
-
-  constructor(fd: number) {
-    this.#fd = fd;
+/** Lower-case hex SHA-256 of a touch file without the values of its batches. */
+export function framingHash(fd: number, batches: readonly BatchEntry[]): string {
+  const hash = createHash('sha256');
+  let position = 0;
+  const hashTo = (end: number): void => {
+    const gap = new Uint8Array(Math.max(0, end - position));
+    hash.update(gap.subarray(0, readFully(fd, gap, gap.length, position)));
+  };
+  for (const { offset, rows } of batches) {
+    hashTo(offset);
+    position = offset + 4 * rows;
   }
-  hash(next: NodeJS.ArrayBufferView): void {
-    this.#hash.update(next);
-    this.#position += next.byteLength;
-  }
-  hashTo(end: number): void {
-    const gap = new Uint8Array(end - this.#position);
-    readFully(this.#fd, gap, gap.length, this.#position);
-    this.hash(gap);
-  }
-  digest(): string {
-    return this.#hash.digest('hex');
-  }
-}
-
-/** Moves each touch by what its block moves. Alone in its loop: one array, and the same bounds for reading and writing. */
-function moveBlocks(touches: Int32Array, moves: Int32Array, classBits: number): void {
-  const bits = classBits + BLOCK_SHIFT;
-  const ahead = moves.map((blocks) => blocks << bits);
-  for (let i = 0, n = touches.length | 0; i < n; i = (i + 1) | 0) {
-    const touch = touches[i]!;
-    touches[i] = touch + ahead[touch >>> bits]!;
-  }
+  hashTo(fstatSync(fd).size);
+  return hash.digest('hex');
 }
 
 /** touches[from, to) to `out` from `at` on, moved the same way. */

@@ -11,8 +11,9 @@ import { INGEST_AGAIN, readManifest } from './manifest.ts';
 import type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
 import { OBSERVATIONS, OBSERVED_REGIONS, OBSERVED_SETS, readObservations } from './observation-log.ts';
 import { NO_REMAPS, readRemaps, remapFileName } from './remap-log.ts';
-import { BATCH_ROWS, bytesOf, touchFileName } from './touch-file.ts';
-import type { FrameColumns, RemapColumns, SpaceReader, TraceManifest, TraceReader } from './types.ts';
+import { BATCH_ROWS, bytesOf, framingHash, touchFileName } from './touch-file.ts';
+import { TouchSums } from './touch-sums.ts';
+import type { FrameColumns, RemapColumns, SpaceReader, SumTouches, TraceManifest, TraceReader } from './types.ts';
 
 /**
  * Opens the trace at `path`. Checks trace.json and the presence and size of every file now; contents when they are read.
@@ -35,10 +36,46 @@ export function verifyTrace(path: string): TraceManifest {
   for (const entry of trace.files) {
     checkSize(path, entry);
     const file = join(path, entry.name);
-    if (sha256File(file) !== entry.sha256)
+    if (entry.framing === undefined ? sha256File(file) !== entry.sha256 : !verifiesTouches(file, entry))
       throw new TraceFormatError(`${file} does not have the SHA-256 in trace.json`, { file }, INGEST_AGAIN);
   }
   return trace;
+}
+
+/** True when all of a touch file but its values is as it was written. Throws TraceFormatError when its values are not. */
+function verifiesTouches(file: string, { framing, batches = [] }: FileEntry): boolean {
+  const fd = openSync(file, 'r');
+  try {
+    const touches = new Int32Array(BATCH_ROWS);
+    batches.forEach((batch, i) => readTouches(fd, file, i, batch, touches, sumsOf));
+    return framingHash(fd, batches) === framing;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Reads one batch into the start of `into` and checks it. */
+function readTouches(
+  fd: number,
+  file: string,
+  i: number,
+  { offset, rows, sums, crc32: crc }: BatchEntry,
+  into: Int32Array,
+  sum: SumTouches,
+): void {
+  const fail = (message: string, byteOffset: number): never => {
+    throw new TraceFormatError(`${file}${message}`, { file, byteOffset }, INGEST_AGAIN);
+  };
+  if (!(rows <= into.length)) fail(`: batch ${i} has ${rows} rows in trace.json, more than ${into.length}`, offset);
+  const got = readFully(fd, into, rows * 4, offset);
+  if (got < rows * 4) fail(` ends inside batch ${i}`, offset + got);
+  const touches = into.subarray(0, rows);
+  if (sums !== undefined && sum(touches) !== sums) fail(`: batch ${i} does not have the sums in trace.json`, offset);
+  if (sums === undefined && crc32(bytesOf(touches)) !== crc) fail(`: batch ${i} does not have the CRC-32 in trace.json`, offset);
+}
+
+function sumsOf(touches: Int32Array): string {
+  return new TouchSums().add(touches).toString();
 }
 
 function checkSize(path: string, { name, bytes }: FileEntry): void {
@@ -177,16 +214,11 @@ class ColumnSpaceReader implements SpaceReader {
     return this.#batches.length;
   }
 
-  readBatch(i: number, into: Int32Array): number {
+  readBatch(i: number, into: Int32Array, sum: SumTouches = sumsOf): number {
     const batch = this.#batches[i];
     assert(batch !== undefined, `batch ${i} of ${this.#batches.length}`);
-    assert(into.length >= batch.rows, `batch ${i} has ${batch.rows} rows, the buffer ${into.length}`);
     this.#fd ??= openSync(this.#file, 'r');
-    const bytes = batch.rows * 4;
-    const got = readFully(this.#fd, into, bytes, batch.offset);
-    if (got < bytes) this.#fail(`${this.#file} ends inside batch ${i}`, batch.offset + got);
-    if (crc32(bytesOf(into.subarray(0, batch.rows))) !== batch.crc32)
-      this.#fail(`${this.#file}: batch ${i} does not have the CRC-32 in trace.json`, batch.offset);
+    readTouches(this.#fd, this.#file, i, batch, into, sum);
     return batch.rows;
   }
 
@@ -213,10 +245,6 @@ class ColumnSpaceReader implements SpaceReader {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-  }
-
-  #fail(message: string, byteOffset: number): never {
-    throw new TraceFormatError(message, { file: this.#file, byteOffset }, INGEST_AGAIN);
   }
 }
 

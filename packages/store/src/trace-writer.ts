@@ -119,8 +119,8 @@ class DirectoryTraceWriter implements TraceWriter {
     return space;
   }
 
-  readonly #create: CreateFile = (name, types, metadata) => {
-    const file = new this.#FileWriter(join(this.#part, name), types, metadata);
+  readonly #create: CreateFile = (name, types, metadata, hashed) => {
+    const file = new this.#FileWriter(join(this.#part, name), types, metadata, hashed);
     this.#open.push(file);
     return file;
   };

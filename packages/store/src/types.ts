@@ -114,6 +114,9 @@ export interface RemapColumns {
   readonly kind: Int32Array;
 }
 
+/** The checksum of touches, as `TouchSums` gives it. */
+export type SumTouches = (touches: Int32Array) => string;
+
 export interface SpaceReader {
   readonly info: SpaceInfo;
   /** Block numbers (page number >> 9), ascending; dense id i is page blocks[i >> 9] * 512 + (i & 511). */
@@ -122,8 +125,11 @@ export interface SpaceReader {
   /** Rows per batch; all batches but the last are full. */
   readonly batchRows: number;
   readonly nBatches: number;
-  /** Reads batch i (`touch = dense id << classBits | class`) into `into` (batchRows long, may be on a SharedArrayBuffer), checks its CRC, returns its rows. Throws TraceFormatError. */
-  readBatch(i: number, into: Int32Array): number;
+  /**
+   * Reads batch i (`touch = dense id << classBits | class`) into `into` (batchRows long, may be on a SharedArrayBuffer), checks its
+   * sums, returns its rows. Throws TraceFormatError. `sum` does what `TouchSums` does, perhaps faster.
+   */
+  readBatch(i: number, into: Int32Array, sum?: SumTouches): number;
   /** Page number of a dense id. */
   pageOf(id: number): number;
   /** Dense id of a page number, -1 when the space does not hold it. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { RunError, TraceFormatError, UnreadableInputError, UsageError, WorksetError } from '@workset/model';
 import { createTraceWriter, isTrace, openTrace, readManifest, verifyTrace } from '@workset/store';
+import { traceIdOf } from '../src/manifest.ts';
 import { fileNames, finalOf, framesOf, scratch } from './support.ts';
 
 async function writeTrace(out: string, firstPage = 700): Promise<void> {
@@ -110,7 +113,7 @@ test('a newer version and a damaged trace.json say so', async (t) => {
   const file = join(out, 'trace.json');
   const text = readFileSync(file, 'utf8');
   const edits: [string, new (...args: never[]) => WorksetError, RegExp][] = [
-    [text.replace('"version": 1', '"version": 2'), UnreadableInputError, /format version 2; this workset reads version 1/],
+    [text.replace('"version": 2', '"version": 3'), UnreadableInputError, /format version 3; this workset reads versions 1 and 2/],
     [text.slice(0, -20), TraceFormatError, /not valid JSON/],
     [text.replace('"files"', '"felis"'), TraceFormatError, /files missing/],
     [text.replace('"synthetic": true', '"synthetic": false'), TraceFormatError, /was altered/],
@@ -146,8 +149,55 @@ test('missing, truncated and altered files are named', async (t) => {
     const at = batches?.[0]!.offset ?? bytes.length >> 1;
     await damage(
       () => writeFileSync(join(bad, name), bytes.with(at, bytes[at]! ^ 1)),
-      batches === undefined ? /SHA-256/ : /batch 0 .*CRC-32/,
+      batches === undefined ? /SHA-256/ : /batch 0 .*sums/,
     );
+  }
+});
+
+/** The trace as version 1 had it: a CRC-32 for each batch, and a SHA-256 of the whole touch file. */
+function toVersion1(path: string): void {
+  const { traceId: _traceId, ...trace } = readManifest(path);
+  const files = trace.files.map((entry) => {
+    if (entry.batches === undefined) return entry;
+    const bytes = readFileSync(join(path, entry.name));
+    const crcOf = (offset: number, rows: number): number => crc32(bytes.subarray(offset, offset + 4 * rows));
+    const { name, batches } = entry;
+    return {
+      name,
+      bytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      batches: batches.map(({ offset, rows }) => ({ offset, rows, crc32: crcOf(offset, rows) })),
+    };
+  });
+  const old = { ...trace, version: 1 as never, files };
+  writeFileSync(join(path, 'trace.json'), JSON.stringify({ ...old, traceId: traceIdOf(old) }));
+}
+
+test('a trace of version 1 is read and checked by its CRCs', async (t) => {
+  const out = join(scratch(t), 'a.trace');
+  await writeTrace(out);
+  const expected = framesOf(await openTrace(out), 'gpa');
+  toVersion1(out);
+  assert.deepEqual(framesOf(await openTrace(out), 'gpa'), expected);
+  verifyTrace(out);
+  const file = join(out, 'touches.gpa.arrow');
+  const bytes = readFileSync(file);
+  const at = readManifest(out).files.find(({ name }) => name === 'touches.gpa.arrow')!.batches![0]!.offset;
+  writeFileSync(file, bytes.with(at, bytes[at]! ^ 1));
+  await assert.rejects(readAll(out), /batch 0 does not have the CRC-32/);
+  assert.throws(() => verifyTrace(out), /SHA-256/);
+});
+
+test('damage between the batches is seen by a full check', async (t) => {
+  const out = join(scratch(t), 'a.trace');
+  await writeTrace(out);
+  const file = join(out, 'touches.gpa.arrow');
+  const bytes = readFileSync(file);
+  const { offset, rows } = readManifest(out).files.find(({ name }) => name === 'touches.gpa.arrow')!.batches![0]!;
+  verifyTrace(out);
+  for (const at of [0, offset - 1, offset + 4 * rows, bytes.length - 1]) {
+    writeFileSync(file, bytes.with(at, bytes[at]! ^ 1));
+    assert.throws(() => verifyTrace(out), /SHA-256/, String(at));
   }
 });
 

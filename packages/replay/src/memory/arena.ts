@@ -5,6 +5,7 @@
 import { SIMD_FUNCTIONS } from './simd-code.ts';
 import { TLB_FUNCTIONS } from './tlb-code.ts';
 import { assemble } from '@workset/model/wasm';
+import { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from '@workset/store';
 
 /** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
 export interface WasmMemory {
@@ -36,6 +37,7 @@ export interface VectorLoops {
   recentTouchedAndWritten(bytes: number, after: number, words: number, touched: number, written: number): void;
   maxInto(into: number, other: number, words: number): void;
   largest(column: number, words: number): number;
+  sum(touches: number, rounds: number, out: number): void;
 }
 
 /** Arguments as in tlb-code.ts. */
@@ -69,6 +71,7 @@ export class Arena {
   #free: Int32Array[] = [];
   readonly #scratchWords: number;
   #scratch: Int32Array | undefined;
+  #lanes: Int32Array | undefined;
 
   /** @param nPages size of the id space; `vector` false keeps everything in plain arrays */
   constructor(nPages: number, vector = nPages >= VECTOR_MIN) {
@@ -130,6 +133,17 @@ export class Arena {
   mixedTlbLoop(vectors: number): TlbLoop {
     return (this.#loops as unknown as Record<string, TlbLoop>)[`tlbMixed${vectors}`]!;
   }
+  /** The checksum of the first `length` touches of a column. */
+  sumsOf(touches: Int32Array, length: number): string {
+    const rounds = this.owns(touches) ? Math.floor(length / ROUND_WORDS) : 0;
+    const sums = new TouchSums();
+    if (rounds > 0) {
+      const lanes = this.#lanes!;
+      this.#loops!.sum(touches.byteOffset, rounds, lanes.byteOffset);
+      sums.addLanes(lanes, rounds * ROUND_WORDS);
+    }
+    return sums.add(touches, rounds * ROUND_WORDS, length).toString();
+  }
   owns(column: Int32Array): boolean {
     return owners.get(column) === this;
   }
@@ -154,6 +168,7 @@ export class Arena {
     // By vectors: filling shared memory from JavaScript takes ten times as long.
     if (used !== undefined && used.bytes > 0) this.#loops.fill(0, used.bytes / COLUMN_ALIGN, 0);
     this.#scratch = this.#inMemory(this.#scratchWords);
+    this.#lanes = this.#inMemory(LANES_BYTES / 4);
   }
 
   #inMemory(length: number): Int32Array | undefined {
@@ -186,6 +201,6 @@ const owners = new WeakMap<Int32Array, Arena>();
 let compiled: object | undefined;
 
 function instantiate(memory: WasmMemory): VectorLoops {
-  compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...TLB_FUNCTIONS], MAX_WASM_PAGES));
+  compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...TLB_FUNCTIONS, sumCode()], MAX_WASM_PAGES));
   return new Instance(compiled, { env: { memory } }).exports as VectorLoops;
 }
