@@ -19,13 +19,15 @@ export class ByteWindow {
   #fill = 0;
   #limit = Number.POSITIVE_INFINITY;
 
-  /** @param base stream offset of the first byte pushed */
-  constructor(base = 0, capacity = FIRST_CAPACITY) {
+  /**
+   * @param base stream offset of the first byte pushed
+   * @param memory to lie in until more is needed, a multiple of four bytes
+   */
+  constructor(base = 0, memory = new Uint8Array(FIRST_CAPACITY)) {
     this.#base = base;
-    const memory = new ArrayBuffer(capacity);
-    this.bytes = new Uint8Array(memory);
-    this.words = new Uint32Array(memory);
-    this.view = new DataView(memory);
+    this.bytes = memory;
+    this.words = wordsOf(memory);
+    this.view = viewOf(memory);
   }
 
   /** Stream offset of the next unread byte. */
@@ -72,10 +74,9 @@ export class ByteWindow {
     if (kept + extra > old.length) {
       let capacity = old.length;
       while (capacity < kept + extra) capacity *= 2;
-      const memory = new ArrayBuffer(capacity);
-      this.bytes = new Uint8Array(memory);
-      this.words = new Uint32Array(memory);
-      this.view = new DataView(memory);
+      this.bytes = new Uint8Array(capacity);
+      this.words = wordsOf(this.bytes);
+      this.view = viewOf(this.bytes);
       this.bytes.set(old.subarray(this.start, this.#fill));
     } else {
       old.copyWithin(0, this.start, this.#fill);
@@ -84,6 +85,13 @@ export class ByteWindow {
     this.#fill = kept;
     this.start = 0;
   }
+}
+
+function wordsOf({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(buffer, byteOffset, length >> 2);
+}
+function viewOf({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> {
+  return new DataView(buffer, byteOffset, length);
 }
 
 /** A window fed from a byte source on demand. Memory grows with the bytes that arrive, never with a size a file claims. */
@@ -95,8 +103,9 @@ export class ByteReader extends ByteWindow {
   /** Of the chunk read last, what is not in the window yet. */
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(source: ByteSource, signal?: AbortSignal, base = 0) {
-    super(base);
+  /** @param memory for the window, see ByteWindow */
+  constructor(source: ByteSource, signal?: AbortSignal, base = 0, memory?: Uint8Array<ArrayBuffer>) {
+    super(base, memory);
     this.path = source.path;
     this.#chunks = source.chunks()[Symbol.asyncIterator]();
     this.#signal = signal;

@@ -9,6 +9,7 @@ import { DamonSamples } from './damon.ts';
 import { applyFeature } from './features.ts';
 import type { PerfFacts } from './features.ts';
 import { fastSamples } from './fast-samples.ts';
+import type { SampleMemory } from './fast-samples.ts';
 import { walkTail } from './layout.ts';
 import type { SampleTail } from './layout.ts';
 import { AccessOrder } from './order.ts';
@@ -67,10 +68,14 @@ export class PerfDecoder {
     nrAccesses: 0,
     age: 0,
   };
+  /** Of the first address space, for there is only one when it is used. */
+  readonly #memory: SampleMemory | undefined;
   #firstPid = -1;
   #planned = 0;
 
-  constructor(path: string, facts: PerfFacts, ctx: IngestContext) {
+  /** @param memory for rows to stay in, until the decoder is no longer used */
+  constructor(path: string, facts: PerfFacts, ctx: IngestContext, memory?: SampleMemory) {
+    this.#memory = memory;
     this.facts = facts;
     this.#ctx = ctx;
     this.#record = new RecordWords(facts.little);
@@ -115,7 +120,7 @@ export class PerfDecoder {
   order(space: SpaceId): AccessOrder {
     let order = this.orders.get(space);
     if (order === undefined) {
-      order = new AccessOrder(space);
+      order = new AccessOrder(space, this.orders.size === 0 ? this.#memory?.ring : undefined);
       this.orders.set(space, order);
     }
     return order;

@@ -1,5 +1,7 @@
 /** Puts accesses of several per-CPU buffers in time order, as far as perf's FINISHED_ROUND records allow. */
 import type { IngestBatch, SpaceId } from '@workset/model';
+import { copyColumns, rowsOf } from './row-ring.ts';
+import type { Columns, RowRing } from './row-ring.ts';
 
 type AccessBatch = Extract<IngestBatch, { kind: 'accesses' }>;
 
@@ -10,55 +12,63 @@ const KEPT_ROWS = 1 << 15;
 const MAX_SORTED_ROWS = (1 << 16) - (1 << 12);
 const MAX_PENDING_ROWS = 1 << 23;
 
-interface Columns {
-  readonly timeNs: Float64Array<ArrayBuffer>;
-  readonly page: Float64Array<ArrayBuffer>;
-  readonly cls: Uint8Array<ArrayBuffer>;
-  readonly pid: Int32Array<ArrayBuffer>;
-  readonly cpu: Int32Array<ArrayBuffer>;
-}
-
-/** Accesses not yet in final order. Append by writing into `rows` at `n` after `reserve`. */
+/**
+ * Accesses not yet in final order. They lie in `rows`, or in the ring as long as they come in time order and without `add`: then
+ * nothing is copied.
+ */
 export class AccessOrder {
   readonly space: SpaceId;
-  rows: Columns = newColumns(FIRST_ROWS);
+  /** Rows that are not in the ring. */
+  rows: Columns = newColumns(0);
   n = 0;
   /** False once a row is older than the one before it. */
   sorted = true;
   /** Rows that came after younger ones had been given away. */
   late = 0;
+  readonly #ring: RowRing | undefined;
+  /** No row since the last flush came by itself or out of order. */
+  #isPlain = true;
   /** The columns of the last batch given, free again at the next one. */
   #spare: Columns = newColumns(0);
   #given = Number.NEGATIVE_INFINITY;
 
-  constructor(space: SpaceId) {
+  /** @param ring for this order alone, empty */
+  constructor(space: SpaceId, ring?: RowRing) {
     this.space = space;
+    this.#ring = ring;
   }
 
-  reserve(extra: number): void {
-    const wanted = this.n + extra;
-    if (wanted <= this.rows.timeNs.length) return;
-    let capacity = this.rows.timeNs.length;
-    while (capacity < wanted) capacity *= 2;
-    this.rows = copyRows(this.rows, 0, this.n, newColumns(capacity));
+  /** The ring, when rows may be written behind its last one. */
+  get ring(): RowRing | undefined {
+    return this.n === 0 ? this.#ring : undefined;
+  }
+  /** All rows pending. */
+  get pending(): number {
+    return this.n + (this.#ring?.n ?? 0);
   }
 
-  /** Appends n rows that lie as columns at places of a buffer; `isSorted`: each is no older than the one before it. */
-  take(buffer: ArrayBuffer, place: Readonly<Record<keyof Columns, number>>, n: number, isSorted: boolean): void {
+  /** Appends all rows of some columns; `isSorted`: each is no older than the one before it. */
+  take(columns: Columns, isSorted: boolean): void {
+    const n = columns.timeNs.length;
     if (n === 0) return;
-    this.reserve(n);
-    const { rows } = this;
-    rows.timeNs.set(new Float64Array(buffer, place.timeNs, n), this.n);
-    rows.page.set(new Float64Array(buffer, place.page, n), this.n);
-    rows.cls.set(new Uint8Array(buffer, place.cls, n), this.n);
-    rows.pid.set(new Int32Array(buffer, place.pid, n), this.n);
-    rows.cpu.set(new Int32Array(buffer, place.cpu, n), this.n);
+    this.#reserve(n);
+    copyColumns(columns, this.rows, this.n);
     this.n += n;
-    if (!isSorted) this.sorted = false;
+    if (!isSorted) this.sorted = this.#isPlain = false;
+  }
+
+  /** The same of rows that were written into the ring. */
+  ringTake(n: number, isSorted: boolean): void {
+    this.#ring!.n += n;
+    if (isSorted) return;
+    this.#leaveRing();
+    this.sorted = this.#isPlain = false;
   }
 
   add(timeNs: number, page: number, cls: number, pid: number, cpu: number): void {
-    this.reserve(1);
+    if (this.n === 0) this.#leaveRing();
+    this.#isPlain = false;
+    this.#reserve(1);
     const { n, rows } = this;
     if (n > 0 && timeNs < rows.timeNs[n - 1]!) this.sorted = false;
     rows.timeNs[n] = timeNs;
@@ -70,47 +80,88 @@ export class AccessOrder {
   }
 
   get full(): boolean {
-    return this.n >= (this.sorted ? MAX_SORTED_ROWS : MAX_PENDING_ROWS);
+    return this.pending >= (this.sorted ? MAX_SORTED_ROWS : MAX_PENDING_ROWS);
   }
   /** Latest time among pending rows. */
   latest(): number {
-    if (this.sorted) return this.n === 0 ? Number.NEGATIVE_INFINITY : this.rows.timeNs[this.n - 1]!;
+    if (this.n === 0) return this.#ring?.latest ?? Number.NEGATIVE_INFINITY;
+    if (this.sorted) return this.rows.timeNs[this.n - 1]!;
     let latest = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < this.n; i++) if (this.rows.timeNs[i]! > latest) latest = this.rows.timeNs[i]!;
     return latest;
   }
 
-  /** Rows up to and including time `limit`, in time order (equal times keep file order). The batch is valid until the next append. */
-  flush(limit: number): AccessBatch | null {
+  /** Rows up to and including time `limit`, in time order (equal times keep file order). The batches are valid until the next append. */
+  flush(limit: number): AccessBatch[] {
+    if (this.n === 0) return this.#giveRing(this.#ring?.upTo(limit) ?? 0);
     this.#sort();
     return this.#give(upperBound(this.rows.timeNs, this.n, limit));
   }
 
   /** All but the latest rows. */
-  flushMost(): AccessBatch | null {
+  flushMost(): AccessBatch[] {
+    const count = this.pending - Math.max(KEPT_ROWS, this.pending >> 3);
+    if (this.n === 0) return this.#giveRing(count);
     this.#sort();
-    return this.#give(this.n - Math.max(KEPT_ROWS, this.n >> 3));
+    return this.#give(count);
   }
 
-  /** Gives `count` rows away in the columns they are in; the rest moves to the spare ones. */
-  #give(count: number): AccessBatch | null {
-    if (count === 0) return null;
+  #giveRing(count: number): AccessBatch[] {
+    return count === 0 ? [] : this.#ring!.take(count).map((rows) => this.#batch(rows, rows.timeNs.length));
+  }
+
+  /** Gives `count` rows away in the columns they are in; the rest moves to the ring or the spare columns. */
+  #give(count: number): AccessBatch[] {
+    const left = this.n - count;
+    const toRing = this.#ring !== undefined && this.#isPlain && left <= this.#ring.capacity;
+    this.#isPlain = true;
+    if (count === 0) return [];
     const { rows } = this;
-    if (rows.timeNs[0]! < this.#given) this.late += lowerBound(rows.timeNs, count, this.#given);
-    this.#given = Math.max(this.#given, rows.timeNs[count - 1]!);
-    const capacity = rows.timeNs.length;
-    const next = this.#spare.timeNs.length === capacity ? this.#spare : newColumns(capacity);
-    this.rows = copyRows(rows, count, this.n, next);
+    const rest = rowsOf(rows, count, this.n);
+    if (toRing) {
+      this.#ring.fill(rest);
+      this.rows = this.#spareOf(rows);
+      this.n = 0;
+    } else {
+      this.rows = this.#spareOf(rows);
+      copyColumns(rest, this.rows, 0);
+      this.n = left;
+    }
     this.#spare = rows;
-    this.n -= count;
-    return { kind: 'accesses', space: this.space, n: count, ...rows };
+    return [this.#batch(rows, count)];
+  }
+
+  #batch(rows: Columns, n: number): AccessBatch {
+    if (rows.timeNs[0]! < this.#given) this.late += lowerBound(rows.timeNs, n, this.#given);
+    this.#given = Math.max(this.#given, rows.timeNs[n - 1]!);
+    return { kind: 'accesses', space: this.space, n, ...rows };
+  }
+
+  #leaveRing(): void {
+    const ring = this.#ring;
+    if (ring !== undefined) for (const piece of ring.take(ring.n)) this.take(piece, true);
+  }
+
+  #reserve(extra: number): void {
+    const wanted = this.n + extra;
+    if (wanted <= this.rows.timeNs.length) return;
+    let capacity = Math.max(FIRST_ROWS, this.rows.timeNs.length);
+    while (capacity < wanted) capacity *= 2;
+    const rows = newColumns(capacity);
+    copyColumns(rowsOf(this.rows, 0, this.n), rows, 0);
+    this.rows = rows;
+  }
+
+  /** Free columns of the same length. */
+  #spareOf({ timeNs: { length } }: Columns): Columns {
+    return this.#spare.timeNs.length === length ? this.#spare : newColumns(length);
   }
 
   #sort(): void {
     if (this.sorted) return;
     const { n, rows } = this;
     const order = sortedOrder(rows.timeNs, n);
-    const next = this.#spare.timeNs.length === rows.timeNs.length ? this.#spare : newColumns(rows.timeNs.length);
+    const next = this.#spareOf(rows);
     gather(rows.timeNs, next.timeNs, order);
     gather(rows.page, next.page, order);
     gather(rows.cls, next.cls, order);
@@ -130,16 +181,6 @@ function newColumns(capacity: number): Columns {
     pid: new Int32Array(capacity),
     cpu: new Int32Array(capacity),
   };
-}
-
-/** Rows [start, end) of `from` to the front of `to`. */
-function copyRows(from: Columns, start: number, end: number, to: Columns): Columns {
-  to.timeNs.set(from.timeNs.subarray(start, end));
-  to.page.set(from.page.subarray(start, end));
-  to.cls.set(from.cls.subarray(start, end));
-  to.pid.set(from.pid.subarray(start, end));
-  to.cpu.set(from.cpu.subarray(start, end));
-  return to;
 }
 
 function gather(from: Float64Array | Int32Array | Uint8Array, to: Float64Array | Int32Array | Uint8Array, order: Int32Array): void {

@@ -5,6 +5,8 @@ import { ByteReader, ByteWindow, memorySource } from '../binary.ts';
 import { EVENT_TYPE } from './attr.ts';
 import { PerfDecoder } from './decoder.ts';
 import type { Stop } from './decoder.ts';
+import { borrowSampleMemory, giveBackSampleMemory } from './fast-samples.ts';
+import type { SampleMemory } from './fast-samples.ts';
 import { readFeatures, readFeaturesOfFile } from './features.ts';
 import type { PerfFacts } from './features.ts';
 import { readHeader } from './header.ts';
@@ -21,7 +23,16 @@ const DIR_FORMAT = 24;
 
 /** Batches of a whole perf.data file or pipe. */
 export async function* readPerf(source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
-  const reader = new ByteReader(source, ctx.signal);
+  const memory = borrowSampleMemory();
+  try {
+    yield* readWith(memory, source, ctx);
+  } finally {
+    if (memory !== undefined) giveBackSampleMemory(memory);
+  }
+}
+
+async function* readWith(memory: SampleMemory | undefined, source: ByteSource, ctx: IngestContext): AsyncGenerator<IngestBatch> {
+  const reader = new ByteReader(source, ctx.signal, 0, memory?.input);
   const header = await readHeader(reader);
   let isEmpty = true;
   for await (const batch of readPerfRecords(
@@ -29,6 +40,7 @@ export async function* readPerf(source: ByteSource, ctx: IngestContext): AsyncGe
     header,
     { attrs: header.attrs, little: header.little, clock: null, timeBaseHigh: null },
     ctx,
+    memory,
   )) {
     if (batch.kind === 'accesses' || batch.kind === 'report') isEmpty = false;
     yield batch;
@@ -48,8 +60,9 @@ export async function* readPerfRecords(
   header: PerfHeader,
   facts: PerfFacts,
   ctx: IngestContext,
+  memory?: SampleMemory,
 ): AsyncGenerator<IngestBatch> {
-  const stream = new PerfStream(reader.path, facts, ctx);
+  const stream = new PerfStream(reader.path, facts, ctx, memory);
   if (header.mode === 'pipe') {
     yield* stream.records(reader);
   } else if (header.dataSize === 0) {
@@ -124,8 +137,8 @@ export class PerfStream {
   #graded = false;
   #stopped = false;
 
-  constructor(path: string, facts: PerfFacts, ctx: IngestContext) {
-    this.decoder = new PerfDecoder(path, facts, ctx);
+  constructor(path: string, facts: PerfFacts, ctx: IngestContext, memory?: SampleMemory) {
+    this.decoder = new PerfDecoder(path, facts, ctx, memory);
     this.#path = path;
     this.#ctx = ctx;
   }
@@ -231,11 +244,12 @@ export class PerfStream {
     yield* this.#reports(this.decoder.damon.flush(limit));
   }
 
-  *#give(batch: Extract<IngestBatch, { kind: 'accesses' }> | null): Generator<IngestBatch> {
-    if (batch === null) return;
-    yield* this.#grade();
-    this.#ctx.accept(batch.n);
-    yield batch;
+  *#give(batches: readonly Extract<IngestBatch, { kind: 'accesses' }>[]): Generator<IngestBatch> {
+    for (const batch of batches) {
+      yield* this.#grade();
+      this.#ctx.accept(batch.n);
+      yield batch;
+    }
   }
 
   *#grade(): Generator<IngestBatch> {
