@@ -1,7 +1,7 @@
 /** Room for the batches of a touch file being written, where vector loops move and sum them. */
 import { assemble } from '@workset/model/wasm';
 import type { BlockMoves } from './block-order.ts';
-import { LANES_BYTES, moveAndSumCode, ROUND_WORDS, sumCode, TouchSums } from './touch-sums.ts';
+import { LANES_BYTES, moveAndSumCode, ROUND_WORDS, sumCode, type TouchSums } from './touch-sums.ts';
 
 /** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
 interface Wasm {
