@@ -159,12 +159,10 @@ export interface TrackingKernel {
   /** Reads page_idle/bitmap: adds the pages of `marked` that are no longer idle. */
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void;
 
-  /** True for a page of a large folio other than its head. */
-  isTail(page: number): boolean;
-  /** DAMON's mkold of one page: clear A (`rmap`: in every page table that maps it, else in the mm's), set PG_idle; false when the page does not exist or is not on an LRU list (8.1). */
-  damonMkold(page: number, how: { rmap: boolean }): boolean;
-  /** DAMON's young check of one page: A set, or PG_idle clear. */
-  damonYoung(page: number, how: { rmap: boolean }): boolean;
+  /** DAMON's mkold of pages[0, n): clear A, set PG_idle; nothing where there is no such page, or it is on no LRU list (8.1). */
+  damonMkold(pages: Float64Array, n: number, how: DamonWalk): void;
+  /** DAMON's young check of pages[0, n): young[i] = 1 when A is set or PG_idle clear, else 0. */
+  damonYoung(pages: Float64Array, n: number, how: DamonWalk, young: Uint8Array): void;
   /** DAMOS filter "young": checks one page, and makes it old when it was young. */
   damosFilterYoung(page: number, how: { rmap: boolean }): boolean;
 
@@ -187,6 +185,14 @@ export interface TrackingKernel {
   claim(window: Pick<Report, 'outerT0Ns' | 'claimT0Ns' | 'claimT1Ns' | 'outerT1Ns'>): void;
   /** Hands a report to the scorer, which copies the sets `reported` and `cold` but may keep `eligible`. */
   report(report: Report): void;
+}
+
+/** How DAMON gets from a page to its A bits. */
+export interface DamonWalk {
+  /** In every page table that maps the page, else in one mm's. */
+  readonly rmap: boolean;
+  /** A page of a large folio other than its head is left alone. */
+  readonly skipsTails: boolean;
 }
 
 /** @see TrackingScheme; keeps the literal id and parameter types. */

@@ -34,6 +34,9 @@ export interface AccessBits {
   youngOf(id: number, which: WhichBits): boolean;
   /** Clears the bits of one entry; true when one was set. */
   makeOldOf(id: number, which: WhichBits): boolean;
+  /** The same of many entries of 4 KiB pages, ids[0, n): out[i] > 0 when it is young; ids below 0 are passed over. */
+  areYoung(ids: Int32Array, n: number, which: WhichBits, out: Int32Array): void;
+  makeOldAll(ids: Int32Array, n: number, which: WhichBits, wasYoung: Int32Array): void;
   /** Entries that nothing maps any more: the next touch faults. `keepsA`: A is kept with the entry that stands for it. */
   unmap(range: PageRange, keepsA: boolean): void;
 }
@@ -90,6 +93,27 @@ export class MarkedBits implements AccessBits {
     if (this.#mayBeUncached) this.#noteUncached({ from: id, to: id + 1 });
     this.#cleared[id] = this.#world.now;
     return wasYoung;
+  }
+
+  areYoung(ids: Int32Array, n: number, which: WhichBits, out: Int32Array): void {
+    if (this.#world.hasTlb || !which.primary) {
+      for (let i = 0; i < n; i++) out[i] = Number(ids[i]! >= 0 && this.youngOf(ids[i]!, which));
+      return;
+    }
+    const cleared = this.#cleared;
+    this.#world.lastByCpu(ids, n, out);
+    for (let i = 0; i < n; i = (i + 1) | 0) out[i] = ids[i]! >= 0 && out[i]! > cleared[ids[i]!]! ? 1 : 0;
+  }
+
+  makeOldAll(ids: Int32Array, n: number, which: WhichBits, wasYoung: Int32Array): void {
+    if (this.#world.hasTlb || !which.primary) {
+      for (let i = 0; i < n; i++) wasYoung[i] = Number(ids[i]! >= 0 && this.makeOldOf(ids[i]!, which));
+      return;
+    }
+    this.areYoung(ids, n, which, wasYoung);
+    const cleared = this.#cleared;
+    const { now } = this.#world;
+    for (let i = 0; i < n; i = (i + 1) | 0) if (ids[i]! >= 0) cleared[ids[i]!] = now;
   }
 
   unmap({ from, to }: PageRange, keepsA: boolean): void {

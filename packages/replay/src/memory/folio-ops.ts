@@ -71,7 +71,11 @@ export function damonMkold(desk: Desk, id: number, rmap: boolean): boolean {
 
 export function damonYoung(desk: Desk, id: number, rmap: boolean): boolean {
   desk.charge('damon-sample', 1);
-  const { world } = desk;
+  return isYoung(desk.world, id, rmap);
+}
+
+/** The check without its cost. */
+export function isYoung(world: World, id: number, rmap: boolean): boolean {
   if (!isThere(world, id, rmap)) return false;
   if (world.folios.areSmall) return world.youngOf(id, rmap ? RMAP : BOTH) || !world.flag('idle').has(id);
   world.settleFolio(id);

@@ -2,7 +2,8 @@
 import { BLOCK_SHIFT, PageBitmap, type CostOp, type Nanos, type Prng } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import type { Backing } from '../primitive.ts';
-import type { PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
+import type { DamonWalk, PageRange, RecordedCycle, Report, TrackingKernel } from '../scheme.ts';
+import { DamonSamples } from './damon-samples.ts';
 import { Desk } from './desk.ts';
 import * as folio from './folio-ops.ts';
 import { blockOf } from './folios.ts';
@@ -36,12 +37,14 @@ export class SimKernel implements TrackingKernel {
   readonly #wiring: KernelWiring;
   readonly #world: World;
   readonly #desk: Desk;
+  readonly #samples: DamonSamples;
   #generations: Generations | undefined;
 
   constructor(wiring: KernelWiring) {
     this.#wiring = wiring;
     this.#world = wiring.world;
     this.#desk = new Desk(wiring.world, (op, count) => wiring.charge(op, count));
+    this.#samples = new DamonSamples(this.#desk, wiring.space, wiring.range);
     this.range = wiring.range;
     this.nPages = wiring.world.nPages;
     this.recorded = wiring.recorded;
@@ -140,19 +143,16 @@ export class SimKernel implements TrackingKernel {
   pageIdleRead(range: PageRange, marked: PageBitmap, accessed: PageBitmap): void {
     folio.idleRead(this.#desk, range, marked, accessed);
   }
-  isTail(page: number): boolean {
+  damonMkold(pages: Float64Array, n: number, how: DamonWalk): void {
+    this.#samples.take(pages, n, how).makeOld(how.rmap);
+  }
+  damonYoung(pages: Float64Array, n: number, how: DamonWalk, young: Uint8Array): void {
+    this.#samples.take(pages, n, how).areYoung(how.rmap, young);
+  }
+  damosFilterYoung(page: number, { rmap }: { rmap: boolean }): boolean {
     const id = this.idOf(page);
-    return id >= 0 && this.#world.folios.isTail(id);
-  }
-  damonMkold(page: number, { rmap }: { rmap: boolean }): boolean {
-    return folio.damonMkold(this.#desk, this.idOf(page), rmap);
-  }
-  damonYoung(page: number, { rmap }: { rmap: boolean }): boolean {
-    return folio.damonYoung(this.#desk, this.idOf(page), rmap);
-  }
-  damosFilterYoung(page: number, how: { rmap: boolean }): boolean {
-    const young = this.damonYoung(page, how);
-    if (young) this.damonMkold(page, how);
+    const young = folio.damonYoung(this.#desk, id, rmap);
+    if (young) folio.damonMkold(this.#desk, id, rmap);
     return young;
   }
 

@@ -121,6 +121,14 @@ export class SettledBits implements AccessBits {
     return wasYoung;
   }
 
+  areYoung(ids: Int32Array, n: number, which: WhichBits, out: Int32Array): void {
+    for (let i = 0; i < n; i++) out[i] = Number(ids[i]! >= 0 && this.youngOf(ids[i]!, which));
+  }
+
+  makeOldAll(ids: Int32Array, n: number, which: WhichBits, wasYoung: Int32Array): void {
+    for (let i = 0; i < n; i++) wasYoung[i] = Number(ids[i]! >= 0 && this.makeOldOf(ids[i]!, which));
+  }
+
   unmap(range: PageRange, keepsA: boolean): void {
     this.settle(range);
     this.#dropSptes(range);

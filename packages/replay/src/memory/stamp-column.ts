@@ -72,6 +72,18 @@ export class StampColumn {
     return byte > 0 ? this.#base + byte : newest(this.#stamps, slot, mask);
   }
 
+  /** The same of the slots of pages ids[0, n), each `1 << classBits` slots; 0 for ids below 0. */
+  lastOfAll(ids: Int32Array, n: number, classBits: number, mask: number, out: Int32Array): void {
+    const isSettled = this.#isSettled;
+    const recent = this.#recent;
+    const stamps = this.#stamps;
+    for (let i = 0; i < n; i = (i + 1) | 0) {
+      const id = ids[i]!;
+      const byte = id < 0 || isSettled ? 0 : newestByte(recent!, id << classBits, mask);
+      out[i] = byte > 0 ? this.#base + byte : id < 0 ? 0 : newest(stamps, id << classBits, mask);
+    }
+  }
+
   /** Brings what the bytes know into the stamps. */
   settle(): void {
     if (this.#isSettled) return;

@@ -79,11 +79,11 @@ export class World {
   }
 
   /** Made when somebody first looks: trackers of writes never do, and do without their columns. */
-  get #bits(): AccessBits {
+  get accessBits(): AccessBits {
     return (this.#accessBits ??= this.settles ? new SettledBits(this) : new MarkedBits(this));
   }
   get #settled(): SettledBits | undefined {
-    return this.settles ? (this.#bits as SettledBits) : undefined;
+    return this.settles ? (this.accessBits as SettledBits) : undefined;
   }
 
   get now(): number {
@@ -158,6 +158,14 @@ export class World {
   /** By anybody who can take the entry's faults. */
   faultableTouchOf(id: number): number {
     return this.#entries.lastTouchOf(id, this.#classes.faulting);
+  }
+  /** Of 4 KiB pages ids[0, n): last touch by anybody who maps it, 0 = never; ids below 0 give 0. */
+  lastFaultable(ids: Int32Array, n: number, byOthers: boolean, out: Int32Array): void {
+    this.memory.column.lastOfAll(ids, n, this.memory.classBits, this.#classes.faulting | (byOthers ? this.#classes.others : 0), out);
+  }
+  /** The same by the CPU. */
+  lastByCpu(ids: Int32Array, n: number, out: Int32Array): void {
+    this.memory.column.lastOfAll(ids, n, this.memory.classBits, this.#classes.cpu, out);
   }
   /** Mapped at some time, by the tracked page tables or, for a reverse map, by any. */
   everMapped(id: number, byOthers: boolean): boolean {
@@ -276,19 +284,19 @@ export class World {
     for (let p = from; p < to; p++) if (newest > marks[p]!) this.flag('soft-dirty of a PMD').add(p);
   }
   addYoung(range: PageRange, out: PageBitmap, which: WhichBits): void {
-    this.#bits.addYoung(range, out, which);
+    this.accessBits.addYoung(range, out, which);
   }
   clearYoung(range: PageRange, which: WhichBits): void {
-    this.#bits.clearYoung(range, which);
+    this.accessBits.clearYoung(range, which);
   }
   clearYoungSet(set: PageBitmap, which: WhichBits): void {
-    this.#bits.clearYoungSet(set, which);
+    this.accessBits.clearYoungSet(set, which);
   }
   youngOf(id: number, which: WhichBits): boolean {
-    return this.#bits.youngOf(id, which);
+    return this.accessBits.youngOf(id, which);
   }
   makeOldOf(id: number, which: WhichBits): boolean {
-    return this.#bits.makeOldOf(id, which);
+    return this.accessBits.makeOldOf(id, which);
   }
   /** The same of every entry that maps a page of the folio. */
   youngOfFolio(id: number, which: WhichBits): boolean {
@@ -328,12 +336,12 @@ export class World {
   }
   /** Entries that nothing maps any more: the next touch faults. `keepsA`: A is kept with the entry that stands for it. */
   unmap(range: PageRange, keepsA: boolean): void {
-    this.#bits.unmap(range, keepsA);
+    this.accessBits.unmap(range, keepsA);
   }
   /** Entries taken out of the page table while their pages stay cached. */
   unmapSet(set: PageBitmap): void {
     if (this.settles) this.#settled!.unmapSet(set);
-    else this.#bits.clearYoungSet(set, PRIMARY);
+    else this.accessBits.clearYoungSet(set, PRIMARY);
   }
 
   /**

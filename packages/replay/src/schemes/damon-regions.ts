@@ -3,7 +3,7 @@
  * `kernel=6.1` and `7.3` differ in initial regions, age, repeated merging and the split rule (kernel-changes 12-14).
  */
 import { PAGE_BYTES, UsageError, type Nanos, type PageBitmap } from '@workset/model';
-import type { Tracker, TrackingKernel } from '../scheme.ts';
+import type { DamonWalk, Tracker, TrackingKernel } from '../scheme.ts';
 import { OwnClock, RecordedClock, type DamonClock, type DamonConfig, type MemoryRun } from './damon-clock.ts';
 
 /** A region in page numbers, half open. */
@@ -13,14 +13,10 @@ interface Region {
   nr: number;
   lastNr: number;
   age: number;
-  /** Page picked for this sampling interval. */
-  pick: number;
 }
 
 /** What the operations sets, vaddr and paddr, do differently. */
-export interface DamonOperations {
-  /** Accesses are looked for in every page table that maps a page, else in one mm's. */
-  readonly rmap: boolean;
+export interface DamonOperations extends DamonWalk {
   /**
    * Picks that fall on a tail page are neither made old nor found accessed: paddr of 6.1, where damon_get_page() takes a reference on
    * the picked page itself, which fails for tails; later kernels go to the folio (which release: estimate, 6.15).
@@ -62,6 +58,9 @@ class Damon {
   #regions: Region[];
   readonly #clock: DamonClock;
   readonly #operations: DamonOperations;
+  /** Page picked in each region for this sampling interval, and whether it was accessed. */
+  #picks = new Float64Array(0);
+  #young = new Uint8Array(0);
   /** Filled anew for each report. */
   readonly #reported: PageBitmap;
   /** One set for all reports: merging and splitting do not change what is monitored. */
@@ -87,16 +86,24 @@ class Damon {
   /** Picks one page per region and makes it old; returns the time of the check. */
   prepare(now: Nanos): Nanos {
     if (this.#regions.length === 0 && this.#operations.update === undefined) return Infinity;
-    for (const region of this.#regions) {
-      region.pick = region.start + this.#kernel.random(region.end - region.start);
-      if (this.#sees(region)) this.#kernel.damonMkold(region.pick, this.#operations);
+    const n = this.#regions.length;
+    if (this.#picks.length < n) {
+      this.#picks = new Float64Array(2 * n);
+      this.#young = new Uint8Array(2 * n);
     }
+    for (let i = 0; i < n; i++) {
+      const { start, end } = this.#regions[i]!;
+      this.#picks[i] = start + this.#kernel.random(end - start);
+    }
+    this.#kernel.damonMkold(this.#picks, n, this.#operations);
     return this.#clock.nextCheck(now);
   }
 
   /** Checks the picks, aggregates when it is time, prepares the next sampling interval. */
   check(now: Nanos): Nanos {
-    for (const region of this.#regions) if (this.#sees(region) && this.#kernel.damonYoung(region.pick, this.#operations)) region.nr++;
+    const n = this.#regions.length;
+    this.#kernel.damonYoung(this.#picks, n, this.#operations, this.#young);
+    for (let i = 0; i < n; i++) this.#regions[i]!.nr += this.#young[i]!;
     const isUpdate = --this.#untilUpdate <= 0;
     const perUpdate = this.#samplesPerUpdate();
     if (this.#clock.ends(now)) {
@@ -114,10 +121,6 @@ class Damon {
   #samplesPerUpdate(): number {
     const samples = (this.#config.update ?? Infinity) / this.#clock.sampleNs;
     return Math.max(1, this.#modern ? Math.floor(samples) : Math.ceil(samples));
-  }
-
-  #sees({ pick }: Region): boolean {
-    return !this.#operations.skipsTails || !this.#kernel.isTail(pick);
   }
 
   #aggregate(now: Nanos): void {
@@ -286,7 +289,7 @@ class Damon {
 }
 
 function freshRegion(start: number, end: number): Region {
-  return { start, end, nr: 0, lastNr: 0, age: 0, pick: start };
+  return { start, end, nr: 0, lastNr: 0, age: 0 };
 }
 
 /** Size-weighted integer means; lastNr stays the left one's. */
