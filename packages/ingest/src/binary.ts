@@ -100,8 +100,9 @@ export class ByteReader extends ByteWindow {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #signal: AbortSignal | undefined;
   #ended = false;
-  /** Of the chunk read last, what is not in the window yet. */
-  #rest: Uint8Array = new Uint8Array(0);
+  #chunk: Uint8Array = new Uint8Array(0);
+  /** Bytes of it that are in the window, or have been. */
+  #pulled = 0;
 
   /** @param memory for the window, see ByteWindow */
   constructor(source: ByteSource, signal?: AbortSignal, base = 0, memory?: Uint8Array<ArrayBuffer>) {
@@ -116,17 +117,24 @@ export class ByteReader extends ByteWindow {
     while (this.available < n) {
       if (this.atLimit || this.#ended) return false;
       throwIfAborted(this.#signal);
-      if (this.#rest.length === 0) {
-        const next = await this.#chunks.next();
-        if (next.done === true) {
-          this.#ended = true;
-          return this.available >= n;
-        }
-        this.#rest = next.value;
+      if (this.pull()) continue;
+      const next = await this.#chunks.next();
+      if (next.done === true) {
+        this.#ended = true;
+        return this.available >= n;
       }
-      this.push(this.#rest.subarray(0, PIECE_BYTES));
-      this.#rest = this.#rest.subarray(PIECE_BYTES);
+      this.#chunk = next.value;
+      this.#pulled = 0;
     }
+    return true;
+  }
+
+  /** Adds the next piece of the chunk read last; false when all of it is in the window, or what lies behind the end of the section. */
+  pull(): boolean {
+    const from = this.#pulled;
+    if (this.atLimit || from === this.#chunk.length) return false;
+    this.#pulled = Math.min(this.#chunk.length, from + PIECE_BYTES);
+    this.push(this.#chunk.subarray(from, this.#pulled));
     return true;
   }
 

@@ -149,7 +149,7 @@ export class PerfStream {
       while (!this.#stopped) {
         const stop = this.decoder.consume(reader);
         if (stop.why === 'more') {
-          if (await reader.need(reader.available + 1)) continue;
+          if (reader.pull() || (await reader.need(reader.available + 1))) continue;
           break;
         }
         if (stop.why === 'compressed') {
