@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import module from 'node:module'; // by default export: Node 20 has no enableCompileCache to import
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
 
 const MIN_NODE = [22, 15];
 const here = dirname(fileURLToPath(import.meta.url));
@@ -24,6 +25,9 @@ async function start() {
     process.stderr.write(`workset: ${main} is missing\n  hint: build it first: npm run build\n`);
     process.exit(1);
   }
+  // V8 13.6: a function entered by OSR, first in Maglev, then in TurboFan code, can give two of the objects it makes one box for
+  // their doubles, and the later object's times then show in the earlier one. Without OSR in Maglev that was never seen.
+  if (major === 24) v8.setFlagsFromString('--no-maglev-osr');
   module.enableCompileCache?.();
   const { runProcess } = await import(main);
   await runProcess();
