@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { CHUNK_BYTES, TABLES } from '@workset/model';
 import type { ColumnSpec, PageBitmap, Scope } from '@workset/model';
 import { forEachChunk } from './page-chunks.ts';
-import { columnPages, ParquetFile, type ColumnPages } from './parquet/file.ts';
+import { pageOfValues, ParquetFile, repeated, valuesOf, type ColumnPages } from './parquet/file.ts';
 import { pageOf, type Cell, type Page } from './parquet/pages.ts';
 import type { SetKind } from './types.ts';
 
@@ -73,20 +73,23 @@ export class PageSetBuffer {
   }
 
   #columns(rows: readonly SetRow[]): ColumnPages[] {
-    const cells: Readonly<Record<string, (row: SetRow, chunk: number, scope: string) => Cell>> = {
+    /** Of the chunks of one set in one scope, this is the same. */
+    const same: Readonly<Record<string, (row: SetRow, scope: string) => NonNullable<Cell>>> = {
       run_id: () => this.#runId,
       w: ({ w }) => w,
       kind: ({ kind }) => kind,
-      scope: (_row, _chunk, scope) => scope,
-      chunk: (_row, chunk) => chunk,
+      scope: (_row, scope) => scope,
     };
     return TABLES.page_sets.columns.map((column: ColumnSpec) => {
       if (column.name === 'bits') return { pages: rows.flatMap(({ set }) => set.pages) };
-      const cell = cells[column.name]!;
-      return columnPages(
-        column,
-        rows.flatMap((row) => row.scopes.flatMap((scope) => row.set.chunks.map((chunk) => cell(row, chunk, scope)))),
+      const cell = same[column.name];
+      const parts = rows.flatMap((row) =>
+        row.scopes.map((scope) => {
+          const { chunks } = row.set;
+          return cell === undefined ? valuesOf(column, chunks) : repeated(column, cell(row, scope), chunks.length);
+        }),
       );
+      return pageOfValues(parts);
     });
   }
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { ColumnSpec, SqlType, TableSpec } from '@workset/model';
-import { CODEC, pageOfCells, plain, type Cell, type Page } from './pages.ts';
+import { CODEC, pageOf, pageOfCells, plain, type Cell, type Page } from './pages.ts';
 import { binary, encodeStruct, i32, i32s, i64, struct, structs, text, texts, type Field } from './thrift.ts';
 
 /** Smallest and largest value of a column, for readers that skip files by it. */
@@ -116,6 +116,27 @@ export function writeParquet(path: string, table: TableSpec, columns: readonly (
 
 export function columnPages(column: ColumnSpec, cells: readonly Cell[]): ColumnPages {
   return { pages: [pageOfCells(column, cells)], extent: column.type === 'BLOB' ? undefined : extentOf(cells) };
+}
+
+/** Values of a column one after the other, as PLAIN. */
+export interface Values {
+  readonly raw: Uint8Array;
+  readonly n: number;
+  readonly extent: Extent | undefined;
+}
+export function valuesOf(column: ColumnSpec, cells: readonly NonNullable<Cell>[]): Values {
+  return { raw: plain(column, cells), n: cells.length, extent: extentOf(cells) };
+}
+/** The same value n times. */
+export function repeated(column: ColumnSpec, cell: NonNullable<Cell>, n: number): Values {
+  const one = plain(column, [cell]);
+  return { raw: Buffer.alloc(n * one.length, one), n, extent: extentOf([cell]) };
+}
+/** One page of all values, none of them null. */
+export function pageOfValues(parts: readonly Values[]): ColumnPages {
+  const cells = parts.flatMap(({ extent }) => (extent === undefined ? [] : [extent.min, extent.max]));
+  const n = parts.reduce((sum, part) => sum + part.n, 0);
+  return { pages: [pageOf(Buffer.concat(parts.map(({ raw }) => raw)), n)], extent: extentOf(cells) };
 }
 
 function schemaElement({ name, type, nullable }: ColumnSpec): Field[] {
