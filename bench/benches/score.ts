@@ -20,13 +20,20 @@ export const pipeline: Bench = {
     { step: 'score', what: 'wall-s', atMost: 5 },
   ],
   prepare: ({ scale, inputs }) => prepareSynth(inputs, zipfInput(scale)),
-  async run({ scale, inputs, scratch, step }) {
+  async run({ scale, inputs, scratch, step, inTurn }) {
     const path = synthPath(inputs, zipfInput(scale));
     const { nAccesses, nTouches, limits } = await traceFacts(path);
     const out = join(scratch, 'results');
     const windowNs = scale === 'tiny' ? 1e7 : 1e9;
     const schemes = ['uffd-rwp', 'uffd-wp', 'idle-page', 'damon-paddr'];
-    await step('replay', 'accesses', nAccesses, () => replay(path, { out, schemes, windowNs }));
+    await step('first replay', 'accesses', nAccesses, () => replay(path, { out, schemes, windowNs }));
+    // Again, when the code is compiled, and the best of several: what else the machine does is not what is measured.
+    const rounds = scale === 'tiny' ? 1 : 5;
+    let round = 0;
+    const work = (): Promise<unknown> => replay(path, { out: join(scratch, `again-${round++}`), schemes, windowNs });
+    await inTurn(rounds, [{ name: 'replay', unit: 'accesses', units: nAccesses, work }]);
+    for (let i = 0; i < rounds; i++)
+      if (hashResults(join(scratch, `again-${i}`)) !== hashResults(out)) throw new Error('the same replay gave other results');
     const scored = await step(
       'score',
       'rows',
