@@ -48,10 +48,10 @@ export class LineCursor {
     return true;
   }
 
-  /** Counts the line that ends at the line feed `feed` as read, for callers that found it themselves. */
-  skipTo(feed: number): void {
-    this.pos = feed + 1;
-    this.line++;
+  /** Counts lines as read, for callers that found them themselves. */
+  skip(bytes: number, lines: number): void {
+    this.pos += bytes;
+    this.line += lines;
   }
 
   rejectLong(line: number): void {

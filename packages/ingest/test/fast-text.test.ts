@@ -2,59 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { alignedPage, digits, fourHex, isComparable, nineDigits, sameBytes, shortNumber, sixDigits } from '../src/text/digits.ts';
-import { DamonRecord, RECORD_OK } from '../src/text/damon-record.ts';
-import { fastFault, fault } from '../src/text/fast-fault.ts';
-import { BODY_EXCEPTION, BODY_OK, BodyReader } from '../src/text/fault-body.ts';
-import { HEAD_OK, HeadReader } from '../src/text/head.ts';
-import { LayoutCache } from '../src/text/layout-cache.ts';
+import type { Ingestor } from '@workset/model';
+import { damonTraceIngestor } from '../src/formats/damon-trace.ts';
+import { perfScriptIngestor } from '../src/formats/perf-script.ts';
+import { HeadReader } from '../src/text/head.ts';
 import { ascii } from '../src/text/numbers.ts';
+import { isComparable, sameBytes } from '../src/text/same-bytes.ts';
+import { TraceLines } from '../src/text/trace-lines.ts';
+import { ROWS_MAX } from '../src/text/trace-places.ts';
+import { essence, ingestBytes } from './text-harness.ts';
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-/** The text behind a byte and before a few more, as in a block of lines. */
-const padded = (text: string): { bytes: Uint8Array; view: DataView; end: number } => {
-  const bytes = ascii(`x${text}${' '.repeat(100)}`);
-  return { bytes, view: viewOf(bytes), end: bytes.length };
-};
-/** Bytes that damage a number. */
-const damage = fc.record({ at: fc.nat(120), byte: fc.constantFrom(...'0123456789abfx =-:.\r\n\0/') });
-const damaged = (text: string, { at, byte }: { at: number; byte: string }): string =>
-  at < text.length ? text.slice(0, at) + byte + text.slice(at + 1) : text;
-
-test('digits of fixed width', () => {
-  fc.assert(
-    fc.property(fc.nat(999_999), fc.nat(999_999_999), (six, nine) => {
-      assert.equal(sixDigits(padded(String(six).padStart(6, '0')).view, 1), six);
-      assert.equal(nineDigits(padded(String(nine).padStart(9, '0')).view, 1), nine);
-    }),
-  );
-  for (let byte = 0; byte < 256; byte++) {
-    for (let at = 0; at < 9; at++) {
-      const bytes = ascii('x123456789');
-      bytes[1 + at] = byte;
-      const isDigit = byte >= 48 && byte <= 57;
-      assert.equal(nineDigits(viewOf(bytes), 1) >= 0, isDigit);
-      if (at < 6) assert.equal(sixDigits(viewOf(bytes), 1) >= 0, isDigit);
-    }
-  }
-});
-
-test('numbers of any width end where they end, and long ones are left alone', () => {
-  fc.assert(
-    fc.property(fc.bigInt(0n, 10n ** 18n), fc.constantFrom('-', ' ', '\n', ':', ''), (value, tail) => {
-      for (const n of [value, value - (value % 4096n)]) {
-        const text = String(n);
-        const bytes = ascii(`x${text}${tail}`);
-        const page = alignedPage(viewOf(bytes), 1, bytes.length);
-        const fits = text.length <= 15 && tail !== '' && n % 4096n === 0n;
-        assert.equal(page, fits ? Number(n / 4096n) : -1, text);
-        if (fits) assert.equal(digits.end, 1 + text.length);
-        const short = shortNumber(viewOf(bytes), 1, bytes.length);
-        assert.equal(short, text.length <= 9 && tail !== '' ? Number(n) : -1);
-      }
-    }),
-  );
-});
 
 test('equal bytes are equal, and one bit of difference is seen', () => {
   fc.assert(
@@ -69,133 +27,184 @@ test('equal bytes are equal, and one bit of difference is seen', () => {
   );
 });
 
+/** Lines that TraceLines took. */
+let taken = 0;
+const run = TraceLines.prototype.run;
+TraceLines.prototype.run = function (lines) {
+  const stop = run.call(this, lines);
+  taken += this.n;
+  return stop;
+};
+
+interface Compared {
+  readonly lines: number;
+  readonly fast: number;
+}
+
+/** Reads the text in chunks, and line by line with all that was learned taken away before each. */
+async function compare(ingestor: Ingestor, text: string, chunk: number, options: Record<string, string> = {}): Promise<Compared> {
+  const bytes = ascii(text);
+  taken = 0;
+  const fast = await ingestBytes(ingestor, bytes, { options, chunk });
+  const count = taken;
+  taken = 0;
+  const careful = await ingestBytes(ingestor, bytes, {
+    options,
+    chunk: 'line',
+    beforeChunk: () => new TraceLines(new HeadReader()).bind(),
+  });
+  assert.equal(taken, 0);
+  assert.deepEqual(essence(fast), essence(careful), text);
+  assert.deepEqual(fast.messages, careful.messages);
+  return { lines: text.split('\n').length - 1, fast: count };
+}
+
+/** Mostly the first. */
+const usual = <T>(first: T, ...others: readonly T[]): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 6, arbitrary: fc.constant(first) }, fc.constantFrom(...others));
+const decimal = (digits: number): fc.Arbitrary<string> => fc.nat(10 ** digits - 1).map((n) => String(n).padStart(digits, '0'));
+/** Twelve digits, which most addresses have, or any number of them. */
+const address = fc
+  .oneof(
+    fc.bigInt(2n ** 44n, 2n ** 48n - 1n),
+    fc.bigInt(0n, 2n ** 64n - 1n),
+    fc.bigInt(0n, 100_000n),
+    fc.constantFrom(2n ** 63n - 1n, 2n ** 63n),
+  )
+  .map((n) => n.toString(16));
+const tasks = [
+  '         toucher  3332/3332  [001] ',
+  '       CPU 0/KVM  4145/4150  [002] ',
+  '  kworker/u8:3-ev    12 [000] ',
+  '    kdamond.0-77      [001] ..... ',
+  '   fmtres:   a-16914   0d.... ',
+  '              :-1    -1 [003] ',
+  'fmtres:        kdamond.0-77    [000] ',
+  ' 1.5: x  7 [000] ',
+  '  1.000000: 7 [000] ',
+  ' nobody ',
+  '',
+  '# 5 [000] ',
+];
+const time = fc
+  .tuple(
+    fc.oneof(fc.constantFrom(0, 8, 9, 10, 751, 999_999_999, 1_700_000_000), fc.nat(2_000_000)),
+    fc.oneof({ weight: 20, arbitrary: decimal(6) }, decimal(9), decimal(7)),
+  )
+  .map(([seconds, fraction]) => `${String(seconds).padStart(5)}.${fraction}`);
 const region = fc
   .record({
     start: fc.nat(2 ** 31),
-    pages: fc.integer({ min: -2, max: 99999 }),
-    nr: fc.nat(300),
+    pages: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 99_999 }) }, fc.integer({ min: -2, max: 0 })),
+    nr: fc.oneof({ weight: 9, arbitrary: fc.nat(300) }, fc.nat(10 ** 9)),
     age: fc.nat(9999),
-    odd: fc.constantFrom(0, 0, 0, 1),
+    odd: usual(0, 1),
+    tail: usual('', ' probe_hits=14 00'),
   })
-  .map(({ start, pages, nr, age, odd }) => `${start * 4096 + odd}-${(start + pages) * 4096}: ${nr} ${age}`);
+  .map(({ start, pages, nr, age, odd, tail }) => `${start * 4096 + odd}-${(start + pages) * 4096}: ${nr} ${age}${tail}`);
+const starts: [string, ...string[]] = [
+  'target_id=0 nr_regions=1931 ',
+  'target_id=1 nr_regions=3 ',
+  'target_id=18446612689824829440 nr_regions=9 ',
+  '',
+];
+const code = fc.nat(0x3f).map((n) => n.toString(16));
+const faults = fc
+  .tuple(
+    usual('', '          1 ', '   1234567 ', '(+147)  '),
+    usual('exceptions:page_fault_user', 'page_fault_kernel'),
+    address,
+    address,
+    code,
+  )
+  .map(([before, name, at, ip, bits]) => `${before}${name}: address=0x${at} ip=0x${ip} error_code=0x${bits}`);
+const columns = fc
+  .tuple(
+    usual('page-faults: ', '', '   1 ', '    page-faults: ', '        1 page-faults:u: ', 'x:'),
+    address,
+    usual(16, 12),
+    usual('', ' 7f3af093cbc2 main+0x1 (/usr/lib/libc.so.6) and some more', ' main: x', '     229100142 |OP STORE|LVL L1', ' x|y', '\t'),
+  )
+  .map(([name, at, width, tail]) => `${name}${at.padStart(width)}${tail}`);
+const damon = fc
+  .tuple(
+    usual('damon_aggregated: ', '  damon:damos_before_apply: ', 'damon_aggregated:     '),
+    usual(starts[0], ...starts.slice(1)),
+    region,
+  )
+  .map(([name, start, body]) => name + start + body);
+const others = fc.constantFrom('kvm:kvm_page_fault: vcpu 5 rip 0x7f address 0x84d000 error_code 0x181', 'PERF_RECORD_LOST lost 5', '');
+const ends = fc.oneof({ weight: 9, arbitrary: fc.constant('\n') }, fc.constantFrom('\r\n', '\r\r\n', '\n\n'));
 
-test('a DAMON record read fast is the record read carefully', () => {
-  let fast = 0;
-  fc.assert(
-    fc.property(region, fc.constantFrom('\n', '\r\n', ' probe_hits=14 00\n', '\n'), fc.option(damage), (body, end, flaw) => {
-      const start = 'target_id=0 nr_regions=1931 ';
-      const first = padded(`${start}4096-8192: 1 2\n`);
-      const record = new DamonRecord();
-      assert.equal(record.read(first.bytes, 1, first.bytes.indexOf(10)), RECORD_OK);
-      const text = `${start}${flaw === null ? body : damaged(body, flaw)}${end}`;
-      const line = padded(text);
-      const feed = record.readFast(line.view, 1, line.end);
-      if (feed < 0) return;
-      fast++;
-      assert.equal(feed, line.bytes.indexOf(10));
-      const careful = new DamonRecord();
-      assert.equal(careful.read(line.bytes, 1, feed - (text[feed - 2] === '\r' ? 1 : 0)), RECORD_OK, text);
-      for (const key of ['target', 'targetText', 'ctx', 'scheme', 'nrRegions', 'startPage', 'endPage', 'nrAccesses', 'age'] as const)
-        assert.equal(record[key], careful[key], key);
-    }),
-    { numRuns: 2000 },
-  );
-  assert.ok(fast > 500, String(fast));
-});
+/** Bytes that damage a line. */
+const damage = fc.record({ at: fc.nat(140), byte: fc.constantFrom(...'0123456789abfxA =-:.|\t\r\n\0/[]#') });
+const damaged = (text: string, flaw: { at: number; byte: string } | null): string =>
+  flaw !== null && flaw.at < text.length ? text.slice(0, flaw.at) + flaw.byte + text.slice(flaw.at + 1) : text;
 
-/** Twelve digits, which most addresses have, or any number of them. */
-const userOrAny = fc.oneof(fc.bigInt(2n ** 44n, 2n ** 48n - 1n), fc.bigInt(0n, 2n ** 64n - 1n));
-
-test('four hex digits at a time', () => {
-  const view = new DataView(new ArrayBuffer(4));
-  const word = (bytes: readonly number[]): number => {
-    bytes.forEach((byte, i) => view.setUint8(i, byte));
-    return view.getInt32(0, true);
-  };
-  const wanted = (bytes: readonly number[]): number => {
-    const text = String.fromCharCode(...bytes);
-    return /^[0-9a-f]{4}$/.test(text) ? Number.parseInt(text, 16) : -1;
-  };
-  for (let place = 0; place < 4; place++) {
-    for (let byte = 0; byte < 256; byte++) {
-      for (const others of ['0', '9', 'a', 'f']) {
-        const bytes = [0, 1, 2, 3].map((i) => (i === place ? byte : others.charCodeAt(0)));
-        assert.equal(fourHex(word(bytes)), wanted(bytes), String(bytes));
-      }
-    }
-  }
-  const digit = fc.oneof(
-    { weight: 9, arbitrary: fc.constantFrom(...Buffer.from('0123456789abcdef')) },
-    { weight: 1, arbitrary: fc.nat(255) },
-  );
-  fc.assert(
-    fc.property(fc.tuple(digit, digit, digit, digit), (bytes) => assert.equal(fourHex(word(bytes)), wanted(bytes))),
-    { numRuns: 2000 },
-  );
-});
-
-test('a fault read fast is the fault read carefully', () => {
-  let fast = 0;
-  fc.assert(
-    fc.property(userOrAny, userOrAny, fc.nat(0x3f), fc.constantFrom('\n', '\r\n'), fc.option(damage), (address, ip, code, end, flaw) => {
-      const body = `address=0x${address.toString(16)} ip=0x${ip.toString(16)} error_code=0x${code.toString(16)}`;
-      const line = padded(`${flaw === null ? body : damaged(body, flaw)}${end}`);
-      const feed = fastFault(line.bytes, line.view, 1, line.end);
-      if (feed < 0) return;
-      fast++;
-      const careful = new BodyReader({ trusted: false, physical: false });
-      const to = line.bytes[feed - 1] === 13 ? feed - 1 : feed;
-      assert.equal(feed, line.bytes.indexOf(10));
-      assert.equal(careful.read(BODY_EXCEPTION, line.bytes, 1, to), BODY_OK);
-      assert.deepEqual([fault.page, fault.write], [careful.page, careful.write]);
-    }),
-    { numRuns: 2000 },
-  );
-  assert.ok(fast > 500, String(fast));
-});
-
-test('heads that are like one of the last few say what a careful reader says, second after second', () => {
-  let fast = 0;
-  const tasks = ['  toucher  3300/3300  [000]', 'CPU 0/KVM  4145/4145  [001]', '  toucher  3300/3301  [001]', 'a 1/1 [2]'];
-  fc.assert(
-    fc.property(
+/** A text whose lines are alike more often than not. */
+const textOf = (body: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc
+    .tuple(fc.uniqueArray(fc.constantFrom(...tasks), { minLength: 1, maxLength: 2 }), fc.constantFrom(1, 1, 1, 5))
+    .chain(([some, flaws]) =>
       fc.array(
-        fc.record({
-          task: fc.constantFrom(...tasks),
-          step: fc.oneof(fc.nat(400_000), fc.constantFrom(1_000_000, 9_000_000, 999_999_999)),
-          event: fc.constantFrom('page-faults:', 'exceptions:page_fault_user:'),
-          decimals: fc.oneof({ weight: 9, arbitrary: fc.constant(6) }, { weight: 1, arbitrary: fc.constant(9) }),
-          flaw: fc.option(damage, { freq: 9 }),
-        }),
-        { maxLength: 60, size: 'max' },
+        fc
+          .tuple(fc.constantFrom(...some), time, usual(': ', ':    ', ':  ', ':\t'), body, ends, fc.option(damage, { freq: 20 / flaws }))
+          .map(([task, at, colon, rest, end, flaw]) => damaged(`${task}${at}${colon}${rest}${end}`, flaw)),
+        { minLength: 20, maxLength: 120, size: 'max' },
       ),
-      fc.constantFrom(8_500_000, 998_000_000, 999_999_000_000),
-      (lines, startUs) => {
-        const cache = new LayoutCache();
-        let us = startUs;
-        for (const [i, { task, step, event, decimals, flaw: any }] of lines.entries()) {
-          // the first line says whether events have names
-          const flaw = i === 0 ? null : any;
-          us += step;
-          const time = `${Math.floor(us / 1e6)}.${String(us % 1e6)
-            .padStart(6, '0')
-            .padEnd(decimals, '7')}`;
-          const text = `${task} ${time}: ${event} `;
-          const { bytes, end } = padded(`${flaw === null ? text : damaged(text, flaw)}7f00\n`);
-          const head = new HeadReader();
-          const feed = bytes.indexOf(10);
-          const verdict = feed < 0 ? -1 : head.read(bytes, 1, feed);
-          cache.bind(bytes);
-          const body = cache.match(bytes, 1, end);
-          if (body >= 0) {
-            fast++;
-            assert.equal(verdict, HEAD_OK, text);
-            assert.deepEqual([body, cache.timeNs, cache.tid, cache.cpu], [head.body, head.timeNs, head.tid, head.cpu], text);
-          } else if (verdict === HEAD_OK) cache.learn(head, bytes, 1, 0);
-        }
-      },
-    ),
-    { numRuns: 300 },
+    )
+    .map((lines) => lines.join(''));
+
+const chunks = fc.oneof(fc.constantFrom(1, 2, 17, 65536), fc.integer({ min: 50, max: 3000 }));
+for (const [name, ingestor, body, options] of [
+  ['faults', perfScriptIngestor, faults, {}],
+  ['addr columns', perfScriptIngestor, columns, {}],
+  ['addr columns that are known to be', perfScriptIngestor, columns, { fields: 'comm,addr' }],
+  ['physical addresses', perfScriptIngestor, columns, { fields: 'phys_addr' }],
+  ['events of all kinds', perfScriptIngestor, fc.oneof(faults, columns, damon, others), {}],
+  ['DAMON regions', damonTraceIngestor, damon, {}],
+  ['DAMON regions and others', damonTraceIngestor, fc.oneof({ weight: 5, arbitrary: damon }, faults, others), {}],
+] as const) {
+  test(`${name}: plain lines give what a careful reader gives`, async () => {
+    const sum = { lines: 0, fast: 0 };
+    await fc.assert(
+      fc.asyncProperty(textOf(body), chunks, async (text, chunk) => {
+        const { lines, fast } = await compare(ingestor, text, chunk, options);
+        sum.lines += lines;
+        sum.fast += fast;
+      }),
+      { numRuns: 40 },
+    );
+    if (name !== 'physical addresses') assert.ok(sum.fast > sum.lines / 40, `${sum.fast} of ${sum.lines} lines`);
+  });
+}
+
+test('threads by the thousand, and more rows than one call holds', async () => {
+  const line = (i: number): string => {
+    const tid = 1000 + ((i * 7919) % 3000);
+    const us = String(i % 1e6).padStart(6, '0');
+    return `${`task-${tid % 100}`.padStart(16)} ${tid}/${tid} [${String(i % 64).padStart(3, '0')}]  ${751 + Math.floor(i / 1e6)}.${us}: page-faults: ${(0x7f00_0000_0000 + i * 977).toString(16).padStart(16)}\n`;
+  };
+  const many = Array.from({ length: 9000 }, (_, i) => line(i)).join('');
+  await compare(perfScriptIngestor, many, 65536);
+  const alike = Array.from(
+    { length: 3 * ROWS_MAX },
+    (_, i) => `1.${String(i).padStart(6, '0')}: e: ${(0x10_0000 + i).toString(16).padStart(16)}\n`,
   );
-  assert.ok(fast > 500, String(fast));
+  const { lines, fast } = await compare(perfScriptIngestor, alike.join(''), 1 << 20);
+  assert.equal(fast, lines - 1);
+});
+
+test('two texts read in turns do not learn from each other', async () => {
+  const text = (tid: number): Buffer =>
+    Buffer.from(
+      Array.from(
+        { length: 400 },
+        (_, i) => ` a ${tid} [00${i % 3}] 1.${String(i).padStart(6, '0')}: e${tid}: ${(0x7f00_0000 + i * tid).toString(16).padStart(16)}\n`,
+      ).join(''),
+    );
+  const alone = await Promise.all([ingestBytes(perfScriptIngestor, text(5)), ingestBytes(perfScriptIngestor, text(6))]);
+  const inTurns = await Promise.all([5, 6].map((tid) => ingestBytes(perfScriptIngestor, text(tid), { chunk: 333 })));
+  assert.deepEqual(inTurns.map(essence), alone.map(essence));
+  assert.equal(inTurns[1]!.accesses[399]!.pid, 6);
 });

@@ -38,7 +38,7 @@ export function fixture(path: string): Buffer {
 export async function ingestBytes(
   ingestor: Ingestor,
   bytes: Uint8Array,
-  more: { options?: Record<string, string>; chunk?: number; path?: string } = {},
+  more: { options?: Record<string, string>; chunk?: number | 'line'; path?: string; beforeChunk?: () => void } = {},
 ): Promise<Outcome> {
   const outcome: Outcome = {
     batches: [],
@@ -71,8 +71,10 @@ export async function ingestBytes(
     path: more.path ?? 'x.txt',
     async *chunks(): AsyncGenerator<Uint8Array> {
       // a chunk's memory may be used again: what a reader keeps it must copy
-      for (let at = 0; at < bytes.length; at += size) {
-        const chunk = Buffer.from(Uint8Array.from(bytes.subarray(at, at + size)).buffer);
+      for (let at = 0, end = 0; at < bytes.length; at = end) {
+        end = size === 'line' ? bytes.indexOf(10, at) + 1 || bytes.length : at + size;
+        const chunk = Buffer.from(Uint8Array.from(bytes.subarray(at, end)).buffer);
+        more.beforeChunk?.();
         yield chunk;
         chunk.fill(0xaa);
       }

@@ -3,6 +3,8 @@
 export type Code = readonly number[];
 
 export const I32 = 0x7f;
+export const I64 = 0x7e;
+export const F64 = 0x7c;
 export const V128 = 0x7b;
 
 export interface Func {
@@ -23,6 +25,16 @@ export const constant = (value: number): Code => [0x41, ...signedLeb(value)];
 export const get = (local: number): Code => [0x20, local];
 export const set = (local: number): Code => [0x21, local];
 export const tee = (local: number): Code => [0x22, local];
+/** Ways to use locals by name. */
+export interface Frame<Name extends string> {
+  readonly take: (name: Name) => Code;
+  readonly put: (name: Name, ...value: readonly Code[]) => Code;
+}
+/** @param names of all locals, parameters first */
+export function frame<Name extends string>(names: readonly Name[]): Frame<Name> {
+  const places = new Map(names.map((name, i) => [name, i]));
+  return { take: (name) => get(places.get(name)!), put: (name, ...value) => seq(...value, set(places.get(name)!)) };
+}
 const simd = (op: number, ...rest: readonly number[]): Code => [0xfd, ...leb(op), ...rest];
 
 export const EQZ: Code = [0x45];
@@ -35,6 +47,37 @@ export const XOR: Code = [0x73];
 export const SHL: Code = [0x74];
 export const SHR: Code = [0x76];
 export const POPCOUNT: Code = [0x69];
+/** Further operators on i32. */
+export const WORD = {
+  EQUAL: [0x46],
+  NOT_EQUAL: [0x47],
+  LESS_U: [0x49],
+  AT_LEAST_U: [0x4f],
+  LEADING_ZEROS: [0x67],
+  TRAILING_ZEROS: [0x68],
+  MUL: [0x6c],
+  TO_LONG: [0xad],
+  TO_DOUBLE: [0xb7],
+} as const satisfies Readonly<Record<string, Code>>;
+export const LONG = {
+  AT_MOST: [0x57],
+  ADD: [0x7c],
+  MUL: [0x7e],
+  AND: [0x83],
+  OR: [0x84],
+  XOR: [0x85],
+  SHR_U: [0x88],
+  ROTATE: [0x89],
+  EQZ: [0x50],
+  LESS_U: [0x54],
+  TO_WORD: [0xa7],
+  /** Signed. */
+  TO_DOUBLE: [0xb9],
+} as const satisfies Readonly<Record<string, Code>>;
+export const DOUBLE = { LESS: [0x63], ADD: [0xa0], MUL: [0xa2] } as const satisfies Readonly<Record<string, Code>>;
+/** A constant i64 of at most 32 bits with sign. */
+export const long = (value: number): Code => [0x42, ...signedLeb(value)];
+export const double = (value: number): Code => [0x44, ...new Uint8Array(Float64Array.of(value).buffer)];
 /** a, b, condition: a when the condition is not 0. */
 export const CHOOSE: Code = [0x1b];
 /** Out of the innermost `block`, when the value on the stack is not 0. */
@@ -68,6 +111,49 @@ export const replaceLane = (lane: number): Code => simd(0x1c, lane);
 export const lanes = (...picks: readonly [number, number, number, number]): Code =>
   simd(0x0d, ...picks.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3]));
 
+/** Sixteen lanes of a byte. */
+export const BYTES = {
+  SPLAT: simd(0x0f),
+  EQUAL: simd(0x23),
+  GREATER_U: simd(0x28),
+  AT_MOST_U: simd(0x2a),
+  SUB: simd(0x71),
+  ALL: simd(0x63),
+  /** bytes, places: the byte at each place, 0 for a place above 15. */
+  PICK: simd(0x0e),
+} as const;
+/** Eight lanes of 16 bits. */
+export const HALVES = { SHR_U: simd(0x8d), SHL: simd(0x8b), ADD: simd(0x8e), MUL: simd(0x95), SPLAT: simd(0x10) } as const;
+/** Four lanes of 32 bits. */
+export const WORDS = { SHR_U: simd(0xad), SHL: simd(0xab), MUL: simd(0xb5) } as const;
+/** Sums of the products of neighbouring signed 16-bit lanes, as four lanes. */
+export const DOT = simd(0xba);
+/** Four lanes of two vectors each to eight of 16 bits, unsigned. */
+export const NARROW_32_U = simd(0x86);
+/** Eight lanes of two vectors each to sixteen bytes, unsigned. */
+export const NARROW_16_U = simd(0x66);
+export const V_XOR = simd(0x51);
+export const longLaneOf = (lane: number): Code => simd(0x1d, lane);
+/** A constant of sixteen bytes. */
+export const bytesOf = (values: readonly number[]): Code => simd(0x0c, ...values);
+/** Picks bytes of one vector. */
+export const picked = (places: readonly number[]): Code => seq([0xfd, 0x0c], places, BYTES.PICK);
+
+/** Loads from the address on the stack plus an offset, which may be anywhere. */
+export const AT = {
+  vector: (offset = 0): Code => simd(0x00, 0, ...leb(offset)),
+  word: (offset = 0): Code => [0x28, 0, ...leb(offset)],
+  long: (offset = 0): Code => [0x29, 0, ...leb(offset)],
+  double: (offset = 0): Code => [0x2b, 0, ...leb(offset)],
+  byte: (offset = 0): Code => [0x2d, 0, ...leb(offset)],
+  half: (offset = 0): Code => [0x2f, 0, ...leb(offset)],
+};
+/** Stores the value on the stack at the address below it plus an offset. */
+export const PUT = {
+  word: (offset = 0): Code => [0x36, 0, ...leb(offset)],
+  double: (offset = 0): Code => [0x39, 0, ...leb(offset)],
+  byte: (offset = 0): Code => [0x3a, 0, ...leb(offset)],
+};
 /** Picks bytes: 0 to 15 of the first vector, 16 to 31 of the second. */
 export const bytes = (pick: (lane: number) => number): Code => simd(0x0d, ...Array.from({ length: 16 }, (_, lane) => pick(lane)));
 
@@ -89,6 +175,14 @@ export const LONGS = { ADD: simd(0xce), WIDEN_LOW_U: simd(0xc9), WIDEN_HIGH_U: s
   Record<string, Code>
 >;
 export const block = (body: Code): Code => seq([0x02, 0x40], body, [0x0b]);
+/** Repeats `body` until it leaves; inside, `repeat(0)` begins again. */
+export const forever = (body: Code): Code => seq([0x03, 0x40], body, [0x0b]);
+export const repeat = (depth: number): Code => [0x0c, depth];
+export const repeatIf = (condition: Code): Code => seq(condition, [0x0d, 0]);
+/** Out of `depth` + 1 blocks, loops and branches, when the condition is not 0. */
+export const leaveIf = (condition: Code, depth: number): Code => seq(condition, [0x0d, depth]);
+export const when = (condition: Code, then: Code, otherwise: Code = []): Code =>
+  seq(condition, [0x04, 0x40], then, otherwise.length > 0 ? seq([0x05], otherwise) : [], [0x0b]);
 /** Repeats `body` while --count > 0; count is at least 1. */
 export const loop = (count: number, body: Code): Code =>
   seq([0x03, 0x40], body, get(count), constant(1), SUB, tee(count), [0x0d, 0], [0x0b]);

@@ -1,5 +1,5 @@
 /** The text around the numbers of a region, which a recording repeats for millions of regions: known once, it is only compared. */
-import { isComparable, keepBytes, sameBytes } from '../text/digits.ts';
+import { isComparable, keepBytes, sameBytes } from '../text/same-bytes.ts';
 
 const QUOTE = 34;
 const COMMA = 44;

@@ -1,18 +1,17 @@
 /** DAMON tracepoint text: tracefs trace and trace_pipe, trace-cmd report, perf script, damo's perf_script. */
 import { UnreadableInputError } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext, Ingestor } from '@workset/model';
-import { lineBlocks, MAX_LINE_BYTES } from '../lines.ts';
+import { lineBlocks } from '../lines.ts';
 import type { LineCursor } from '../lines.ts';
 import { carriesAccess } from '../text/fault-body.ts';
-import { damonKind, DamonText, NOT_DAMON } from '../text/damon-text.ts';
+import { damonBody, damonKind, DamonText, NOT_DAMON } from '../text/damon-text.ts';
 import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from '../text/head.ts';
-import { LayoutCache } from '../text/layout-cache.ts';
 import { EventTable } from '../text/names.ts';
 import { countSideBand, NoiseReader } from '../text/noise.ts';
 import { surveyText } from '../text/survey.ts';
+import { TraceLines } from '../text/trace-lines.ts';
+import { STOP } from '../text/trace-places.ts';
 
-const LF = 10;
-const CR = 13;
 /** Beside the kinds of damon-text.ts: an access, which this reader does not keep. */
 const ACCESS = -2;
 
@@ -55,7 +54,7 @@ class DamonTraceReader {
   readonly #ctx: IngestContext;
   readonly #head = new HeadReader();
   readonly #kinds = new EventTable(kindOf);
-  readonly #layouts = new LayoutCache();
+  readonly #plain = new TraceLines(this.#head);
   readonly #noise: NoiseReader;
   readonly #damon: DamonText;
   readonly #out: IngestBatch[] = [];
@@ -64,36 +63,23 @@ class DamonTraceReader {
   constructor(ctx: IngestContext, path: string) {
     this.#ctx = ctx;
     this.#noise = new NoiseReader(ctx);
-    this.#damon = new DamonText(ctx, path, this.#out);
+    this.#damon = new DamonText(ctx, path, this.#out, this.#plain);
   }
 
   block(lines: LineCursor): void {
     const before = this.#damon.records;
-    this.#layouts.bind(lines.bytes);
+    const plain = this.#plain;
+    plain.bind();
     for (;;) {
-      while (this.#fast(lines));
+      const stop = plain.run(lines);
+      if (plain.n > 0) this.#damon.rows(plain);
+      if (stop === STOP.rows) continue;
       if (!lines.next()) break;
-      this.#line(lines.bytes, lines.from, lines.to, lines.line);
+      const { bytes, from, to, line } = lines;
+      if (stop === STOP.body) this.#use(plain.kind, plain.timeNs, bytes, from + plain.body, to, line);
+      else this.#line(bytes, from, to, line);
     }
     this.#ctx.accept(this.#damon.records - before);
-  }
-
-  /** Takes the next line when it begins like one of the last few; otherwise leaves it to `#line`. */
-  #fast(lines: LineCursor): boolean {
-    const { bytes, pos } = lines;
-    const layouts = this.#layouts;
-    const body = layouts.match(bytes, pos, lines.end);
-    if (body < 0) return false;
-    const plain = this.#damon.fast(layouts.kind, layouts.timeNs, layouts.view, body, lines.end);
-    if (plain >= 0) {
-      lines.skipTo(plain);
-      return true;
-    }
-    const feed = bytes.indexOf(LF, body);
-    if (feed - pos > MAX_LINE_BYTES) return false;
-    lines.skipTo(feed);
-    this.#use(layouts.kind, layouts.timeNs, bytes, body, bytes[feed - 1] === CR ? feed - 1 : feed, lines.line);
-    return true;
   }
 
   #line(bytes: Uint8Array, from: number, to: number, line: number): void {
@@ -108,7 +94,7 @@ class DamonTraceReader {
       return;
     }
     const kind = this.#kinds.kindOf(bytes, head.eventFrom, head.eventTo);
-    this.#layouts.learn(head, bytes, from, kind);
+    this.#plain.learn(bytes, from, kind, damonBody(kind));
     this.#use(kind, head.timeNs, bytes, head.body, to, line);
   }
 

@@ -16,6 +16,17 @@ interface Given {
   readonly cpu: Int32Array<ArrayBuffer>;
 }
 
+/** Columns of accesses; the class says already whether one is the kernel's. */
+export interface AccessRows {
+  readonly timeNs: Float64Array;
+  readonly page: Float64Array;
+  readonly cls: Uint8Array;
+  readonly pid: Int32Array;
+  readonly cpu: Int32Array;
+}
+/** So few rows are copied one by one. */
+const FEW = 8;
+
 /** Collects accesses of one address space; a full batch goes to `out`, its arrays are used again once it is no longer there. */
 export class AccessBatches {
   readonly #space: SpaceId;
@@ -62,6 +73,36 @@ export class AccessBatches {
       });
     }
     this.#last = timeNs;
+  }
+
+  /**
+   * The same for the first `n` rows of columns, of as many lines.
+   * @param isSorted whether none is older than the one before it
+   */
+  addRows(rows: AccessRows, n: number, firstLine: number, isSorted: boolean): void {
+    let from = 0;
+    if (n >= FEW && isSorted && rows.timeNs[0]! >= this.#last) {
+      while (n - from >= FEW) from += this.#copy(rows, from, n);
+    }
+    for (; from < n; from++)
+      this.add(rows.timeNs[from]!, rows.page[from]!, rows.cls[from]!, rows.pid[from]!, rows.cpu[from]!, firstLine + from);
+  }
+
+  /** Copies rows into the batch at hand. @returns how many fitted */
+  #copy(rows: AccessRows, from: number, to: number): number {
+    if (this.#n === this.#timeNs.length) this.#renew();
+    const n = this.#n;
+    const end = Math.min(to, from + this.#timeNs.length - n);
+    this.#timeNs.set(rows.timeNs.subarray(from, end), n);
+    this.#page.set(rows.page.subarray(from, end), n);
+    this.#cls.set(rows.cls.subarray(from, end), n);
+    if (this.#withTask) {
+      this.#pid.set(rows.pid.subarray(from, end), n);
+      this.#cpu.set(rows.cpu.subarray(from, end), n);
+    }
+    this.#n += end - from;
+    this.#last = rows.timeNs[end - 1]!;
+    return end - from;
   }
 
   /** Hands over what is there. */

@@ -1,5 +1,4 @@
 /** One DAMON tracepoint body: `target_id=0 nr_regions=1931 4294967296-4300476416: 0 12`, its older and newer shapes, and trace-cmd -R. */
-import { alignedPage, digits, isComparable, keepBytes, sameBytes, shortNumber } from './digits.ts';
 import { ascii, decimal, decimalPage, num, skipBlanks, startsWith, tokenEnd } from './numbers.ts';
 
 const KEYS = {
@@ -12,8 +11,6 @@ const KEYS = {
   end: ascii('end='),
   age: ascii('age='),
 };
-/** Longest `key=value` start that is remembered. */
-const MAX_START = 96;
 const NONE = ascii('None');
 
 export const RECORD_OK = 0;
@@ -45,48 +42,23 @@ export class DamonRecord {
   #startLow = 0;
   #endLow = 0;
 
+  /** Bytes of `target_id=0 nr_regions=1931 ` when the record is whole and reads so, else 0. */
+  startLength = 0;
+
   read(bytes: Uint8Array, from: number, to: number): number {
-    return this.#readAll(bytes, from, to);
+    this.startLength = 0;
+    const verdict = this.#readAll(bytes, from, to);
+    if (verdict !== RECORD_OK) this.startLength = 0;
+    return verdict;
   }
 
-  /** `target_id=0 nr_regions=1931 ` of the last record, which its whole burst repeats. */
-  readonly #start = new DataView(new ArrayBuffer(MAX_START));
-  #startLength = 0;
-
-  /**
-   * Reads a body that begins like the last one and is whole and plain: `4294967296-4300476416: 0 12`.
-   * @returns offset of its line feed, or -1: use `read`
-   */
-  readFast(view: DataView, from: number, end: number): number {
-    const length = this.#startLength;
-    const region = from + length;
-    if (length === 0 || region >= end || !sameBytes(this.#start, view, from, length)) return -1;
-    const startPage = alignedPage(view, region, end);
-    const dash = digits.end;
-    if (startPage < 0 || view.getUint8(dash) !== 45) return -1;
-    const endPage = alignedPage(view, dash + 1, end);
-    const colon = digits.end;
-    if (endPage <= startPage || view.getUint8(colon) !== 58 || colon + 2 >= end || view.getUint8(colon + 1) !== 32) return -1;
-    const nrAccesses = shortNumber(view, colon + 2, end);
-    const blank = digits.end;
-    if (nrAccesses < 0 || view.getUint8(blank) !== 32) return -1;
-    const age = shortNumber(view, blank + 1, end);
-    if (age < 0) return -1;
-    let feed = digits.end;
-    if (view.getUint8(feed) === 13) feed++;
-    if (feed >= end || view.getUint8(feed) !== 10) return -1;
-    this.startPage = startPage;
-    this.endPage = endPage;
-    this.nrAccesses = nrAccesses;
-    this.age = age;
-    return feed;
-  }
-
-  #keepStart(bytes: Uint8Array, from: number, region: number): void {
-    this.#startLength = 0;
-    if (region - from > MAX_START || this.target < 0 || this.nrRegions < 1 || !isComparable(bytes, from, region)) return;
-    keepBytes(this.#start, bytes, from, region);
-    this.#startLength = region - from;
+  /** Takes over what the records of a burst have in common. */
+  keepStart({ target, targetText, ctx, scheme, nrRegions }: DamonRecord): void {
+    this.target = target;
+    this.targetText = targetText;
+    this.ctx = ctx;
+    this.scheme = scheme;
+    this.nrRegions = nrRegions;
   }
 
   #readAll(bytes: Uint8Array, from: number, to: number): number {
@@ -100,7 +72,7 @@ export class DamonRecord {
       if (pos >= to) break;
       const first = bytes[pos]!;
       if (first >= 48 && first <= 57) {
-        this.#keepStart(bytes, from, pos);
+        this.startLength = pos - from;
         return this.#verdict(this.#readRegion(bytes, pos, to));
       }
       this.#readPair(bytes, pos, to);

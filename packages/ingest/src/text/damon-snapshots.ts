@@ -10,6 +10,17 @@ const DEFAULT_AGGREGATION_NS = 100e6;
 /** damon_aggregated lists every region; damos_before_apply only those a scheme applies to. */
 export type DamonEvent = 'damon_aggregated' | 'damon_region_aggregated' | 'damos_before_apply';
 
+/** Columns of regions, in pages. */
+export interface RegionRows {
+  readonly timeNs: Float64Array;
+  /** First page. */
+  readonly page: Float64Array;
+  /** First page behind. */
+  readonly endPage: Float64Array;
+  readonly accesses: Float64Array;
+  readonly age: Float64Array;
+}
+
 export class SnapshotAssembler {
   readonly #ctx: IngestContext;
   readonly #name: string;
@@ -31,12 +42,22 @@ export class SnapshotAssembler {
 
   /** @param kind a small number per event name, to find the target without building a string */
   add(event: DamonEvent, kind: number, timeNs: number, record: DamonRecord): void {
+    this.#recentTarget(event, kind, record).add(timeNs, record.nrRegions, record.startPage, record.endPage, record.nrAccesses, record.age);
+  }
+
+  /** The same of the first `n` rows. @param record says what is equal in all of them: target, context, scheme, number of regions */
+  addRows(event: DamonEvent, kind: number, { timeNs, page, endPage, accesses, age }: RegionRows, n: number, record: DamonRecord): void {
+    const target = this.#recentTarget(event, kind, record);
+    for (let i = 0; i < n; i++) target.add(timeNs[i]!, record.nrRegions, page[i]!, endPage[i]!, accesses[i]!, age[i]!);
+  }
+
+  #recentTarget(event: DamonEvent, kind: number, record: DamonRecord): TargetAssembler {
     let target = this.#recent[kind];
     if (target === undefined || target.id !== record.target || target.scheme !== record.scheme || target.ctx !== record.ctx) {
       target = this.#targetOf(event, record);
       this.#recent[kind] = target;
     }
-    target.add(timeNs, record);
+    return target;
   }
 
   /** Closes what is open and states the assumptions. */
@@ -121,20 +142,20 @@ class TargetAssembler {
     return this.snapshots < 2 ? undefined : Math.round((this.#lastSnapshotNs - this.#firstSnapshotNs) / (this.snapshots - 1));
   }
 
-  add(timeNs: number, record: DamonRecord): void {
-    if (this.#n > 0 && this.#opensNext(timeNs, record)) this.close();
+  add(timeNs: number, nrRegions: number, startPage: number, endPage: number, nrAccesses: number, age: number): void {
+    if (this.#n > 0 && this.#opensNext(timeNs, nrRegions, startPage)) this.close();
     if (this.#n === 0) {
       this.#firstNs = timeNs;
-      this.#expected = record.nrRegions;
+      this.#expected = nrRegions;
     }
     if (this.#n === this.#start.length) this.#grow();
-    this.#start[this.#n] = record.startPage;
-    this.#pages[this.#n] = record.endPage - record.startPage;
-    this.#accesses[this.#n] = record.nrAccesses;
-    this.#age[this.#n] = record.age;
+    this.#start[this.#n] = startPage;
+    this.#pages[this.#n] = endPage - startPage;
+    this.#accesses[this.#n] = nrAccesses;
+    this.#age[this.#n] = age;
     this.#n++;
     this.#lastNs = timeNs;
-    this.#lastStart = record.startPage;
+    this.#lastStart = startPage;
     if (this.#countsRegions && this.#n === this.#expected) this.close();
   }
 
@@ -143,11 +164,11 @@ class TargetAssembler {
     return this.#event !== 'damos_before_apply';
   }
 
-  #opensNext(timeNs: number, record: DamonRecord): boolean {
+  #opensNext(timeNs: number, nrRegions: number, startPage: number): boolean {
     return (
-      record.startPage <= this.#lastStart ||
+      startPage <= this.#lastStart ||
       Math.abs(timeNs - this.#lastNs) > this.#aggregationNs / 2 ||
-      (this.#countsRegions && record.nrRegions !== this.#expected)
+      (this.#countsRegions && nrRegions !== this.#expected)
     );
   }
 

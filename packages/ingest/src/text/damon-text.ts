@@ -4,12 +4,19 @@ import { DamonRecord, RECORD_OK, RECORD_REASONS } from './damon-record.ts';
 import { SnapshotAssembler } from './damon-snapshots.ts';
 import type { DamonEvent } from './damon-snapshots.ts';
 import { plainEventName } from './names.ts';
+import type { EventBody, TraceLines } from './trace-lines.ts';
+import { BODY } from './trace-places.ts';
 
 export const DAMON_EVENTS: readonly DamonEvent[] = ['damon_aggregated', 'damon_region_aggregated', 'damos_before_apply'];
 export const DAMON_TUNE = 3;
 /** An event of DAMON that carries no region: damos_esz, damos_stat_after_apply_interval. */
 export const DAMON_OTHER = 4;
 export const NOT_DAMON = -1;
+
+/** How the body of a kind is read. */
+export function damonBody(kind: number): EventBody {
+  return kind >= 0 && kind < DAMON_EVENTS.length ? { body: BODY.region, region: kind } : { body: BODY.none };
+}
 
 /** 0..2 = index into DAMON_EVENTS, DAMON_TUNE, DAMON_OTHER or NOT_DAMON. */
 export function damonKind(eventName: string): number {
@@ -28,27 +35,23 @@ export class DamonText {
   readonly #ctx: IngestContext;
   #sawAge = false;
   readonly #record = new DamonRecord();
+  /** By event: what the records that begin like the last one have in common. */
+  readonly #starts = DAMON_EVENTS.map(() => new DamonRecord());
+  readonly #lines: TraceLines;
   readonly #snapshots: SnapshotAssembler;
 
-  constructor(ctx: IngestContext, path: string, out: IngestBatch[]) {
+  /** @param lines learns how records begin */
+  constructor(ctx: IngestContext, path: string, out: IngestBatch[], lines: TraceLines) {
     this.#ctx = ctx;
+    this.#lines = lines;
     this.#snapshots = new SnapshotAssembler(ctx, path, out);
   }
 
-  /**
-   * Takes a record that is like the one before it.
-   * @param end of the whole lines in `view`
-   * @returns offset of its line feed, or -1: use `line`
-   */
-  fast(kind: number, timeNs: number, view: DataView, body: number, end: number): number {
-    const event = DAMON_EVENTS[kind];
-    if (event === undefined) return -1;
-    const feed = this.#record.readFast(view, body, end);
-    if (feed < 0) return -1;
+  /** Takes the rows of a run, which are of one event. */
+  rows({ rows, n, region }: TraceLines): void {
     this.#sawAge = true;
-    this.records++;
-    this.#snapshots.add(event, kind, timeNs, this.#record);
-    return feed;
+    this.records += n;
+    this.#snapshots.addRows(DAMON_EVENTS[region]!, region, rows, n, this.#starts[region]!);
   }
 
   line(kind: number, timeNs: number, bytes: Uint8Array, body: number, to: number, line: number): void {
@@ -81,6 +84,10 @@ export class DamonText {
     }
     this.records++;
     this.#snapshots.add(event, kind, timeNs, this.#record);
+    const { startLength } = this.#record;
+    if (startLength === 0) return;
+    this.#starts[kind]!.keepStart(this.#record);
+    this.#lines.learnStart(kind, bytes, body, body + startLength);
   }
 
   finish(): void {

@@ -45,12 +45,14 @@ export class HeadReader {
   /** The time [timeFrom, timeColon). */
   timeFrom = 0;
   timeColon = 0;
-  #colonHint = 0;
-  #sawPid = false;
+  /** Where the colon behind the time of the last line was, from the line's start: there it is looked for first. */
+  colonHint = 0;
+  /** Whether a line named one: then one that does not is damaged. */
+  sawPid = false;
 
   /** @returns HEAD_OK or the reason against this line */
   read(bytes: Uint8Array, from: number, to: number): number {
-    let colon = from + this.#colonHint;
+    let colon = from + this.colonHint;
     if (!(colon < to && bytes[colon] === 58 && this.#readTime(bytes, from, colon, to))) {
       colon = from;
       for (;;) {
@@ -59,7 +61,7 @@ export class HeadReader {
         if (this.#readTime(bytes, from, colon, to)) break;
         colon++;
       }
-      this.#colonHint = colon - from;
+      this.colonHint = colon - from;
     }
     this.timeColon = colon;
     if (this.timeNs < 0) return HEAD_BAD_TIME;
@@ -138,7 +140,7 @@ export class HeadReader {
   #readPid(bytes: Uint8Array, from: number, end: number): number {
     let pos = end;
     while (pos > from && isDigit(bytes[pos - 1]!)) pos--;
-    if (pos === end) return this.#sawPid && !startsWith(bytes, end - 4, end, UNKNOWN) ? HEAD_BAD_PID : HEAD_OK;
+    if (pos === end) return this.sawPid && !startsWith(bytes, end - 4, end, UNKNOWN) ? HEAD_BAD_PID : HEAD_OK;
     this.tid = decimal(bytes, pos, end);
     if (pos > from && bytes[pos - 1] === 47) {
       const slash = pos - 1;
@@ -153,9 +155,9 @@ export class HeadReader {
       // perf prints `:-1    -1`, ftrace `bash-27312`
       if (pos - 1 === from || bytes[pos - 2] === 32) this.tid = this.pid = -1;
     } else if (pos > from && bytes[pos - 1] !== 32 && bytes[pos - 1] !== 9 && bytes[pos - 1] !== 47) {
-      return this.#sawPid ? HEAD_BAD_PID : HEAD_OK;
+      return this.sawPid ? HEAD_BAD_PID : HEAD_OK;
     }
-    this.#sawPid = true;
+    this.sawPid = true;
     if (this.pid < 0) this.pid = this.tid;
     return HEAD_OK;
   }

@@ -1,11 +1,11 @@
 /** The line loop behind perf-script and perf-mem: heads, bodies, DAMON lines, noise, and the refusal when no data address is there. */
-import { READ, UnreadableInputError, UsageError, SPACES } from '@workset/model';
+import { UnreadableInputError, UsageError, SPACES } from '@workset/model';
 import type { ByteSource, IngestBatch, IngestContext, SpaceId } from '@workset/model';
-import { lineBlocks, MAX_LINE_BYTES } from '../lines.ts';
+import { lineBlocks } from '../lines.ts';
 import type { LineCursor } from '../lines.ts';
 import { NO_SLOT_BASE, SLOT_BASE_HINT, slotBasesGiven } from '../slot-bases.ts';
 import { AccessBatches } from './access-batches.ts';
-import { damonKind, DamonText, NOT_DAMON } from './damon-text.ts';
+import { damonBody, damonKind, DamonText, NOT_DAMON } from './damon-text.ts';
 import {
   BODY_COLUMN,
   BODY_DAMAGED,
@@ -20,23 +20,18 @@ import {
   BODY_UNUSABLE,
   bodyKind,
   BodyReader,
-  COLUMN,
-  LOWEST_PAGE,
 } from './fault-body.ts';
-import { fastFault, fault } from './fast-fault.ts';
 import type { ColumnRule } from './fault-body.ts';
 import { HEAD_NO_TIME, HEAD_OK, HEAD_REASONS, HEAD_SIDE_BAND, HeadReader } from './head.ts';
-import { LayoutCache, lineFeedFrom } from './layout-cache.ts';
 import { EventTable } from './names.ts';
 import { countSideBand, NoiseReader } from './noise.ts';
-import { hexPage, num } from './numbers.ts';
+import { TraceLines } from './trace-lines.ts';
+import type { EventBody } from './trace-lines.ts';
+import { BODY, STOP } from './trace-places.ts';
 
 export const RERUN_HINT = 'rerun: perf script -F comm,pid,tid,cpu,time,event,addr,ip,sym --ns';
 /** So many samples without an address, and none with one: the rest will be no better. */
 const PATIENCE = 1000;
-
-const LF = 10;
-const CR = 13;
 
 /** Kinds of fault-body.ts, then those of damon-text.ts from here. */
 const DAMON_BASE = 16;
@@ -57,7 +52,8 @@ class PerfTextReader {
   readonly #head = new HeadReader();
   readonly #body: BodyReader;
   readonly #kinds = new EventTable(kindOf);
-  readonly #layouts = new LayoutCache();
+  readonly #plain = new TraceLines(this.#head);
+  readonly #isPhysical: boolean;
   readonly #noise: NoiseReader;
   readonly #damon: DamonText;
   readonly #out: IngestBatch[] = [];
@@ -79,9 +75,10 @@ class PerfTextReader {
     this.#path = path;
     const rule = columnRule(ctx.options['fields']);
     this.#trusted = rule.trusted;
+    this.#isPhysical = rule.physical;
     this.#body = new BodyReader(rule, slotBasesGiven(ctx));
     this.#noise = new NoiseReader(ctx);
-    this.#damon = new DamonText(ctx, path, this.#out);
+    this.#damon = new DamonText(ctx, path, this.#out, this.#plain);
     const space = spaceOption(ctx) ?? (rule.physical ? 'gpa' : 'gva');
     this.#virtual = new AccessBatches(space, ctx, this.#out, true);
     this.#guest = space === 'gpa' ? this.#virtual : new AccessBatches('gpa', ctx, this.#out, true);
@@ -94,65 +91,31 @@ class PerfTextReader {
 
   block(lines: LineCursor): void {
     const damonBefore = this.#damon.records;
-    this.#layouts.bind(lines.bytes);
+    const plain = this.#plain;
+    plain.bind();
     for (;;) {
-      while (this.#fast(lines));
+      const stop = plain.run(lines);
+      if (plain.n > 0) this.#rows(plain);
+      if (stop === STOP.rows) continue;
       if (!lines.next()) break;
-      this.#line(lines.bytes, lines.from, lines.to, lines.line);
+      const { bytes, from, to, line } = lines;
+      if (stop === STOP.body) this.#use(plain.kind, plain.timeNs, plain.tid, plain.cpu, bytes, from + plain.body, to, line, false);
+      else this.#line(bytes, from, to, line);
     }
     if (this.#damon.records > damonBefore) this.#ctx.accept(this.#damon.records - damonBefore);
     if (this.#accepted === 0 && this.#withoutAddress + this.#tooLow > PATIENCE) this.#refuse();
   }
 
-  /** Takes the next line when it begins like one of the last few; otherwise leaves it to `#line`. */
-  #fast(lines: LineCursor): boolean {
-    const { bytes, pos } = lines;
-    const layouts = this.#layouts;
-    const body = layouts.match(bytes, pos, lines.end);
-    if (body < 0) return false;
-    const { kind } = layouts;
-    if (kind >= DAMON_BASE) {
-      const plain = this.#damon.fast(kind - DAMON_BASE, layouts.timeNs, layouts.view, body, lines.end);
-      if (plain >= 0) {
-        lines.skipTo(plain);
-        return true;
-      }
-    } else if (kind === BODY_EXCEPTION) {
-      const plain = fastFault(bytes, layouts.view, body, lines.end);
-      if (plain >= 0) {
-        lines.skipTo(plain);
-        this.#accepted++;
-        this.#virtual.add(layouts.timeNs, fault.page, fault.write, layouts.tid, layouts.cpu, lines.line);
-        return true;
-      }
+  #rows(plain: TraceLines): void {
+    const { rows, n, firstLine, isSorted, columns } = plain;
+    if (plain.region >= 0) {
+      this.#damon.rows(plain);
+      return;
     }
-    if (kind === BODY_COLUMN && !this.#trusted) return this.#fastColumn(lines, body);
-    const feed = bytes.indexOf(LF, body);
-    if (feed - pos > MAX_LINE_BYTES) return false;
-    lines.skipTo(feed);
-    this.#use(kind, layouts.timeNs, layouts.tid, layouts.cpu, bytes, body, bytes[feed - 1] === CR ? feed - 1 : feed, lines.line, false);
-    return true;
-  }
-
-  /** An addr column of 16 and its blank or line end. */
-  #fastColumn(lines: LineCursor, body: number): boolean {
-    const { bytes, pos } = lines;
-    const columnEnd = body + COLUMN;
-    if (columnEnd >= lines.end) return false;
-    let digits = body;
-    while (digits < columnEnd && bytes[digits] === 32) digits++;
-    const page = hexPage(bytes, digits, columnEnd);
-    const after = bytes[columnEnd];
-    if (page < LOWEST_PAGE || num.end !== columnEnd || (after !== 32 && after !== LF)) return false;
-    const feed = lineFeedFrom(bytes, columnEnd);
-    if (feed - pos > MAX_LINE_BYTES) return false;
-    const { timeNs, tid, cpu } = this.#layouts;
-    lines.skipTo(feed);
-    this.#accepted++;
-    this.#columns++;
-    this.#blindColumns++;
-    this.#virtual.add(timeNs, page, READ, tid, cpu, lines.line);
-    return true;
+    this.#accepted += n;
+    this.#columns += columns;
+    this.#blindColumns += columns;
+    this.#virtual.addRows(rows, n, firstLine, isSorted);
   }
 
   #line(bytes: Uint8Array, from: number, to: number, line: number): void {
@@ -167,9 +130,15 @@ class PerfTextReader {
       return;
     }
     const kind = this.#kinds.kindOf(bytes, head.eventFrom, head.eventTo);
+    this.#plain.learn(bytes, from, kind, this.#bodyOf(kind));
     this.#use(kind, head.timeNs, head.tid, head.cpu, bytes, head.body, to, line, head.eventFrom === head.eventTo);
-    // the fast way does not look for a data source
-    if (kind !== BODY_COLUMN || !this.#body.hasSource) this.#layouts.learn(head, bytes, from, kind);
+  }
+
+  /** How the plain ones of a kind are read. */
+  #bodyOf(kind: number): EventBody {
+    if (kind >= DAMON_BASE) return damonBody(kind - DAMON_BASE);
+    if (kind === BODY_COLUMN && !this.#isPhysical) return { body: BODY.column };
+    return { body: kind === BODY_EXCEPTION ? BODY.fault : BODY.none };
   }
 
   #use(
