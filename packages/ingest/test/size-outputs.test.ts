@@ -65,6 +65,15 @@ test('kidled: bytes per type and idle time', async () => {
   assert.equal(kidledIngestor.sniff(bytes('memory.idle_page_stats.txt')), 1);
 });
 
+test('wss.pl as it first was: no column of times', async () => {
+  const data = text(
+    'Watching PID 5 page references grow, output every 1 seconds...\n   RSS(MB)    PSS(MB)    Ref(MB)\n      2.00       1.00       0.50\n',
+  );
+  const result = await run(wssIngestor, data);
+  assert.deepEqual(rows(result), [['pid 5', { rss: 2 ** 21, pss: 2 ** 20, ref: 2 ** 19 }]]);
+  assert.equal(wssIngestor.sniff(data), 0.95);
+});
+
 test('lru_gen: bytes per memcg, node and generation', async () => {
   const data = text(
     'memcg     1 /\n node     0\n          0      86400       1024        512 \n          1       1000          3          0 \nmemcg     2 /a b\n node     1\n          7         20          1          2 \n',
@@ -102,6 +111,16 @@ test('memtierd: raw dumps become region reports between dumps, tables size rows'
     'table: time since last access\n     pid lastaccs>=[s] lastaccs<[s]    pages   mem[G] pidmem[%]\n      7         0.000        5.000      512    0.002    12.50\n',
   );
   assert.deepEqual(rows(await run(memtierdIngestor, table)), [['pid 7 idle 0.000-5.000 s', { idleFromNs: 0, size: 2 ** 21 }]]);
+  const session = text(
+    'memtierd> policy -dump accessed 0,5s,0\n  table: time since last access\n       pid lastaccs>=[s] lastaccs<[s]    pages   mem[G] pidmem[%]\n' +
+      '       all         0.000        5.000      512    0.002    12.50\n         7         5.000        0.000        0    0.000       NaN\n',
+  );
+  const printed = await run(memtierdIngestor, session);
+  assert.deepEqual(rows(printed), [
+    ['all idle 0.000-5.000 s', { idleFromNs: 0, size: 2 ** 21 }],
+    ['pid 7 idle 5.000 s or more', { idleFromNs: 5e9, size: 0 }],
+  ]);
+  assert.deepEqual(codes(printed), ['message']);
   assert.equal(memtierdIngestor.sniff(data), 1);
   assert.equal(memtierdIngestor.sniff(table), 1);
 });

@@ -10,10 +10,11 @@ import type { StringLineReader } from '../text/string-lines.ts';
 const RAW_HEADER = /^\s*timestamp\s+pid\s+addr\s+pages\s+accs\s+writes\s*$/;
 /** 1690000000000000000 1234 7f0000000000 512 3 1; the address is hex without 0x */
 const RAW_ROW = /^\s*(\d{1,19})\s+(\d+)\s+([0-9a-f]{1,16})\s+(\d+)\s+(\d+)\s+(-?\d+)\s*$/;
-const TABLE = /^table: (.*)$/;
+const TABLE = /^\s*table: (.*)$/;
 const TABLE_HEADER = /^\s*pid\s+lastaccs>=\[s\]\s+lastaccs<\[s\]\s+pages\s+mem\[G\]/;
-/** 1234 0.000 5.000 512 0.002 12.5, or with commas in csv form */
-const TABLE_ROW = /^\s*(\d+)[\s,]+([\d.]+)[\s,]+([\d.]+|inf)[\s,]+(\d+)[\s,]+([\d.]+)(?:[\s,]+[\d.]+)?\s*$/;
+/** 1234 0.000 5.000 512 0.002 12.5, or with commas in csv form; `all` sums the processes up, NaN is the share of a process without pages */
+const TABLE_ROW = /^\s*(\d+|all)[\s,]+([\d.]+)[\s,]+([\d.]+|inf)[\s,]+(\d+)[\s,]+([\d.]+)(?:[\s,]+(?:[\d.]+|NaN))?\s*$/;
+const PROMPT = /^\s*memtierd>/;
 
 export const memtierdIngestor: Ingestor<'memtierd'> = {
   descriptor: {
@@ -63,6 +64,7 @@ class MemtierdReader implements StringLineReader {
     const age = raw === null ? TABLE_ROW.exec(text) : null;
     if (raw !== null) this.#region(raw, line);
     else if (age !== null) this.#age(age);
+    else if (PROMPT.test(text)) this.#ctx.reject('message', "memtierd's prompt among the lines", { line, severity: 'info' });
     else if (text.trim() !== '' && !RAW_HEADER.test(text) && !TABLE.test(text) && !TABLE_HEADER.test(text)) {
       this.#ctx.reject('damaged-line', 'a line of neither a dump nor a table', { line, severity: 'warning' });
     }
@@ -174,6 +176,10 @@ class MemtierdReader implements StringLineReader {
     this.#rows++;
     this.#ctx.accept(1);
     const [, pid, from, to, pages] = row;
-    this.out.push(sizeRow(`pid ${pid} idle ${from}-${to} s`, { idleFromNs: Number(from) * 1e9, size: Number(pages) * 4096 }));
+    // The last span of a table has no end: it is printed as 0.
+    const span = Number(to) > 0 && to !== 'inf' ? `${from}-${to} s` : `${from} s or more`;
+    this.out.push(
+      sizeRow(`${pid === 'all' ? 'all' : `pid ${pid}`} idle ${span}`, { idleFromNs: Number(from) * 1e9, size: Number(pages) * 4096 }),
+    );
   }
 }

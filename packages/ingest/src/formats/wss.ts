@@ -5,7 +5,8 @@ import { requireSome } from '../text/line-reader.ts';
 import { headText, readStringLines } from '../text/string-lines.ts';
 import type { StringLineReader } from '../text/string-lines.ts';
 
-const HEADER = /^\s*(?:Slp\(s\)\s+Dur\(s\)\s+)?Est\(s\)(?:\s+\w+\(MB\))+\s*$/;
+/** The first wss.pl had no column of times. */
+const HEADER = /^\s*(?:(?:Slp\(s\)\s+Dur\(s\)\s+)?Est\(s\)(?:\s+\w+\(MB\))+|RSS\(MB\)(?:\s+\w+\(MB\))+)\s*$/;
 const ROW = /^\s*-?\d+(?:\.\d+)?(?:\s+-?\d+(?:\.\d+)?)+\s*$/;
 const BANNER = /^Watching PID (\d+) /;
 const BYTES_PER_MB = 2 ** 20;
