@@ -5,7 +5,7 @@ import type { SpaceReader } from '@workset/store';
 import type { Crew } from './crew.ts';
 import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
-import { isWorthBuffering } from './memory/stamp-column.ts';
+import { isWorthBuffering, RECENT_FRAMES } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
 
 /** Someone who looks at single touches, frame by frame in order. */
@@ -76,18 +76,22 @@ export class TouchFeed {
       else await this.#breathe();
       return crew.meet();
     }
-    // Each member takes the next batch that nobody has. Later frames have larger stamps, so the parts are merged by maximum.
+    // Each member takes the next batch that nobody has. Later frames have larger stamps: they go to their places in turn, or the parts
+    // are merged by maximum.
     const { batchRows } = this.#options.space;
     const from = rowStart[first]!;
     const to = rowStart[end]!;
     for (;;) {
-      const batch = crew.next(Math.floor(from / batchRows));
+      const taken = crew.next();
+      const batch = Math.floor(from / batchRows) + taken;
       const base = batch * batchRows;
       if (base >= to) break;
       const row = Math.max(from, base);
       this.#load(batch);
       const stop = Math.min(to, base + this.#batchRows);
-      crew.part.apply(this.#buffer, base, row - base, stop - base, rowStart, frameOf(rowStart, first, end, row));
+      const frame = frameOf(rowStart, first, end, row);
+      if (crew.takesTurns) await this.#applyInTurn(crew, taken, base, row, stop, frame, end);
+      else crew.part.apply(this.#buffer, base, row - base, stop - base, rowStart, frame);
       this.touches += stop - row;
       await this.#breathe();
     }
@@ -95,6 +99,20 @@ export class TouchFeed {
     await crew.meet();
     crew.merge();
     await crew.meet();
+  }
+
+  /** Rows [row, stop) of the loaded batch, in as many pieces as the bytes need: nearly always one. */
+  async #applyInTurn(crew: Crew, turn: number, base: number, row: number, stop: number, frame: number, end: number): Promise<void> {
+    const { rowStart } = this.#options.space.frames;
+    for (let from = row; from < stop;) {
+      const first = from === row ? frame : frameOf(rowStart, frame, end, from);
+      const to = Math.min(stop, rowStart[Math.min(end, first + RECENT_FRAMES)]!);
+      crew.part.apply(this.#buffer, base, from - base, to - base, rowStart, first);
+      await crew.turn(turn);
+      crew.part.settle();
+      from = to;
+    }
+    crew.placed();
   }
 
   /** Batch by batch: the touches are stamped, unless they are already, then the watcher looks. */

@@ -130,7 +130,7 @@ async function runPassPlan(
   stop: Int32Array,
   onProgress: (member: number, touches: number) => void,
 ): Promise<void> {
-  const crew = shares.length > 1 ? seatCrew(space.nPages, space.classBits, shares.length) : undefined;
+  const crew = shares.length > 1 ? seatCrew(space, shares.length) : undefined;
   const members = crew === undefined ? [shares.flat()] : shares;
   const signal = flagSignal(stop);
   throwIfAborted(signal);

@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { InterruptedError, NS_PER_MS, TraceFormatError } from '@workset/model';
+import { InterruptedError, NS_PER_MS, NS_PER_S, TraceFormatError } from '@workset/model';
 import { synthesise } from '@workset/ingest';
 import { DEFAULT_TLB, planReplay, replay, type ReplayOptions } from '@workset/replay';
 
@@ -24,9 +24,9 @@ before(async () => {
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-async function replayed(options: Partial<ReplayOptions>): Promise<Map<string, string>> {
+async function replayed(options: Partial<ReplayOptions>, path = trace): Promise<Map<string, string>> {
   const out = join(dir, `results-${results++}`);
-  await replay(trace, { out, windowNs: WINDOW_NS, ...options });
+  await replay(path, { out, windowNs: WINDOW_NS, ...options });
   return hashesOf(out);
 }
 
@@ -49,6 +49,21 @@ describe('a crew', () => {
       assert.ok([...one.keys()].some((path) => path.startsWith('/page_sets/')));
       assert.deepEqual(await replayed({ ...options, jobs: 2 }), one);
       assert.deepEqual(await replayed({ ...options, jobs: 3 }), one);
+    });
+  }
+
+  // So many touches in a frame that members put the stamps of whole batches into place in turn, and batches of more frames than bytes tell apart.
+  for (const [name, seconds, rate] of [
+    ['a batch in one piece', 0.4, 4e7],
+    ['some batches in two', 1.2, 9.32e6],
+  ] as const) {
+    it(`writes what one thread writes when its members take turns: ${name}`, async () => {
+      const dense = join(dir, `${rate}.trace`);
+      await synthesise('zipf', { ...SYNTH, seconds, rate, out: dense });
+      const options = { schemes: ['uffd-rwp', 'uffd-wp', 'idle-page', 'damon-paddr'], windowNs: (seconds / 3) * NS_PER_S };
+      const one = await replayed({ ...options, jobs: 1 }, dense);
+      assert.deepEqual(await replayed({ ...options, jobs: 2 }, dense), one);
+      assert.deepEqual(await replayed({ ...options, jobs: 3 }, dense), one);
     });
   }
 

@@ -5,6 +5,7 @@ export { createResultsDir, finishedRuns, isResults, RESULTS_FORMAT, RESULTS_VERS
 export type { ResultsInfo, ResultsMeta } from './results-dir.ts';
 export type { PackedSet } from './page-set-buffer.ts';
 export { createRunPart } from './run-part.ts';
+export { BATCH_ROWS } from './touch-file.ts';
 export { openTrace, verifyTrace } from './trace-reader.ts';
 export { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from './touch-sums.ts';
 export { createTraceWriter } from './trace-writer.ts';

@@ -8,8 +8,8 @@ import type { PageRange } from '../scheme.ts';
 import { Arena } from './arena.ts';
 import { addRecent, fillTouchedAndWritten } from './bit-loops.ts';
 
-/** Frames that a byte can tell apart. */
-const RECENT_FRAMES = 255;
+/** Frames that a byte can tell apart: as many can be applied to settled stamps before they are settled again. */
+export const RECENT_FRAMES = 255;
 /** Slots that one round of the settling loop takes. */
 const ROUND = 32;
 /** Settling takes as long as this share of the slots takes to stamp, or less. */
