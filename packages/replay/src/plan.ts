@@ -94,12 +94,16 @@ export interface RunPlan {
 
 /** Throws UsageError for unknown names, RunError when the trace has nothing to replay. */
 export function planRuns(trace: TraceReader, options: PlanOptions): RunPlan[] {
-  const runs = withEvictions(trace, options, [
-    ...simulatedRuns(trace, options),
-    ...(options.observed === false ? [] : observedRuns(trace, options)),
-  ]);
+  const runs = onceEach(
+    withEvictions(trace, options, [...simulatedRuns(trace, options), ...(options.observed === false ? [] : observedRuns(trace, options))]),
+  );
   if (runs.length === 0) throw new RunError('nothing to replay: no scheme chosen and no tracker reports in the trace');
   return runs;
+}
+
+/** A scheme that was named twice (interval=1s and 1000ms) is one run: two would write the same files. */
+function onceEach(runs: readonly RunPlan[]): RunPlan[] {
+  return [...new Map(runs.map((run) => [run.runId, run])).values()];
 }
 
 function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly RunPlan[]): RunPlan[] {
