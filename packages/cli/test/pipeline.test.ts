@@ -43,6 +43,13 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     assert.ok(!existsSync(out));
   });
 
+  test('a scheme that is named twice runs once', async () => {
+    const twice = ['replay', trace, '--scheme', 'uffd-rwp:interval=1s,1000ms', '--scheme', 'uffd-rwp', '--json'];
+    const { code, stdout, stderr } = await workset([...twice, '-o', join(dir, 'twice')]);
+    assert.equal(code, 0, stderr);
+    assert.equal((JSON.parse(stdout) as { runs: unknown[] }).runs.length, 1);
+  });
+
   test("--memory-limit plans more passes, and is the database's too", async () => {
     const planned = async (...words: string[]): Promise<{ passes: number; memoryBytes: number }> =>
       JSON.parse((await workset(['replay', trace, '--dry-run', '--json', ...words])).stdout) as { passes: number; memoryBytes: number };
@@ -121,6 +128,10 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
     ]);
     assert.equal((await workset(['sql', results, '-'], { input: question })).stdout, csv.stdout);
     assert.match((await ask('-c', question, '--format', 'markdown')).stdout, /^\| scheme \| n_windows \|\n/);
+    assert.equal((await ask('-c', `/* both; */ ${question}; SELECT 7 AS b; -- end`)).stdout, `${csv.stdout}\r\nb\r\n7\r\n`);
+    assert.equal((await ask('-c', 'SELECT 1 AS a; SELECT 2 AS a', '--format', 'jsonl')).stdout, '{"a":1}\n{"a":2}\n');
+    const two = await ask('-c', 'SELECT 1; SELECT 2', '-o', join(dir, 'two.csv'));
+    assert.deepEqual([two.code, existsSync(join(dir, 'two.csv'))], [2, false]);
     const written = await ask('-c', 'DROP VIEW runs');
     assert.equal(written.code, 2);
     const file = join(dir, 'q.parquet');

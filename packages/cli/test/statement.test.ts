@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { splitStatements } from '../src/shell/statement.ts';
+import { splitStatements, statementsOf } from '../src/shell/statement.ts';
 
 const CASES: readonly (readonly [string, readonly string[], string])[] = [
   ['SELECT 1', [], 'SELECT 1'],
@@ -18,3 +18,10 @@ const CASES: readonly (readonly [string, readonly string[], string])[] = [
 for (const [text, complete, rest] of CASES) {
   test(JSON.stringify(text), () => assert.deepEqual(splitStatements(text), { complete, rest }));
 }
+test('statements of a file', () => {
+  assert.deepEqual(statementsOf("-- head; line\nSELECT ';' AS a;\n/* x */ SELECT 2 -- end\n; -- nothing behind\n"), [
+    "-- head; line\nSELECT ';' AS a",
+    '/* x */ SELECT 2 -- end',
+  ]);
+  assert.deepEqual(statementsOf(' ; -- only a comment'), []);
+});

@@ -7,7 +7,8 @@ import { UsageError } from '@workset/model';
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
 import { printSchema, readSchema } from '../schema.ts';
 import { BINARY_FORMATS, binaryPart, FORMATS, writeBinary, writeRows } from '../sql-format.ts';
-import type { BinaryFormat } from '../sql-format.ts';
+import type { BinaryFormat, Destination } from '../sql-format.ts';
+import { statementsOf } from '../shell/statement.ts';
 import { withResults } from '../with-results.ts';
 
 export const sql: CommandSpec = {
@@ -21,7 +22,7 @@ export const sql: CommandSpec = {
   positionals: { usage: 'DIR [-]', min: 1, max: 2 },
   options: [
     { name: 'command', alias: 'c', value: 'SQL', help: 'run this' },
-    { name: 'file', alias: 'f', value: 'FILE', help: 'run the statements of this file; - is stdin' },
+    { name: 'file', alias: 'f', value: 'FILE', help: 'run the statements of this file, one after the other; - is stdin' },
     {
       name: 'format',
       value: 'FORMAT',
@@ -68,9 +69,25 @@ async function answer(
   } else if (question === undefined) await openShell(results, ctx);
   else {
     const destination = { out: ctx.out, path: args.text('out'), part, signal: ctx.signal };
+    const statements = statementsOf(question);
+    if (statements.length > 1 && (isBinary(format) || isFile(destination.path)))
+      throw new UsageError(`${statements.length} statements, and one answer to a file`, 'leave -o out, or ask one thing at a time');
     if (isBinary(format)) await writeBinary(results, question, format, destination);
-    else await writeRows(await results.stream(question), format, destination);
+    else if (statements.length < 2) await writeRows(await results.stream(question), format, destination);
+    else await writeEach(results, statements, format, destination);
   }
+}
+
+/** Answers one below the other, as the shell gives them; a blank line between them where one would run into the next. */
+async function writeEach(results: Results, statements: readonly string[], format: Format, destination: Destination): Promise<void> {
+  for (const [i, statement] of statements.entries()) {
+    if (i > 0 && format !== 'jsonl' && format !== 'json') destination.out.raw(format === 'csv' ? '\r\n' : '\n');
+    await writeRows(await results.stream(statement), format, destination);
+  }
+}
+
+function isFile(path: string | undefined): boolean {
+  return path !== undefined && path !== '-';
 }
 
 function isBinary(format: Format | BinaryFormat): format is BinaryFormat {

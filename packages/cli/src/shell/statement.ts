@@ -22,6 +22,14 @@ export function splitStatements(text: string): StatementState {
   return { complete, rest: text.slice(start).trimStart() };
 }
 
+const COMMENTS = /--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\//g;
+
+/** All statements of a text, the last one with or without a semicolon; comments by themselves are none. */
+export function statementsOf(text: string): string[] {
+  const { complete, rest } = splitStatements(text);
+  return [...complete, rest].filter((statement) => statement.replace(COMMENTS, '').trim() !== '');
+}
+
 /** A quote or comment that is still open hides all that follows. */
 function maskOpen(masked: string): string {
   const open = masked.search(/['"]|\$\$|\/\*/);
