@@ -174,6 +174,8 @@ class Source implements OpenSource {
 
   close(): void {
     this.#stream.destroy();
+    // xz-decompress has one decoder at a time: the next would wait for the end of a stream of which only the head was looked at
+    this.#rest?.return?.()?.catch(() => {});
   }
 
   async #next(): Promise<Uint8Array | undefined> {

@@ -62,6 +62,11 @@ for (const [name, compression, pack] of CASES) {
       return path;
     };
 
+    test('one that was only looked at does not keep others from being read', async () => {
+      for (let i = 0; i < 3; i++) (await openSource(write(packed!))).close();
+      assert.ok((await unpack(path)).bytes.equals(PLAIN));
+    });
+
     test('is unpacked on the way', async () => {
       const { compression: found, bytes } = await unpack(write(packed!));
       assert.equal(found, compression);
