@@ -122,7 +122,7 @@ function finishEvictions(runs: readonly PassRun[], windows: readonly number[], r
 
 function passRun(trace: TraceReader, plan: RunPlan, part: RunPart): PassRun {
   const world = passWorld(trace, plan);
-  const shared = { world, randomName: plan.trackerId, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
+  const shared = { world, randomName: plan.randomName, range: plan.range, part, profile: costProfiles.get(plan.profile), seed: plan.seed };
   const stream = trace.manifest.streams.find(({ stream: name }) => name === plan.stream);
   if (plan.kind === 'observed')
     return { ...shared, work: { kind: 'observed', reports: observedReports(trace, stream!, trace.space(plan.space), plan.range) } };

@@ -74,8 +74,11 @@ export interface WorldPlan {
 
 export interface RunPlan {
   readonly runId: string;
-  /** The run without its swapper: runs that differ only in what is done with their reports draw the same random numbers. */
-  readonly trackerId: string;
+  /**
+   * Names the stream of random numbers: the run without its trace, its prices and its swapper. So what a tracker draws does not change
+   * with the form in which a trace is stored, nor with what is done with the reports.
+   */
+  readonly randomName: string;
   /** Scheme id, or observed:<id>. */
   readonly scheme: string;
   readonly kind: 'simulated' | 'observed';
@@ -113,7 +116,7 @@ function withEvictions(trace: TraceReader, options: PlanOptions, runs: readonly 
   if (options.backing === 'hugetlb')
     throw new UsageError('hugetlb memory is evicted 2 MiB at a time, and swappers here work on pages of 4 KiB', 'leave evict out');
   const texts = [...new Set(options.evict.map((text) => parseEvict(text, options.backing).text))];
-  return runs.flatMap((run) => texts.map((evict) => ({ ...identify(trace, options, { ...run, evict }), trackerId: run.runId })));
+  return runs.flatMap((run) => texts.map((evict) => ({ ...identify(trace, options, { ...run, evict }), randomName: run.randomName })));
 }
 
 /** More windows than this take days, and tell nobody anything. */
@@ -332,21 +335,13 @@ function trackedRange(space: SpaceReader, addr: readonly [number, number] | unde
   return range;
 }
 
-function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId' | 'trackerId'>): RunPlan {
-  const identity = JSON.stringify([
-    trace.manifest.traceId,
-    run.scheme,
-    run.params,
-    run.seed,
-    run.space,
-    run.range,
-    run.stream,
-    run.profile,
-    run.world,
-    options.time ?? null,
-    ...(run.evict === undefined ? [] : [run.evict]),
-  ]);
-  const hash = createHash('sha256').update(identity).digest('hex').slice(0, 10);
-  const runId = `${run.scheme.replace(':', '-')}-${hash}`;
-  return { ...run, runId, trackerId: runId };
+function identify(trace: TraceReader, options: PlanOptions, run: Omit<RunPlan, 'runId' | 'randomName'>): RunPlan {
+  const { scheme, params, seed, space, range, stream, profile, world, evict } = run;
+  const time = options.time ?? null;
+  const hashOf = (...identity: readonly unknown[]): string =>
+    createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 10);
+  const evicts = evict === undefined ? [] : [evict];
+  const hash = hashOf(trace.manifest.traceId, scheme, params, seed, space, range, stream, profile, world, time, ...evicts);
+  const randomName = `${scheme} ${hashOf(params, seed, space, range, stream, world, time)}`;
+  return { ...run, runId: `${scheme.replace(':', '-')}-${hash}`, randomName };
 }

@@ -96,7 +96,20 @@ describe('passes', () => {
     });
     assert.equal(runs.length, 4);
     assert.equal(new Set(runs.map(worldKey)).size, 2);
-    assert.equal(new Set(runs.map(({ trackerId }) => trackerId)).size, 2);
+    assert.equal(new Set(runs.map(({ randomName }) => randomName)).size, 2);
+  });
+
+  it('draw the same random numbers whatever the trace and the prices, and others with another seed', async () => {
+    const other = join(dir, 'other.trace');
+    await synthesise('mixed', { pages: PAGES, seconds: 1, rate: 1e6, seed: 9, out: other });
+    const schemeNames = ['damon-paddr', 'pebs'];
+    const names = (runs: readonly RunPlan[]): string[] => runs.map(({ randomName }) => randomName);
+    const own = await runsOf({ schemes: schemeNames });
+    const { runs: others } = await planReplay(other, { schemes: schemeNames });
+    assert.deepEqual(names(others), names(own));
+    assert.deepEqual(names(await runsOf({ schemes: schemeNames, profile: 'tcg-7.3' })), names(own));
+    assert.equal(new Set([...others, ...own].map(({ runId }) => runId)).size, 4);
+    assert.equal(new Set([...names(own), ...names(await runsOf({ schemes: schemeNames, seed: 2 }))]).size, 4);
   });
 
   it('refuse a world that would hold a scheme twice', async () => {
