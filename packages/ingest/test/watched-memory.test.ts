@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { ingestCapture } from '@workset/ingest';
 import { openTrace } from '@workset/store';
 import { WatchedMemory } from '../src/capture/watched-memory.ts';
+import { vmgtFile } from './kit-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'workset-watched-'));
 after(() => rmSync(root, { recursive: true }));
@@ -81,4 +82,31 @@ test('a hot region of a process counts where the log touched nothing, and does n
     [['gva', (8 << 20) / 4096, 2]],
   );
   assert.equal((await openTrace(out)).manifest.streams[0]!.range, null);
+});
+
+test('reports of another time than the accesses are told of', async () => {
+  const log = join(root, 'early.csv');
+  const path = join(root, 'late.txt');
+  writeFileSync(log, `time_ns,gva,op\n1000000000,${HEAP},r\n1300000000,${HEAP + 4096},r\n`);
+  const told = async (first: string, second: string) => {
+    writeFileSync(path, snapshot(first, 4 << 20) + snapshot(second, 4 << 20));
+    const { diagnostics } = await ingestCapture([log, path], { out: join(root, 'late.trace') });
+    return diagnostics.filter(({ code }) => code === 'reports-unscored').map(({ severity, count, message }) => [severity, count, message]);
+  };
+  assert.deepEqual(await told('1.100000', '9.200000'), []);
+  const [[severity, count, message]] = (await told('5.100000', '5.200000')) as [[string, number, string]];
+  assert.deepEqual([severity, count], ['warning', 2]);
+  assert.match(message, /late \(5\.000 to 5\.200 s\).*recorded \(1\.000 to 1\.\d+ s\)/);
+});
+
+test('an exact log without markers shares its clock with nobody: a warning', async () => {
+  const log = join(root, 'gt.vmgt');
+  const path = join(root, 'reports.txt');
+  writeFileSync(log, vmgtFile([{ tag: 'Q', q: 1000, records: [{ pfn: 1, flags: 8 }] }]));
+  writeFileSync(path, snapshot('1.000500', 4 << 20));
+  const { diagnostics } = await ingestCapture([log, path], { out: join(root, 'clock.trace') });
+  assert.deepEqual(
+    diagnostics.filter(({ code }) => code === 'clock-assumed').map(({ severity }) => severity),
+    ['warning'],
+  );
 });

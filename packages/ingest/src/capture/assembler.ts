@@ -11,6 +11,7 @@ import type { CaptureInput } from './inputs.ts';
 import { Quanta } from './quanta.ts';
 import type { Reading, SpaceState } from './reading.ts';
 import { Timeline } from './timeline.ts';
+import { ReportTimes } from './report-times.ts';
 import { RANGE_PAGES_MAX, WatchedMemory } from './watched-memory.ts';
 
 type Batch<Kind extends IngestBatch['kind']> = Extract<IngestBatch, { kind: Kind }>;
@@ -37,6 +38,7 @@ export class Assembler {
   readonly #huge = new HugePages();
   readonly #moves = new FrameMoves();
   readonly #watched: WatchedMemory;
+  readonly #reportTimes = new ReportTimes();
   readonly #spaces = new Map<SpaceId, SpaceState>();
   readonly #streamNames = new Set<string>();
   /** The clock that frames are written on: that of the first input with touches. */
@@ -90,11 +92,12 @@ export class Assembler {
   final(): Omit<TraceFinal, 'name' | 'diagnostics' | 'notes' | 'producer'> {
     for (const [space, why] of this.#watched.finish(this.#spaces))
       this.logs.findLast((log) => log.space === space)?.reasons.add('reported-untouched', why);
+    const spans = this.#timeline.spans((span) => this.#clip(span));
+    this.#reportTimes.tell(spans);
     const hugeBlocks = this.#huge.finish();
     const inputs = this.logs.map((log) => log.row());
     const truthOf = Object.fromEntries([...this.#spaces].map(([id, { truth }]) => [id, truth]));
     const grades = Object.values(truthOf).sort((a, b) => TRUTH_GRADES.indexOf(a) - TRUTH_GRADES.indexOf(b));
-    const frameClock = this.#frameClock;
     const vcpus = this.#vcpus ?? Math.max(0, ...inputs.map((input) => input.vcpus ?? 0));
     return {
       clock: this.clocks.traceClock,
@@ -103,11 +106,11 @@ export class Assembler {
       vcpus: vcpus > 0 ? vcpus : null,
       truth: grades[0] ?? 'observed',
       synthetic: false,
-      spans: this.#timeline.spans((span) => this.#clip(span)),
+      spans,
       markers: this.#timeline.markers().filter(({ tNs }) => this.#inRange(tNs, tNs)),
       inputs,
       ...(hugeBlocks.length > 0 ? { hugeBlocks } : {}),
-      mapTime: (ns) => frameClock?.toTrace(ns) ?? ns,
+      mapTime: (ns) => this.#frameClock?.toTrace(ns) ?? ns,
       truthOf,
     };
   }
@@ -180,13 +183,7 @@ export class Assembler {
         { count: reading.migrated, severity: 'warning' },
       );
     }
-    if (this.clocks.isAssumed(reading.log.clock)) {
-      reading.log.reasons.add(
-        'clock-assumed',
-        `times are on the clock "${reading.log.clock.id}"; taken to be ${this.clocks.traceClock} (correct with --clock-offset)`,
-        { severity: 'info' },
-      );
-    }
+    this.clocks.tellAssumed(reading.log.clock, reading.log.reasons);
   }
 
   #touches(reading: Reading, batch: Batch<'touches'>): void {
@@ -374,6 +371,7 @@ export class Assembler {
     };
     this.#writer.observation(placedReport);
     this.#watched.add(stream.space, placedReport);
+    this.#reportTimes.add(log, stream.name, setBeginNs, readEndNs);
     this.#reports++;
   }
 

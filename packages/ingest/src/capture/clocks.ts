@@ -1,5 +1,6 @@
 /** The clocks of a capture: which one the trace uses, and how each input's own times get onto it. */
 import { ClockMap } from '../clock.ts';
+import type { Reasons } from './reasons.ts';
 
 /** Doubles hold whole ns up to here (104 days); later times are stored relative to an epoch. */
 const EXACT_NS_MAX = Number.MAX_SAFE_INTEGER;
@@ -65,9 +66,15 @@ export class CaptureClocks {
     return map.add(ns, otherNs);
   }
 
-  /** True when times of this input are only supposed to be on the trace's clock. */
-  isAssumed(clock: InputClock): boolean {
-    return this.traceClock !== 'none' && clock.id !== 'none' && clock.id !== this.traceClock && !clock.maps.has(this.traceClock);
+  /** Says when times of this input are only supposed to be on the trace's clock. */
+  tellAssumed(clock: InputClock, reasons: Reasons): void {
+    const { traceClock } = this;
+    if (traceClock === 'none' || clock.id === 'none' || clock.id === traceClock || clock.maps.has(traceClock)) return;
+    const taken = `times are on the clock "${clock.id}"; taken to be ${traceClock} (correct with --clock-offset)`;
+    // A log that counts its own time and has no markers shares its clock with nobody.
+    if (SHARED_CLOCKS.has(traceClock))
+      reasons.add('clock-assumed', `${taken}, though no marker of the exact log ties the two`, { severity: 'warning' });
+    else reasons.add('clock-assumed', taken, { severity: 'info' });
   }
 
   #mapOf(clock: InputClock): ClockMap | undefined {
