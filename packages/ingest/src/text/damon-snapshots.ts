@@ -46,9 +46,8 @@ export class SnapshotAssembler {
   }
 
   /** The same of the first `n` rows. @param record says what is equal in all of them: target, context, scheme, number of regions */
-  addRows(event: DamonEvent, kind: number, { timeNs, page, endPage, accesses, age }: RegionRows, n: number, record: DamonRecord): void {
-    const target = this.#recentTarget(event, kind, record);
-    for (let i = 0; i < n; i++) target.add(timeNs[i]!, record.nrRegions, page[i]!, endPage[i]!, accesses[i]!, age[i]!);
+  addRows(event: DamonEvent, kind: number, rows: RegionRows, n: number, record: DamonRecord): void {
+    this.#recentTarget(event, kind, record).addRows(rows, n, record.nrRegions);
   }
 
   #recentTarget(event: DamonEvent, kind: number, record: DamonRecord): TargetAssembler {
@@ -157,6 +156,38 @@ class TargetAssembler {
     this.#lastNs = timeNs;
     this.#lastStart = startPage;
     if (this.#countsRegions && this.#n === this.#expected) this.close();
+  }
+
+  /** The first `n` rows, as many at a time as belong to one snapshot. */
+  addRows(rows: RegionRows, n: number, nrRegions: number): void {
+    for (let i = 0; i < n;) {
+      const { timeNs, page } = rows;
+      if (this.#n > 0 && this.#opensNext(timeNs[i]!, nrRegions, page[i]!)) this.close();
+      if (this.#n === 0) {
+        this.#firstNs = timeNs[i]!;
+        this.#expected = nrRegions;
+      }
+      const most = this.#countsRegions ? Math.min(n, i + this.#expected - this.#n) : n;
+      const gap = this.#aggregationNs / 2;
+      let end = i + 1;
+      while (end < most && page[end]! > page[end - 1]! && Math.abs(timeNs[end]! - timeNs[end - 1]!) <= gap) end++;
+      this.#append(rows, i, end);
+      if (this.#countsRegions && this.#n === this.#expected) this.close();
+      i = end;
+    }
+  }
+
+  #append({ timeNs, page, endPage, accesses, age }: RegionRows, from: number, to: number): void {
+    while (this.#n + to - from > this.#start.length) this.#grow();
+    const pages = this.#pages;
+    const shift = this.#n - from;
+    for (let i = from; i < to; i++) pages[i + shift] = endPage[i]! - page[i]!;
+    this.#start.set(page.subarray(from, to), this.#n);
+    this.#accesses.set(accesses.subarray(from, to), this.#n);
+    this.#age.set(age.subarray(from, to), this.#n);
+    this.#n += to - from;
+    this.#lastNs = timeNs[to - 1]!;
+    this.#lastStart = page[to - 1]!;
   }
 
   /** nr_regions of damos_before_apply is no line count and changes while regions split. */

@@ -34,6 +34,7 @@ import {
   seq,
   SHL,
   SHR,
+  store,
   SUB,
   V_AND,
   V_OR,
@@ -87,7 +88,7 @@ const search = seq(
   stopIf(missing('colon', ':'), 1),
 );
 
-const findColon = seq(put('colon', take('at'), constant(0), AT.word(PLACE.hint), ADD), when(seq(mayEndTime, EQZ), search));
+const findColon = seq(put('colon', take('at'), take('hint'), ADD), when(seq(mayEndTime, EQZ), search));
 
 const readTime = seq(
   put('decimals', constant(6), constant(9), isDotBefore(back.micros), CHOOSE),
@@ -120,8 +121,13 @@ const placeOf = (pointer: 'at'): Code =>
     seq(constant(32 - TASK_SETS_LOG2), SHR, constant(2 * ENTRY.bytes), WORD.MUL, constant(PLACE.tasks), ADD),
   );
 
+/** Whether the `length` bytes at `at` are not those of the entry `task`, whose own length may be -1. */
 const isOtherTask = seq(compare('at', 'task'), take('x'), ANY, lengthOf('task'), take('length'), WORD.NOT_EQUAL, OR);
-const findTask = seq(put('task', placeOf('at')), when(isOtherTask, seq(moved('task', constant(ENTRY.bytes)), stopIf(isOtherTask, 1))));
+/** Mostly the same as in the line before. */
+const findTask = seq(
+  when(isOtherTask, seq(put('task', placeOf('at')), when(isOtherTask, seq(moved('task', constant(ENTRY.bytes)), stopIf(isOtherTask, 2))))),
+  put('hint', take('colon'), take('at'), SUB),
+);
 
 const skipBlanks = forever(
   seq(
@@ -140,7 +146,7 @@ const findEvent = seq(
         compare('pos', 'event'),
         leaveIf(seq(take('x'), ANY, EQZ), 1),
         put('left', take('left'), constant(1), SUB),
-        stopIf(seq(take('left'), EQZ), 3),
+        stopIf(seq(take('left'), EQZ), 4),
         moved('event', constant(ENTRY.bytes)),
         when(
           seq(take('event'), constant(PLACE.events), SUB, take('events'), constant(ENTRY.bytes), WORD.MUL, WORD.AT_LEAST_U),
@@ -152,16 +158,35 @@ const findEvent = seq(
   ),
   moved('pos', take('length')),
 );
-/** `          1  exceptions:page_fault_user: ` */
+const vectors = Array.from({ length: ENTRY.textMax / 16 }, (_, i) => 16 * i);
+/** What is between time and body, `          1  exceptions:page_fault_user: `; mostly the same as in the line before. */
 const readEvent = seq(
   put('pos', take('colon'), constant(1), ADD),
-  skipBlanks,
-  // a period
+  put('left', constant(PLACE.between)),
+  put('length', lengthOf('left')),
+  compare('pos', 'left'),
   when(
-    seq(take('pos'), AT.byte(), constant(48), SUB, constant(10), WORD.LESS_U),
-    seq(moved('pos', countOf(isDigit(fromDigits(seq(take('pos'), AT.vector()))))), stopIf(missing('pos', ' '), 2), skipBlanks),
+    seq(take('x'), ANY),
+    seq(
+      skipBlanks,
+      // a period
+      when(
+        seq(take('pos'), AT.byte(), constant(48), SUB, constant(10), WORD.LESS_U),
+        seq(moved('pos', countOf(isDigit(fromDigits(seq(take('pos'), AT.vector()))))), stopIf(missing('pos', ' '), 3), skipBlanks),
+      ),
+      findEvent,
+      put('length', take('pos'), take('colon'), constant(1), ADD, SUB),
+      when(
+        seq(take('length'), constant(ENTRY.textMax), WORD.LESS_U),
+        seq(
+          seq(constant(PLACE.between), take('length'), PUT.word(ENTRY.length)),
+          seq(constant(PLACE.between), take('event'), PUT.word(ENTRY.start)),
+          ...vectors.map((i) => seq(constant(PLACE.between), take('colon'), AT.vector(i + 1), store(i + ENTRY.text))),
+        ),
+      ),
+    ),
+    seq(moved('pos', take('length')), put('event', take('left'), AT.word(ENTRY.start))),
   ),
-  findEvent,
 );
 
 const line = seq(
@@ -191,12 +216,15 @@ const line = seq(
 
 const lines = seq(
   put('event', constant(0), AT.word(PLACE.event)),
+  put('hint', constant(0), AT.word(PLACE.hint)),
+  put('task', constant(PLACE.tasks)),
   put('last', double(Number.NEGATIVE_INFINITY)),
   block(forever(line)),
   ...(['at', 'n', 'columns', 'unsorted', 'group', 'body', 'task'] as const).map((name, i) =>
     seq(constant(4 * i), take(name), PUT.word(PLACE.state)),
   ),
   seq(constant(0), take('event'), PUT.word(PLACE.event)),
+  seq(constant(0), take('hint'), PUT.word(PLACE.hint)),
   seq(constant(0), take('time'), PUT.double(PLACE.timeNs)),
   take('stop'),
 );

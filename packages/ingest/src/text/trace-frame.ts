@@ -7,6 +7,7 @@ import {
   F64,
   forever,
   frame,
+  GREATER_U,
   I32,
   I64,
   leaveIf,
@@ -17,14 +18,14 @@ import {
   V_AND,
   V_OR,
   V_XOR,
+  when,
   WORD,
-  ZERO,
 } from '@workset/model/wasm';
 import type { Code } from '@workset/model/wasm';
 import { firstBytes } from './field-code.ts';
 import { ENTRY } from './trace-places.ts';
 
-const POINTERS = ['colon', 'point', 'task', 'event', 'pos', 'body', 'feed'] as const;
+const POINTERS = ['colon', 'point', 'task', 'event', 'pos', 'body', 'feed', 'hint'] as const;
 const COUNTS = ['n', 'columns', 'unsorted', 'group', 'stop', 'decimals', 'length', 'i', 'k', 'left'] as const;
 const LONGS = ['address', 'wide'] as const;
 const DOUBLES = ['time', 'last'] as const;
@@ -55,13 +56,43 @@ const piece = (vector: Code): Code => {
 };
 const eachPiece = (body: Code): Code =>
   seq(put('i', constant(0)), forever(seq(body, moved('i', constant(16)), repeatIf(seq(take('i'), take('length'), WORD.LESS_U)))));
-const vectorAt = (pointer: Local, offset = 0): Code => seq(take(pointer), take('i'), ADD, AT.vector(offset));
 
 /** Puts every piece of the text of `length` at a pointer into `v`. */
-export const pieces = (pointer: Local, use: Code): Code => eachPiece(seq(put('v', piece(vectorAt(pointer))), use));
-/** Leaves in `x` where `length` bytes at a pointer differ from those of an entry. */
-export const compare = (pointer: Local, entry: Local): Code =>
-  seq(put('x', ZERO), eachPiece(put('x', take('x'), piece(seq(vectorAt(pointer), vectorAt(entry, ENTRY.text), V_XOR)), V_OR)));
+export const pieces = (pointer: Local, use: Code): Code =>
+  eachPiece(seq(put('v', piece(seq(take(pointer), take('i'), ADD, AT.vector()))), use));
+/** Leaves in `x` where `length` bytes at a pointer differ from those of an entry. The last sixteen may be compared twice. */
+export const compare = (pointer: Local, entry: Local): Code => {
+  const difference = (place: Code, offset = 0): Code =>
+    seq(take(pointer), place, ADD, AT.vector(offset), take(entry), place, ADD, AT.vector(offset + ENTRY.text), V_XOR);
+  const more = (offset: number): Code => put('x', take('x'), difference(constant(0), offset), V_OR);
+  const longer = (than: number): Code => seq(take('length'), constant(than), GREATER_U);
+  return when(
+    longer(15),
+    seq(
+      put('x', difference(seq(take('length'), constant(16), SUB)), difference(constant(0)), V_OR),
+      when(
+        longer(32),
+        seq(
+          more(16),
+          when(
+            longer(48),
+            seq(
+              put('i', constant(32)),
+              forever(
+                seq(
+                  put('x', take('x'), difference(take('i')), V_OR),
+                  moved('i', constant(16)),
+                  repeatIf(seq(take('i'), constant(16), ADD, take('length'), WORD.LESS_U)),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+    put('x', difference(constant(0)), firstBytes(take('length')), V_AND),
+  );
+};
 export const lengthOf = (entry: Local): Code => seq(take(entry), AT.word(ENTRY.length));
 /** Ends the call, from `depth` conditions, blocks and loops deep inside the loop over lines. */
 export const stopIf = (condition: Code, depth = 0): Code => leaveIf(condition, depth + 1);

@@ -153,6 +153,7 @@ export class TraceLines {
     this.#memory.setField(entry, ENTRY.group, ACCESS_GROUP + 1 + region);
     this.#memory.setField(entry, ENTRY.start, startOf(Math.max(region, 0)));
     this.#kinds[i] = kind;
+    this.#memory.forgetEvent();
   }
 
   #learnTask(bytes: Uint8Array, from: number, { timeFrom, tid, cpu }: HeadReader): void {

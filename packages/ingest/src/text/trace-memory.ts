@@ -92,8 +92,13 @@ export class TraceMemory {
     const end = PLACE.tasks + (2 << TASK_SETS_LOG2) * ENTRY.bytes;
     for (let entry = PLACE.tasks; entry < end; entry += ENTRY.bytes) this.words[entry >> 2] = -1;
   }
+  /** A line says anew which event it is of. */
+  forgetEvent(): void {
+    this.setEntry(PLACE.between, Uint8Array.of(0), 0, 1);
+  }
   forget(): void {
     this.forgetTasks();
+    this.forgetEvent();
     for (let i = 0; i < REGION_GROUPS; i++) this.words[startOf(i) >> 2] = 0;
     this.words[PLACE.event >> 2] = PLACE.events;
   }

@@ -50,10 +50,11 @@ export const ROWS_MAX = 4096;
 /** Bytes of one call; they and their rows stay in the cache. */
 export const INPUT_BYTES = 1 << 16;
 /** Vectors are loaded before and behind the input, too. */
-const MARGIN = 64;
+const MARGIN = 128;
 
 const events = FIELDS_END;
-const starts = events + EVENTS_MAX * ENTRY.bytes;
+const between = events + EVENTS_MAX * ENTRY.bytes;
+const starts = between + ENTRY.bytes;
 const tasks = starts + REGION_GROUPS * ENTRY.bytes;
 const tasksEnd = tasks + (2 << TASK_SETS_LOG2) * ENTRY.bytes;
 const column = (i: number): number => tasksEnd + 8 * i * ROWS_MAX;
@@ -67,6 +68,8 @@ export const PLACE = {
   /** f64: time of the line it stopped at. */
   timeNs: 40,
   events,
+  /** What was between time and body of the last line, and its event. */
+  between,
   starts,
   /** Two entries per hash value. */
   tasks,
