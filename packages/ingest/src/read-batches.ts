@@ -25,5 +25,8 @@ export async function* readPlainBatches(ingestor: Ingestor, source: ByteSource, 
 
 /** `give the rate: accesses-per-second=1e9` → `give the rate: --set accesses-per-second=1e9` */
 function asSetOption(hint: string): string {
-  return hint.replace(/(^|[\s(:])([a-z]+(?:-[a-z]+)*=)/g, '$1--set $2');
+  // Not within the quotes of a value that has keys of its own.
+  return hint.replace(/"[^"]*"|(^|[\s(:])([a-z]+(?:-[a-z]+)*=)/g, (text, before: string | undefined, key: string | undefined) =>
+    key === undefined ? text : `${before}--set ${key}`,
+  );
 }

@@ -52,6 +52,34 @@ test('tabs, quotes, CRLF, a flag column and page numbers', async () => {
     ['object', 6, 18, 0],
   ]);
 });
+test('a quoted cell may hold delimiters, quotes and digits in groups; an open quote is damage', async () => {
+  const outcome = await ingestText(
+    csvIngestor,
+    'comm,time_ns,gva,op\n"a,b",1,0x1000,"w"\n"say ""hi, you""",2,0x2000,r\n"c","3,000",0x3000,w\n"d,4,0x4000,w\n',
+  );
+  assert.deepEqual(rows(outcome), [
+    ['gva', 1, 1, 1],
+    ['gva', 2, 2, 0],
+  ]);
+  assert.deepEqual(outcome.rejected, { 'damaged-row': 2 });
+});
+test('columns named by the option fields, with or without a header, whatever the delimiter', async () => {
+  const expected = [
+    ['gva', 1e9, 1, 0],
+    ['gva', 2e9, 2, 1],
+  ];
+  for (const text of ['1,0x1000,r\n2,0x2000,w\n', '1\t0x1000\tr\n2\t0x2000\tw\n', 'when;address;how\n1;0x1000;r\n2;0x2000;w\n'])
+    assert.deepEqual(rows(await ingestText(csvIngestor, text, { fields: 'time,addr,rw' })), expected, text);
+});
+test('what to do about missing columns reads as one would type it', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'workset-csv-')), 'a.csv');
+  writeFileSync(path, '1,0x1000,r\n');
+  await assert.rejects(ingestCapture([path], { out: `${path}.trace`, format: 'csv' }), (error: UsageError) => {
+    assert.match(error.hint!, /--fields time,addr,rw .*, or --set columns="time-col=1, obj-id-col=2, delimiter=,, has-header=true"$/);
+    return true;
+  });
+  rmSync(join(path, '..'), { recursive: true });
+});
 test("libCacheSim's column syntax", async () => {
   const options = { columns: 'time-col=2, obj-id-col=3, obj-size-col=4, delimiter=,, has-header=true' };
   const outcome = await ingestText(csvIngestor, 'a,b,c,d\nx,1,100,4096\nx,2,18446744073709551615,1\n', options);

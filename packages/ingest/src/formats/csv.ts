@@ -2,7 +2,7 @@
 import type { IngestBatch, IngestContext, Ingestor } from '@workset/model';
 import { ACTORS, KERNEL, READ, UsageError, WRITE } from '@workset/model';
 import { AccessBatches } from '../text/access-batches.ts';
-import { columnsFromHeader, columnsFromOptions, headerLikelihood, headerOf } from '../text/csv-columns.ts';
+import { columnsFromFields, columnsFromHeader, columnsFromOptions, headerLikelihood, headerOf } from '../text/csv-columns.ts';
 import type { CsvColumns } from '../text/csv-columns.ts';
 import { readLines, requireSome } from '../text/line-reader.ts';
 import type { LineReader } from '../text/line-reader.ts';
@@ -29,6 +29,8 @@ export const csvIngestor: Ingestor<'csv'> = {
 
 /** Addresses are byte addresses; object ids are page numbers. */
 const ADDRESS_SHIFT = 12;
+const SPACE = 32;
+const QUOTE = 34;
 
 class CsvReader implements LineReader {
   readonly out: IngestBatch[] = [];
@@ -60,11 +62,19 @@ class CsvReader implements LineReader {
       this.#ctx.reject('access-type-unknown', 'no column says read or write: all are taken as reads', { severity: 'info' });
   }
 
+  /** Columns by the first line, or as the user names them. False when the line is a row. */
+  #startFrom(first: string): boolean {
+    const { options } = this.#ctx;
+    const { fields } = options;
+    this.#start(fields === undefined ? columnsFromHeader(first, options) : columnsFromFields(fields, first, options));
+    return this.#columns!.hasHeader;
+  }
+
   line(bytes: Buffer, from: number, to: number, line: number): void {
     if (from === to || bytes[from] === 35) return;
     if (this.#columns === undefined || (this.#columns.hasHeader && !this.#headerSeen)) {
       this.#headerSeen = true;
-      if (this.#columns === undefined) this.#start(columnsFromHeader(bytes.toString('latin1', from, to), this.#ctx.options));
+      if (this.#columns === undefined && !this.#startFrom(bytes.toString('latin1', from, to))) return this.line(bytes, from, to, line);
       return;
     }
     const columns = this.#columns;
@@ -85,19 +95,28 @@ class CsvReader implements LineReader {
       this.#rows++;
   }
 
-  /** Cell bounds without quotes and blanks; the number of cells. */
+  /** Cell bounds without quotes and blanks; the number of cells, 0 when a quote is left open. A quoted cell may hold delimiters and "". */
   #split(bytes: Uint8Array, from: number, to: number, delimiter: number): number {
     let n = 0;
-    let start = from;
     for (let pos = from; pos <= to; pos++) {
-      if (pos < to && bytes[pos] !== delimiter) continue;
-      let [a, b] = [start, pos];
-      while (a < b && (bytes[a] === 32 || bytes[a] === 34)) a++;
-      while (b > a && (bytes[b - 1] === 32 || bytes[b - 1] === 34)) b--;
+      while (pos < to && bytes[pos] === SPACE && delimiter !== SPACE) pos++;
+      let a = pos;
+      let b: number;
+      if (bytes[pos] === QUOTE && pos < to) {
+        a++;
+        b = closingQuote(bytes, a, to);
+        if (b < 0) return 0;
+        pos = b + 1;
+        while (pos < to && bytes[pos] !== delimiter) pos++;
+      } else {
+        while (pos < to && bytes[pos] !== delimiter) pos++;
+        b = pos;
+      }
+      while (a < b && bytes[a] === SPACE) a++;
+      while (b > a && bytes[b - 1] === SPACE) b--;
       this.#from[n] = a;
       this.#to[n] = b;
       n++;
-      start = pos + 1;
     }
     return n;
   }
@@ -145,6 +164,16 @@ class CsvReader implements LineReader {
     requireSome(this.#rows, 'usable row', this.#path);
     this.#batches!.flush();
   }
+}
+
+/** Where the quoted cell that starts at `from` is closed, -1 when nowhere. */
+function closingQuote(bytes: Uint8Array, from: number, to: number): number {
+  for (let pos = from; pos < to; pos++) {
+    if (bytes[pos] !== QUOTE) continue;
+    if (pos + 1 >= to || bytes[pos + 1] !== QUOTE) return pos;
+    pos++;
+  }
+  return -1;
 }
 
 /** Index in ACTORS, -1 when it is none; an empty cell is the user. */

@@ -53,6 +53,7 @@ export function headerLikelihood(line: string): number {
 /** Whether a file that begins with these bytes has a column of actors. */
 export function headNamesActors(head: Uint8Array, options: Readonly<Record<string, string>>): boolean {
   if (options['columns'] !== undefined) return /\bactor-col\s*=/i.test(options['columns']);
+  if (options['fields'] !== undefined) return options['fields'].split(',').some((name) => ACTOR.test(name.trim()));
   const header = headerOf(head);
   const delimiter = options['delimiter'] === undefined ? guessDelimiter(header) : delimiterOf(options['delimiter']);
   return splitNames(header, delimiter).some((name) => ACTOR.test(name));
@@ -67,6 +68,16 @@ export function headerOf(head: Uint8Array): string {
   return lines.find((line) => line !== '' && !line.startsWith('#')) ?? '';
 }
 
+/**
+ * Columns as the option `fields` names them (time,addr,rw); the delimiter is that of the file's first line, which may be a header.
+ * @throws UsageError when no column is an address or an id
+ */
+export function columnsFromFields(fields: string, firstLine: string, options: Readonly<Record<string, string>>): CsvColumns {
+  const delimiter = options['delimiter'] === undefined ? guessDelimiter(firstLine) : delimiterOf(options['delimiter']);
+  const names = fields.split(',').join(delimiter);
+  return { ...columnsFromHeader(names, { ...options, delimiter }), hasHeader: headerLikelihood(firstLine) > 0 };
+}
+
 /** @throws UsageError when no column is an address or an id */
 export function columnsFromHeader(line: string, options: Readonly<Record<string, string>>): CsvColumns {
   const delimiter = options['delimiter'] === undefined ? guessDelimiter(line) : delimiterOf(options['delimiter']);
@@ -77,7 +88,7 @@ export function columnsFromHeader(line: string, options: Readonly<Record<string,
   if (id < 0) {
     throw new UsageError(
       `no column of "${line.slice(0, 100)}" is an address or an id`,
-      'give them: columns="time-col=1, obj-id-col=2, delimiter=,, has-header=true"',
+      'name them: --fields time,addr,rw (in their order), or columns="time-col=1, obj-id-col=2, delimiter=,, has-header=true"',
     );
   }
   const time = find(TIME);
