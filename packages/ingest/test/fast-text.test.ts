@@ -4,10 +4,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Ingestor } from '@workset/model';
 import { damonTraceIngestor } from '../src/formats/damon-trace.ts';
+import { lackeyIngestor } from '../src/formats/lackey.ts';
 import { perfScriptIngestor } from '../src/formats/perf-script.ts';
 import { HeadReader } from '../src/text/head.ts';
 import { ascii } from '../src/text/numbers.ts';
 import { isComparable, sameBytes } from '../src/text/same-bytes.ts';
+import { LackeyLines } from '../src/text/lackey-lines.ts';
 import { TraceLines } from '../src/text/trace-lines.ts';
 import { ROWS_MAX } from '../src/text/trace-places.ts';
 import { essence, ingestBytes } from './text-harness.ts';
@@ -207,4 +209,51 @@ test('two texts read in turns do not learn from each other', async () => {
   const inTurns = await Promise.all([5, 6].map((tid) => ingestBytes(perfScriptIngestor, text(tid), { chunk: 333 })));
   assert.deepEqual(inTurns.map(essence), alone.map(essence));
   assert.equal(inTurns[1]!.accesses[399]!.pid, 6);
+});
+
+const size = usual('8', '1', '16', '4', '64', '512', '0', '4096', '99999999', '08', '');
+const lackeyLine = fc.tuple(usual('I  ', ' L ', ' S ', ' M ', 'I ', 'Ix ', ' I '), address, size, fc.option(damage, { freq: 20 }), ends);
+const lackeyLog = fc
+  .array(
+    lackeyLine.map(
+      ([kind, at, bytes, flaw, end]) => damaged(`${kind}${at.padStart(8, '0')},${bytes}`, flaw && { ...flaw, at: flaw.at % 24 }) + end,
+    ),
+    { minLength: 20, maxLength: 120, size: 'max' },
+  )
+  .map((lines) => `==1== Lackey\nSB 0401ab70\n${lines.join('')}`);
+
+test('Lackey: plain lines give what a careful reader gives', async () => {
+  const { run: plain } = LackeyLines.prototype;
+  let [fast, all] = [0, 0];
+  let isCareful = false;
+  LackeyLines.prototype.run = function (lines, steps) {
+    this.n = 0;
+    if (!isCareful) plain.call(this, lines, steps);
+    fast += this.lines;
+  };
+  const options = fc.constantFrom({ 'accesses-per-second': '3e8' }, { 'instructions-per-second': '1e9' });
+  await fc.assert(
+    fc.asyncProperty(lackeyLog, chunks, options, async (text, chunk, rate) => {
+      isCareful = false;
+      const quick = await ingestBytes(lackeyIngestor, ascii(text), { options: rate, chunk });
+      isCareful = true;
+      assert.deepEqual(essence(quick), essence(await ingestBytes(lackeyIngestor, ascii(text), { options: rate })), text);
+      all += text.split('\n').length;
+    }),
+  );
+  LackeyLines.prototype.run = plain;
+  assert.ok(fast > all / 4, `${fast} of ${all} lines`);
+});
+
+test('Lackey: more lines than one call holds, each of two rows', async () => {
+  const text = ' M 1fff,1\n'.repeat(20_000);
+  const { accesses, accepted } = await ingestBytes(lackeyIngestor, ascii(text), {
+    options: { 'accesses-per-second': '1e9' },
+    chunk: 1 << 20,
+  });
+  assert.equal(accepted, 40_000);
+  assert.deepEqual(
+    accesses.map(({ timeNs, cls }) => 2 * timeNs + cls),
+    Array.from({ length: 40_000 }, (_, i) => i),
+  );
 });

@@ -1,9 +1,10 @@
 /** The plain lines of trace texts by the WebAssembly of trace-code.ts, which learns from the lines that a careful reader has read. */
 import type { LineCursor } from '../lines.ts';
 import type { HeadReader } from './head.ts';
+import { LinePiece } from './line-piece.ts';
 import { eventAt, startOf, STATE, TraceMemory } from './trace-memory.ts';
 import type { TraceRows } from './trace-memory.ts';
-import { ACCESS_GROUP, BODY, ENTRY, EVENTS_MAX, INPUT_BYTES, PLACE, STOP } from './trace-places.ts';
+import { ACCESS_GROUP, BODY, ENTRY, EVENTS_MAX, PLACE, STOP } from './trace-places.ts';
 
 const [TAB, LF, BLANK, HASH, PAREN, DOT, ZERO, NINE, COLON] = [9, 10, 32, 35, 40, 46, 48, 57, 58];
 
@@ -37,9 +38,7 @@ export class TraceLines {
   #isNameless = false;
   /** Lines name their events: one that does not is damaged, and would fit those that do. */
   #isNamed = false;
-  /** The part of the block that is in the memory. */
-  #from = 0;
-  #to = 0;
+  readonly #piece: LinePiece;
 
   readonly #head: HeadReader;
   #sawPid = false;
@@ -48,6 +47,7 @@ export class TraceLines {
   constructor(head: HeadReader) {
     this.#head = head;
     this.#memory = shared ??= new TraceMemory();
+    this.#piece = new LinePiece(this.#memory.bytes, PLACE.input);
   }
 
   /** Columns of the last run; the same arrays every time. */
@@ -57,7 +57,7 @@ export class TraceLines {
 
   /** Before a block of lines. */
   bind(): void {
-    this.#from = this.#to = 0;
+    this.#piece.forget();
     if (this.#memory.owner !== this) this.#begin();
   }
 
@@ -74,10 +74,10 @@ export class TraceLines {
     if (this.#head.sawPid !== this.#sawPid) this.#forgetTasks();
     const { pos } = lines;
     if (pos >= lines.end || this.#kinds.length === 0 || !mayBeSample(lines.bytes[pos]!)) return STOP.line;
-    if ((pos < this.#from || pos >= this.#to) && !this.#load(lines)) return STOP.line;
+    const at = this.#piece.addressOf(lines);
+    if (at < 0) return STOP.line;
     const { words, lines: read } = this.#memory;
-    const at = PLACE.input + pos - this.#from;
-    const stop = read(at, PLACE.input + this.#to - this.#from, this.#kinds.length, this.#isNameless ? 1 : 0);
+    const stop = read(at, this.#piece.end, this.#kinds.length, this.#isNameless ? 1 : 0);
     const n = (this.n = words[STATE.n]!);
     if (n > 0) {
       this.firstLine = lines.line + 1;
@@ -100,16 +100,6 @@ export class TraceLines {
     this.tid = words[(task + ENTRY.tid) >> 2]!;
     this.cpu = words[(task + ENTRY.cpu) >> 2]!;
     this.body = words[STATE.body]! - words[STATE.at]!;
-  }
-
-  /** Takes as many whole lines into the memory as fit; false when not even one does. */
-  #load({ bytes, pos, end }: LineCursor): boolean {
-    const to = end - pos <= INPUT_BYTES ? end : bytes.lastIndexOf(LF, pos + INPUT_BYTES - 1) + 1;
-    if (to <= pos) return false;
-    this.#memory.bytes.set(bytes.subarray(pos, to), PLACE.input);
-    this.#from = pos;
-    this.#to = to;
-    return true;
   }
 
   /** From now on, a line with a task that has no pid is damaged. */

@@ -1,5 +1,6 @@
 /** Where trace-code.ts and trace-lines.ts keep what they share: byte addresses in one memory. */
 import { FIELDS_END } from './field-code.ts';
+import { PIECE_BYTES } from './line-piece.ts';
 
 /** A text to compare with, its length in bytes and what it stands for. */
 export const ENTRY = {
@@ -47,8 +48,6 @@ export const EVENTS_MAX = 16;
 export const TASK_SETS_LOG2 = 10;
 /** Rows of one call. */
 export const ROWS_MAX = 4096;
-/** Bytes of one call; they and their rows stay in the cache. */
-export const INPUT_BYTES = 1 << 16;
 /** Vectors are loaded before and behind the input, too. */
 const MARGIN = 128;
 
@@ -86,4 +85,4 @@ export const PLACE = {
   scratch: column(7),
   input: column(7) + ENTRY.bytes + MARGIN,
 } as const;
-export const MEMORY_PAGES = Math.ceil((PLACE.input + INPUT_BYTES + MARGIN) / 65536);
+export const MEMORY_PAGES = Math.ceil((PLACE.input + PIECE_BYTES + MARGIN) / 65536);
