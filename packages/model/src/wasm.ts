@@ -1,6 +1,8 @@
 /** A small assembler for WebAssembly with 128-bit vectors: as much of it as the loops over pages and records need. */
 
-export type Code = readonly number[];
+/** Bytes, in nested pieces: a piece that is used several times is kept once. */
+export type Code = readonly (number | Code)[];
+type Bytes = readonly number[];
 
 export const I32 = 0x7f;
 export const I64 = 0x7e;
@@ -18,9 +20,9 @@ export interface Func {
   readonly body: Code;
 }
 
-export const seq = (...parts: readonly Code[]): Code => parts.flat();
-const leb = (value: number): Code => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]);
-const signedLeb = (value: number): Code => (value >= -64 && value < 64 ? [value & 127] : [(value & 127) | 128, ...signedLeb(value >> 7)]);
+export const seq = (...parts: readonly Code[]): Code => parts;
+const leb = (value: number): Bytes => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]);
+const signedLeb = (value: number): Bytes => (value >= -64 && value < 64 ? [value & 127] : [(value & 127) | 128, ...signedLeb(value >> 7)]);
 export const constant = (value: number): Code => [0x41, ...signedLeb(value)];
 export const get = (local: number): Code => [0x20, local];
 export const set = (local: number): Code => [0x21, local];
@@ -187,10 +189,19 @@ export const when = (condition: Code, then: Code, otherwise: Code = []): Code =>
 export const loop = (count: number, body: Code): Code =>
   seq([0x03, 0x40], body, get(count), constant(1), SUB, tee(count), [0x0d, 0], [0x0b]);
 
-const section = (id: number, items: readonly Code[]): Code => {
-  const body = seq(leb(items.length), ...items);
-  return seq([id], leb(body.length), body);
+function flatten(code: Code, out: number[] = []): number[] {
+  for (const piece of code) {
+    if (typeof piece === 'number') out.push(piece);
+    else flatten(piece, out);
+  }
+  return out;
+}
+/** Behind its length. */
+const sized = (code: Code): Code => {
+  const flat = flatten(code);
+  return [leb(flat.length), flat];
 };
+const section = (id: number, items: readonly Code[]): Code => [id, sized([leb(items.length), ...items])];
 const name = (text: string): Code => seq(leb(text.length), [...Buffer.from(text)]);
 
 /** The module: imports the memory `env.memory`, exports the functions above. @param shared whether the memory is */
@@ -203,24 +214,23 @@ export function assemble(functions: readonly Func[], maxWasmPages: number, share
       result ? [1, I32] : [0],
     ),
   );
-  const bodies = functions.map(({ locals, body }) => {
-    const code = seq(leb(locals.length), ...locals.map((type) => [1, type]), body, [0x0b]);
-    return seq(leb(code.length), code);
-  });
+  const bodies = functions.map(({ locals, body }) => sized([leb(locals.length), ...locals.map((type) => [1, type]), body, [0x0b]]));
   return Uint8Array.from(
-    seq(
-      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      section(1, types),
-      section(2, [seq(name('env'), name('memory'), [0x02, shared ? 0x03 : 0x01], leb(1), leb(maxWasmPages))]),
-      section(
-        3,
-        functions.map((_, i) => leb(i)),
+    flatten(
+      seq(
+        [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+        section(1, types),
+        section(2, [seq(name('env'), name('memory'), [0x02, shared ? 0x03 : 0x01], leb(1), leb(maxWasmPages))]),
+        section(
+          3,
+          functions.map((_, i) => leb(i)),
+        ),
+        section(
+          7,
+          functions.map(({ name: text }, i) => seq(name(text), [0x00], leb(i))),
+        ),
+        section(10, bodies),
       ),
-      section(
-        7,
-        functions.map(({ name: text }, i) => seq(name(text), [0x00], leb(i))),
-      ),
-      section(10, bodies),
     ),
   );
 }

@@ -116,7 +116,7 @@ const LOCALS: readonly Local[] = [...PARAMS, ...WORDS, ...LONGS, ...DOUBLES, ...
 const take = (local: Local): Code => get(LOCALS.indexOf(local));
 const put = (local: Local, ...value: readonly Code[]): Code => seq(...value, set(LOCALS.indexOf(local)));
 
-const leb = (value: number): Code => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]);
+const leb = (value: number): readonly number[] => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]);
 const wordAt = (offset: number): Code => [0x28, 0, ...leb(offset)];
 const longAt = (offset: number): Code => [0x29, 0, ...leb(offset)];
 const doubleAt = (offset: number): Code => [0x2b, 0, ...leb(offset)];
