@@ -1,4 +1,5 @@
 /** Recognises a capture by its first bytes, never by its name. */
+import { basename } from 'node:path';
 import { UnreadableInputError, type Ingestor } from '@workset/model';
 import { startsWith } from './byte-source.ts';
 import { foreignOf } from './foreign.ts';
@@ -64,6 +65,9 @@ function unknown(head: Uint8Array, path: string, found: readonly Guess[]): Unrea
     kind === 'text'
       ? `one of ${ingestors.ids.join(', ')}`
       : `dumps without a header have to be named: ${HEADERLESS.join(', ')}; all: workset list ingestors`;
+  const called = HEADERLESS.find((id) => isCalled(path, [id, ...ingestors.get(id).descriptor.usualNames]));
+  if (called !== undefined)
+    return new UnreadableInputError(`this is ${kind} without a header`, place, `by its name it may be ${called}: --format ${called}`);
   return new UnreadableInputError(
     `this is ${kind} of a kind that is not recognised${start}`,
     place,
@@ -71,10 +75,29 @@ function unknown(head: Uint8Array, path: string, found: readonly Guess[]): Unrea
   );
 }
 
+/** Whether a file has one of the names that a format usually has, packed or not. */
+function isCalled(path: string, usualNames: readonly string[]): boolean {
+  const name = basename(path)
+    .toLowerCase()
+    .replace(/\.(?:gz|zst|xz|lz4|bz2)$/, '');
+  return usualNames.some((usual) => (usual.startsWith('*') ? name.endsWith(usual.slice(1).toLowerCase()) : name === usual.toLowerCase()));
+}
+
 function isText(head: Uint8Array): boolean {
+  const high = isUtf8(head) ? 255 : 126;
   let printable = 0;
-  for (const byte of head) if (byte >= 32 ? byte !== 127 : byte === 9 || byte === 10 || byte === 13) printable++;
+  for (const byte of head) if (byte >= 32 ? byte !== 127 && byte <= high : byte === 9 || byte === 10 || byte === 13) printable++;
   return printable >= TEXT_SHARE * head.length;
+}
+
+/** The last character may be cut. */
+function isUtf8(head: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -114,6 +114,8 @@ describe('recognition', () => {
     ['ELF', '\x7fELF\x02', /ELF/],
     ['zip', 'PK\x03\x04', /zip/],
     ['prose', 'It was a dark and stormy night.\n', /text .* "It was a dark/],
+    ['bytes with the high bit', '\xff'.repeat(64), /binary data/],
+    ['UTF-8 prose', Buffer.from('Het was… één dag: „ja”.\n').toString('latin1'), /text/],
     ['bytes', '\x01\x02\x03\x04\x05', /binary data/],
   ];
   for (const [what, bytes, message] of foreign) {
@@ -124,6 +126,19 @@ describe('recognition', () => {
       );
     });
   }
+
+  test('a dump without a header is not taken by its name, but the name is looked at for what to do', () => {
+    for (const [path, id] of [
+      ['a/page_idle.bin', 'page-idle-raw'],
+      ['kpageflags.gz', 'kpageflags'],
+      ['dirty_ring.bin', 'kvm-dirty'],
+    ] as const) {
+      assert.throws(
+        () => recognise(Buffer.alloc(64, 0xff), path),
+        (error: unknown) => error instanceof UnreadableInputError && error.hint === `by its name it may be ${id}: --format ${id}`,
+      );
+    }
+  });
 
   test('a format can be forced, and an unknown one is refused with its neighbours', () => {
     assert.equal(recognise(new Uint8Array(1), 'x', 'vmgt').descriptor.id, 'vmgt');
