@@ -2,23 +2,21 @@
  * Fields of text as WebAssembly: sixteen bytes at a time. How wide a field is comes from a mask of the bytes that belong to it; the digits are
  * then moved to one end of the vector by a table, so that nothing branches on the width.
  */
+import assert from 'node:assert/strict';
 import {
   ANY,
   AT,
   BITMASK,
   BYTES,
-  bytesOf,
   constant,
   DOT,
   HALVES,
-  lanesOf,
   LONG,
   long,
   longLaneOf,
   NARROW_16_U,
   NARROW_32_U,
   laneOf,
-  picked,
   seq,
   SUB,
   V_AND,
@@ -29,7 +27,7 @@ import {
 } from '@workset/model/wasm';
 import type { Code, Frame } from '@workset/model/wasm';
 
-/** Byte address of the tables, which `fieldTables` fills. */
+/** Byte address of the tables, which `fillFieldTables` fills. */
 const TABLES = 64;
 /** Sixteen ones, sixteen zeros: loaded 16 - n bytes in, the first n bytes are ones. */
 const FIRST = TABLES;
@@ -39,12 +37,15 @@ const LAST = TABLES + 32;
 const TO_END = TABLES + 64;
 /** Places that reverse the first n bytes. */
 const REVERSED = TABLES + 96;
-const TABLE_BYTES = 128;
+/** Constants of sixteen bytes. */
+const CONSTANTS = TABLES + 128;
+const CONSTANTS_MAX = 32;
 /** First address behind the tables. */
-export const FIELDS_END = TABLES + TABLE_BYTES;
+export const FIELDS_END = CONSTANTS + 16 * CONSTANTS_MAX;
 
 export function fillFieldTables(memory: ArrayBuffer): void {
-  const tables = new Uint8Array(memory, TABLES, TABLE_BYTES);
+  const tables = new Uint8Array(memory, TABLES, FIELDS_END - TABLES);
+  constants.forEach((bytes, i) => tables.set(bytes, CONSTANTS - TABLES + 16 * i));
   for (let i = 0; i < 16; i++) {
     tables[i] = tables[48 + i] = 255;
     tables[64 + i] = 240 + i;
@@ -54,9 +55,19 @@ export function fillFieldTables(memory: ArrayBuffer): void {
   }
 }
 
+const constants: (readonly number[])[] = [];
+/** Loaded: V8 would put it together from two numbers every time. */
+const bytesOf = (bytes: readonly number[]): Code => {
+  let i = constants.findIndex((known) => known.every((byte, lane) => byte === bytes[lane]));
+  if (i < 0) i = constants.push(bytes) - 1;
+  assert(i < CONSTANTS_MAX);
+  return seq(constant(CONSTANTS + 16 * i), AT.vector());
+};
 const all = (byte: number): Code => bytesOf(Array.from({ length: 16 }, () => byte));
 const code = (char: string): number => char.charCodeAt(0);
-const halves = (low: number, high: number): Code => lanesOf(Array.from({ length: 4 }, () => low | (high << 16)));
+/** Two values of 16 bits, again and again. */
+const halves = (first: number, second: number): Code =>
+  bytesOf(Array.from({ length: 4 }, () => [first & 255, first >> 8, second & 255, second >> 8]).flat());
 
 /** Bytes equal to a character, as ones. */
 export const isChar = (bytes: Code, char: string): Code => seq(bytes, all(code(char)), BYTES.EQUAL);
@@ -101,7 +112,7 @@ export const hexValue = <Name extends string>({ take, put }: Frame<Name>, x: Nam
 /** Hex digits of 0 to 15 in their order to the lowest first: all sixteen, or the first n. */
 export const reversed = (digits: Code, n?: Code): Code =>
   n === undefined
-    ? seq(digits, picked(Array.from({ length: 16 }, (_, i) => 15 - i)))
+    ? seq(digits, bytesOf(Array.from({ length: 16 }, (_, i) => 15 - i)), BYTES.PICK)
     : seq(digits, constant(16), n, SUB, AT.vector(REVERSED), BYTES.PICK);
 /** The first n of sixteen digits at the end, zeros before them. */
 export const atEnd = (digits: Code, n: Code): Code => seq(digits, n, AT.vector(TO_END), BYTES.PICK);

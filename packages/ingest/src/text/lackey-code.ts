@@ -34,6 +34,7 @@ import {
   V128,
   WORD,
 } from '@workset/model/wasm';
+import type { Code } from '@workset/model/wasm';
 import { countOf, FIELDS_END, fromHex, hexValue, isHex, reversed } from './field-code.ts';
 import { PIECE_BYTES } from './line-piece.ts';
 
@@ -61,8 +62,8 @@ const WORDS = ['n', 'lines', 'instructions', 'head', 'kind', 'isInstruction', 'k
 const { take, put } = frame([...PARAMS, ...WORDS, 'address', 'time', 'steps', 'nsPerStep', 'v', 'x']);
 type Word = (typeof PARAMS)[number] | (typeof WORDS)[number];
 
-const stopIf = (condition: readonly number[]) => leaveIf(condition, 1);
-const more = (count: Word, by: readonly number[]) => put(count, take(count), by, ADD);
+const stopIf = (condition: Code) => leaveIf(condition, 1);
+const more = (count: Word, by: Code) => put(count, take(count), by, ADD);
 const isKind = (letter: string) => seq(take('kind'), constant(letter.charCodeAt(0)), WORD.EQUAL);
 const digitAt = (offset: number) => seq(take('pos'), AT.byte(offset), constant(48), SUB);
 const isDigit = (digit: Word) => seq(take(digit), constant(10), WORD.LESS_U);
