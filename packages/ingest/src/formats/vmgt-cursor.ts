@@ -1,10 +1,9 @@
 /** The bytes of a VMGT file at hand, and numbers out of them. */
 import { TraceFormatError } from '@workset/model';
+import type { VmgtMemory } from './vmgt-memory.ts';
 
 /** Bytes of zero kept behind the data, so that a record cut by the end of a chunk is read without bounds checks and refused afterwards. */
 const PAD = 64;
-/** Room at first: a chunk of a file and the rest of the one before it. */
-const FIRST_BYTES = 1 << 19;
 
 /** Thrown when a frame goes on behind the bytes at hand. */
 export const MORE = Symbol('more bytes needed');
@@ -13,31 +12,45 @@ export const DAMAGED = 'the file is damaged from here on';
 /** Data is bytes[start, end), then PAD zeros. `at` is the read position inside the frame that begins at `start`. */
 export class VmgtCursor {
   readonly path: string;
-  bytes = new Uint8Array(FIRST_BYTES + PAD);
   start = 0;
   end = 0;
   at = 0;
   /** File offset of bytes[0]. */
   offset = 0;
+  readonly #memory: VmgtMemory;
+  /** Where the data is once it did not fit the memory's window. */
+  #large: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, memory: VmgtMemory) {
     this.path = path;
+    this.#memory = memory;
+  }
+
+  /** Another array after the memory has grown. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#large ?? this.#memory.window;
+  }
+  /** Whether the data is in the memory's window. */
+  get isInMemory(): boolean {
+    return this.#large === undefined;
   }
 
   push(chunk: Uint8Array): void {
+    const old = this.bytes;
     const kept = this.end - this.start;
-    if (kept + chunk.length + PAD > this.bytes.length) {
-      const bytes = new Uint8Array(2 * (kept + chunk.length) + PAD);
-      bytes.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = bytes;
+    const end = kept + chunk.length;
+    if (end + PAD > old.length) {
+      this.#large = new Uint8Array(2 * end + PAD);
+      this.#large.set(old.subarray(this.start, this.end));
     } else {
-      this.bytes.copyWithin(0, this.start, this.end);
+      old.copyWithin(0, this.start, this.end);
     }
+    const { bytes } = this;
     this.offset += this.start;
     this.start = 0;
-    this.bytes.set(chunk, kept);
-    this.end = kept + chunk.length;
-    this.bytes.fill(0, this.end, this.end + PAD);
+    bytes.set(chunk, kept);
+    this.end = end;
+    bytes.fill(0, end, end + PAD);
   }
 
   error(message: string, hint: string | undefined, at: number): TraceFormatError {

@@ -3,19 +3,13 @@ import { BLOCK_PAGES, BLOCK_SHIFT, type CodedTouches, type TraceFormatError } fr
 import { FrameBlocks, VirtualBlocks } from './vmgt-blocks.ts';
 import { CALL_RECORDS, INPUT_BYTES, PLACE, RECORD_BYTES_MAX } from './vmgt-code.ts';
 import { DAMAGED, MORE, type VmgtCursor } from './vmgt-cursor.ts';
-import { VmgtMemory } from './vmgt-memory.ts';
+import { CLASS_MASK, type VmgtMemory } from './vmgt-memory.ts';
 
 /** What most records take, and a margin: more is copied when it was not enough. */
 const LIKELY_BYTES = 4;
 const PFN_MAX = 0x7fffffff;
 /** User halves have at most 56 address bits. */
 const VPN_MAX = 2 ** 44;
-
-/** flags → mask of classes: user read or fetch 1, user write 2, kernel read or fetch 4, kernel write 8. */
-const CLASS_MASK = Uint8Array.from(
-  { length: 64 },
-  (_, flags) => (flags & 5 ? 1 : 0) | (flags & 2 ? 2 : 0) | (flags & 40 ? 4 : 0) | (flags & 16 ? 8 : 0),
-);
 
 /** A growing column of touches. */
 class Column {
@@ -36,9 +30,9 @@ class Column {
 
 /** Touches by frame and by virtual page of the quanta read since `clear`. */
 export class VmgtRecords {
-  readonly #memory = new VmgtMemory();
-  readonly #frames = new FrameBlocks(this.#memory);
-  readonly #blocks = new VirtualBlocks(this.#memory);
+  readonly #memory: VmgtMemory;
+  readonly #frames: FrameBlocks;
+  readonly #blocks: VirtualBlocks;
   #stamp = 0;
   /** Frame and virtual page of the last record. */
   #pfn = 0;
@@ -51,8 +45,11 @@ export class VmgtRecords {
   /** Of one quantum that does not fit the memory's columns. */
   #large: { readonly byFrame: Column; readonly byVirtual: Column } | undefined;
 
-  constructor() {
-    this.#memory.masks.set(CLASS_MASK);
+  /** @param memory for these records and their bytes alone */
+  constructor(memory: VmgtMemory) {
+    this.#memory = memory;
+    this.#frames = new FrameBlocks(memory);
+    this.#blocks = new VirtualBlocks(memory);
   }
 
   /** Numbers of touches of whole quanta. */
@@ -117,24 +114,32 @@ export class VmgtRecords {
 
   /** Reads up to a record that is not plain, or to the last bytes at hand. Returns how many of `left` records are left. */
   #plain(cursor: VmgtCursor, left: number, skip: number): number {
-    const { state, input } = this.#memory;
+    if (left === 0) return 0;
+    if (cursor.isInMemory) return this.#run(cursor, PLACE.window + cursor.at, PLACE.window + cursor.end, left, skip);
     for (;;) {
       const bytes = Math.min(cursor.end - cursor.at, INPUT_BYTES, LIKELY_BYTES * left + 2 * RECORD_BYTES_MAX);
-      if (left === 0 || bytes <= RECORD_BYTES_MAX) return left;
-      input.set(cursor.bytes.subarray(cursor.at, cursor.at + bytes));
-      const limit = PLACE.input + bytes - RECORD_BYTES_MAX;
-      state[4] = this.#vpn;
-      state[5] = Math.floor(this.#vpn / 2 ** 32);
-      const k = PLACE.byFrame + 4 * this.#k;
-      const v = PLACE.byVirtual + 4 * this.#v;
-      left = this.#memory.plain(PLACE.input, limit, left, skip, this.#stamp << 2, this.#pfn, k, v);
-      cursor.at += state[0]! - PLACE.input;
-      this.#pfn = state[1]!;
-      this.#k = (state[2]! - PLACE.byFrame) >> 2;
-      this.#v = (state[3]! - PLACE.byVirtual) >> 2;
-      this.#vpn = state[5]! * 2 ** 32 + (state[4]! >>> 0);
-      if (state[0]! <= limit) return left;
+      this.#memory.input.set(cursor.bytes.subarray(cursor.at, cursor.at + bytes));
+      const from = cursor.at;
+      left = this.#run(cursor, PLACE.input, PLACE.input + bytes, left, skip);
+      const isCut = cursor.at - from > bytes - RECORD_BYTES_MAX;
+      if (left === 0 || !isCut || bytes <= RECORD_BYTES_MAX) return left;
     }
+  }
+
+  /** The same of the bytes [start, end) of the memory. */
+  #run(cursor: VmgtCursor, start: number, end: number, left: number, skip: number): number {
+    const { state } = this.#memory;
+    state[4] = this.#vpn;
+    state[5] = Math.floor(this.#vpn / 2 ** 32);
+    const k = PLACE.byFrame + 4 * this.#k;
+    const v = PLACE.byVirtual + 4 * this.#v;
+    const isLeft = this.#memory.plain(start, end - RECORD_BYTES_MAX, left, skip, this.#stamp << 2, this.#pfn, k, v);
+    cursor.at += state[0]! - start;
+    this.#pfn = state[1]!;
+    this.#k = (state[2]! - PLACE.byFrame) >> 2;
+    this.#v = (state[3]! - PLACE.byVirtual) >> 2;
+    this.#vpn = state[5]! * 2 ** 32 + (state[4]! >>> 0);
+    return isLeft;
   }
 
   #one(cursor: VmgtCursor, skip: number, isFirst: boolean): void {

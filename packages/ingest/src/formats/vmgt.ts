@@ -15,6 +15,7 @@ import { throwIfAborted, type ByteSource, type IngestBatch, type IngestContext, 
 import { startsWith } from '../byte-source.ts';
 import { QuantaColumns } from '../coded-touches.ts';
 import { DAMAGED, MORE, VmgtCursor } from './vmgt-cursor.ts';
+import { giveBackVmgtMemory, takeVmgtMemory, type VmgtMemory } from './vmgt-memory.ts';
 import { VmgtRecords } from './vmgt-records.ts';
 
 const MAGIC = 'VMGT1\n';
@@ -24,6 +25,8 @@ const RECORDING_STOPS = 2;
 const FIRST_PHASE = 16;
 const TAG = { H: 0x48, M: 0x4d, Q: 0x51, E: 0x45 } as const;
 
+/** What most frames have to hand on. */
+const NONE: readonly IngestBatch[] = [];
 /** Quanta handed on at once. */
 const WAITING_QUANTA_MAX = 4096;
 /** One frame holds at most this much: a quantum that touched 8 M pages. Longer ones are damage. */
@@ -42,14 +45,19 @@ export const vmgtIngestor: Ingestor<'vmgt'> = {
   },
   sniff: (head) => (startsWith(head, MAGIC) ? 1 : 0),
   async *ingest(source, ctx) {
-    const decoder = new Decoder(source, ctx);
-    for await (const chunk of source.chunks()) {
-      throwIfAborted(ctx.signal);
-      decoder.push(chunk);
-      if (decoder.worthParsing) yield* decoder.parse(false);
+    const memory = takeVmgtMemory();
+    try {
+      const decoder = new Decoder(source, ctx, memory);
+      for await (const chunk of source.chunks()) {
+        throwIfAborted(ctx.signal);
+        decoder.push(chunk);
+        if (decoder.worthParsing) yield* decoder.parse(false);
+      }
+      yield* decoder.parse(true);
+      decoder.finish();
+    } finally {
+      giveBackVmgtMemory(memory);
     }
-    yield* decoder.parse(true);
-    decoder.finish();
   },
 };
 
@@ -71,12 +79,13 @@ class Decoder {
   #records = 0;
   #lastQuantum = -1;
   #totals: { records: number } | undefined;
-  readonly #touches = new VmgtRecords();
+  readonly #touches: VmgtRecords;
   readonly #frameQuanta = new QuantaColumns();
   readonly #virtualQuanta = new QuantaColumns();
 
-  constructor(source: ByteSource, ctx: IngestContext) {
-    this.#cursor = new VmgtCursor(source.path);
+  constructor(source: ByteSource, ctx: IngestContext, memory: VmgtMemory) {
+    this.#cursor = new VmgtCursor(source.path, memory);
+    this.#touches = new VmgtRecords(memory);
     this.#ctx = ctx;
     const only = ctx.options['space'];
     this.#wantsGpa = only === undefined || only === 'gpa';
@@ -115,7 +124,7 @@ class Decoder {
       }
       this.#cursor.start = this.#cursor.at;
       this.#wanted = 1;
-      yield* batches;
+      if (batches.length > 0) yield* batches;
     }
     if (last) yield* this.#waiting();
   }
@@ -173,7 +182,7 @@ class Decoder {
     if (tag === TAG.M) return this.#readMarker(header);
     if (tag === TAG.H) {
       this.#cursor.varint();
-      return [];
+      return NONE;
     }
     if (tag === TAG.E) return this.#readTotals();
     throw this.#cursor.error(`unknown frame tag 0x${tag.toString(16)}`, DAMAGED, this.#cursor.at - 1);
@@ -182,7 +191,7 @@ class Decoder {
   #readTotals(): readonly IngestBatch[] {
     for (let i = 0; i < 4; i++) this.#cursor.varint();
     this.#totals = { records: this.#cursor.varint() };
-    return [];
+    return NONE;
   }
 
   #readMarker(header: Header): readonly IngestBatch[] {
@@ -229,6 +238,6 @@ class Decoder {
     const t1Ns = t0Ns + header.quantumNs;
     if (this.#wantsGpa) this.#frameQuanta.push(t0Ns, t1Ns, this.#touches.nByFrame);
     if (this.#wantsGva && this.#touches.nByVirtual > nByVirtual) this.#virtualQuanta.push(t0Ns, t1Ns, this.#touches.nByVirtual);
-    return [];
+    return NONE;
   }
 }
