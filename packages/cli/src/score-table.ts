@@ -105,14 +105,14 @@ function notes(rows: readonly QueryRow[], figures: readonly string[], ctx: Comma
     ctx.out.note('overhead 0%: no stall is priced, only CPU of the tracker (--metric tracker_share)');
 }
 
-/** Parameters of each row, by default those in which runs of the same scheme and stream differ. */
-function paramTexts(rows: readonly QueryRow[], all: boolean): Map<QueryRow, string> {
+/** Parameters of each row, by default those in which runs of the same scheme and stream differ. @param hidden never shown */
+export function paramTexts(rows: readonly QueryRow[], all: boolean, hidden: readonly string[] = ['schedule']): Map<QueryRow, string> {
   const texts = new Map<QueryRow, string>();
   for (const [, family] of groupBy(rows, (row) => `${String(row['scheme'])}\0${textOf(row['stream'])}`)) {
     const parsed = family.map(paramsOf);
     const differs = (name: string): boolean => new Set(parsed.map((params) => params[name])).size > 1;
     for (const [i, row] of family.entries()) {
-      const shown = Object.entries(parsed[i]!).filter(([name]) => (all || differs(name)) && name !== 'schedule');
+      const shown = Object.entries(parsed[i]!).filter(([name]) => (all || differs(name)) && !hidden.includes(name));
       texts.set(row, shown.map(([name, value]) => `${name}=${value}`).join(','));
     }
   }
@@ -129,7 +129,7 @@ function distinct(rows: readonly QueryRow[], column: string): string[] {
   return [...new Set(rows.map((row) => textOf(row[column])))].filter((text) => text !== '');
 }
 
-function groupBy<T>(items: readonly T[], key: (item: T) => string): [string, T[]][] {
+export function groupBy<T>(items: readonly T[], key: (item: T) => string): [string, T[]][] {
   const groups = new Map<string, T[]>();
   for (const item of items) {
     const members = groups.get(key(item));

@@ -120,6 +120,11 @@ describe('a trace in a directory with a space in its name', () => {
     assert.ok(row!.eviction['evictions']! > 0);
     assert.ok(row!.eviction['refaults']! >= row!.eviction['opt_refaults']!);
     assert.match((await workset(['score', out])).stdout, /^eviction: [\s\S]*^ {2}uffd-rwp +uffd-wp:limit=50% /m);
+    const sweep = ['replay', trace, '-o', out, '--scheme', 'uffd-rwp:interval=100ms,200ms', '--evict', 'uffd-wp:limit=50%'];
+    assert.equal((await workset(sweep)).code, 0);
+    const table = (await workset(['score', out])).stdout;
+    for (const interval of ['100ms', '200ms'])
+      assert.match(table, new RegExp(`^eviction: [\\s\\S]*^ {2}uffd-rwp +interval=${interval} +uffd-wp:limit=50% `, 'm'));
     const impossible = await workset([...args, 'rwp-sync:limit=50%,backing=anon', '--json']);
     assert.equal(impossible.code, 2);
     assert.match(errorOf(impossible).message, /cannot evict anon memory/);

@@ -73,6 +73,7 @@ export const score: CommandSpec = {
       else printScores(rows, { figures, allParams: args.flag('params') }, ctx);
       printEvictions(
         [...evictions].flatMap(([id, row]) => (shown.has(id) ? [row] : [])),
+        args.flag('params'),
         ctx,
       );
     }
