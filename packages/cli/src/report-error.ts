@@ -26,6 +26,9 @@ const SYSTEM: Readonly<Record<string, SystemError>> = {
   EISDIR: { exit: EXIT.unreadable, code: 'unreadable', says: 'is a directory' },
   ENOTDIR: { exit: EXIT.unreadable, code: 'unreadable', says: 'a part of the path is not a directory' },
   ENOSPC: { exit: EXIT.failed, code: 'run-failed', says: 'no space left on device' },
+  EDQUOT: { exit: EXIT.failed, code: 'run-failed', says: 'disk quota exceeded' },
+  EFBIG: { exit: EXIT.failed, code: 'run-failed', says: 'file too large' },
+  EIO: { exit: EXIT.failed, code: 'run-failed', says: 'input/output error' },
   EROFS: { exit: EXIT.failed, code: 'run-failed', says: 'read-only file system' },
   EMFILE: { exit: EXIT.failed, code: 'run-failed', says: 'too many open files' },
 };
@@ -42,7 +45,9 @@ export function reportOf(error: unknown): { report: ErrorReport; exit: number } 
   const system = systemError(error);
   if (system !== undefined) {
     const { known, path } = system;
-    const hint = /permi|read-only|space/.test(known.says) ? 'choose another place to write to, or make room or leave to write there' : null;
+    const hint = /permi|read-only|space|quota|too large/.test(known.says)
+      ? 'choose another place to write to, or make room or leave to write there'
+      : null;
     return { report: { ...nothing, code: known.code, message: known.says, file: path, hint }, exit: known.exit };
   }
   if (error instanceof Error && error.name === 'AbortError') {
@@ -58,9 +63,9 @@ function systemError(error: unknown): { known: SystemError; path: string | null 
   const { code = '', path = null, message = '' } = (error ?? {}) as NodeJS.ErrnoException;
   if (code in SYSTEM) return { known: SYSTEM[code]!, path };
   // EPERM: operation not permitted, open '/x/windows/a.parquet.part'
-  const worker = /\b(E[A-Z]+): [^,]+, \w+ '([^']*)'/.exec(message);
+  const worker = /\b(E[A-Z]+): [^,]+, \w+(?: '([^']*)')?/.exec(message);
   const ofWorker = SYSTEM[worker?.[1] ?? ''];
-  if (ofWorker !== undefined) return { known: ofWorker, path: worker![2]! };
+  if (ofWorker !== undefined) return { known: ofWorker, path: worker![2] ?? null };
   // IO Error: Cannot open file "/x/r.duckdb.part": Operation not permitted
   const duckdb = /IO Error: .*?"([^"]*)".*: ([A-Z][\w -]+)/.exec(message);
   const known = Object.values(SYSTEM).find(({ says }) => says === duckdb?.[2]?.toLowerCase());
