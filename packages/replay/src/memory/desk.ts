@@ -9,6 +9,7 @@ import type { World } from './world.ts';
 export class Desk {
   readonly world: World;
   readonly charge: (op: CostOp, count: number) => void;
+  readonly #spare: PageBitmap[] = [];
 
   constructor(world: World, charge: (op: CostOp, count: number) => void) {
     this.world = world;
@@ -20,6 +21,20 @@ export class Desk {
   }
   emptySet(): PageBitmap {
     return this.world.emptySet();
+  }
+  /** An empty set to be given back: new ones of a million pages cost 128 KiB of fresh memory each. */
+  take(): PageBitmap {
+    const set = this.#spare.pop();
+    set?.clear();
+    return set ?? this.emptySet();
+  }
+  takeCopy(of: PageBitmap): PageBitmap {
+    const set = this.#spare.pop() ?? this.emptySet();
+    set.words.set(of.words);
+    return set;
+  }
+  give(...sets: readonly PageBitmap[]): void {
+    this.#spare.push(...sets);
   }
 
   /** Page-table entries in a range: one per PMD-mapped block, one per page elsewhere. */

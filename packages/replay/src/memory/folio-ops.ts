@@ -13,8 +13,8 @@ export function idleMark(desk: Desk, range: PageRange, listed: PageBitmap): void
   const { world } = desk;
   const { folios } = world;
   const whole = folios.around(range);
-  const lru = world.isHugetlb ? desk.emptySet() : folios.addWhole(keepRange(listed.clone(), range));
-  const young = desk.emptySet();
+  const lru = world.isHugetlb ? desk.take() : folios.addWhole(keepRange(desk.takeCopy(listed), range));
+  const young = desk.take();
   world.addYoung(whole, young, RMAP);
   folios.addWhole(young).and(lru);
   world.clearYoungSet(lru, RMAP);
@@ -22,15 +22,16 @@ export function idleMark(desk: Desk, range: PageRange, listed: PageBitmap): void
   world.flag('idle').or(lru);
   world.forgetMoves(whole);
   chargeIdle(desk, 'idle-mark', range, lru);
+  desk.give(lru, young);
 }
 
 export function idleRead(desk: Desk, range: PageRange, marked: PageBitmap, accessed: PageBitmap): void {
   const { world } = desk;
   const { folios } = world;
-  const inRange = folios.addWhole(keepRange(marked.clone(), range));
-  const young = desk.emptySet();
+  const inRange = folios.addWhole(keepRange(desk.takeCopy(marked), range));
+  const young = desk.take();
   world.addYoung(folios.around(range), young, RMAP);
-  const idle = world.flag('idle').clone().and(inRange);
+  const idle = desk.takeCopy(world.flag('idle')).and(inRange);
   folios.addWhole(young).and(idle);
   // Only idle folios are walked, and lose their A bits.
   world.clearYoungSet(young, RMAP);
@@ -41,6 +42,7 @@ export function idleRead(desk: Desk, range: PageRange, marked: PageBitmap, acces
   world.dropMoved(gone);
   accessed.or(gone);
   chargeIdle(desk, 'idle-read', range, idle);
+  desk.give(inRange, young, idle);
 }
 
 function chargeIdle(desk: Desk, op: CostOp, range: PageRange, walked: PageBitmap): void {

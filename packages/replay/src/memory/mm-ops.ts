@@ -24,7 +24,7 @@ export function clearSoftDirty(desk: Desk, range: PageRange): void {
 /** Bit 55 of a hugetlb page is that of its VMA, which clear_refs takes away. */
 export function readSoftDirty(desk: Desk, range: PageRange, out: PageBitmap): void {
   const { world } = desk;
-  const found = desk.emptySet();
+  const found = desk.take();
   if (!world.isHugetlb) {
     // Splits that nobody has looked for yet leave dirty entries behind.
     world.settle(range);
@@ -35,6 +35,7 @@ export function readSoftDirty(desk: Desk, range: PageRange, out: PageBitmap): vo
   desk.charge('syscall', 1);
   desk.charge('pagemap-read', range.to - range.from);
   desk.charge('soft-dirty-fault', desk.entriesOf(found));
+  desk.give(found);
   desk.chargeViolations(world.takeViolations(range));
 }
 
@@ -54,11 +55,11 @@ export function smapsReferenced(desk: Desk, range: PageRange, out: PageBitmap): 
   desk.charge('syscall', 1);
   desk.charge('smaps-walk', desk.entries(range));
   if (world.isHugetlb) return;
-  const young = desk.emptySet();
+  const young = desk.take();
   // Bits first: bringing them up to date may set flags.
   world.settle(world.folios.around(range));
   world.addYoung(range, young, PRIMARY);
-  const referenced = desk.emptySet();
+  const referenced = desk.take();
   world.addFlagged(range, ['young', 'referenced'], referenced);
   if (!world.folios.areSmall) {
     // Of a referenced folio, the pages that this process maps.
@@ -75,6 +76,7 @@ export function smapsReferenced(desk: Desk, range: PageRange, out: PageBitmap): 
     referenced.andNot(away.and(unmapped));
   }
   out.or(referenced);
+  desk.give(young, referenced);
 }
 
 export function testAndClearYoung(desk: Desk, range: PageRange, out: PageBitmap, flush: boolean): void {

@@ -47,13 +47,14 @@ export function addRwArmed(desk: Desk, range: PageRange, out: PageBitmap): void 
 
 export function scanAccessed(desk: Desk, range: PageRange, out: PageBitmap): void {
   const { world } = desk;
-  const found = desk.emptySet();
+  const found = desk.take();
   // A page that had been armed was resolved by one async fault; an unarmed one was populated without.
   const marked = addNewerThanMarks(world.touched(), world.mark('rwp'), range, found);
   out.or(found);
   desk.charge('syscall', 1);
   desk.charge('scan-accessed', desk.entries(range));
   desk.charge('rwp-fault', faultsOf(desk, found, marked));
+  desk.give(found);
   desk.chargeViolations(world.takeViolations(range));
 }
 

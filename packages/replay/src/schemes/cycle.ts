@@ -5,7 +5,7 @@ import type { PageRange, RecordedCycle, Tracker, TrackingKernel } from '../schem
 export interface CycleSteps {
   /** Sets marks on all tracked pages. Returns the pages it could mark, undefined when all are eligible. */
   set(): PageBitmap | undefined;
-  /** Adds to `reported` the pages found accessed since `set`. A tracker that looks for cold pages instead returns them. */
+  /** Adds to `reported`, which is empty, the pages found accessed since `set`. A tracker that looks for cold pages instead returns them. */
   read(reported: PageBitmap): PageBitmap | void;
   /** True when reading sets the next marks itself (WP_MATCHING): `set` is then called once, at the start. */
   readonly readSets?: boolean;
@@ -40,10 +40,11 @@ export function cycleTracker(kernel: TrackingKernel, intervalNs: Nanos, steps: C
 function periodic(kernel: TrackingKernel, intervalNs: Nanos, steps: CycleSteps): Tracker {
   let setAt = kernel.now;
   let eligible = steps.set();
+  const reported = kernel.emptySet();
   return {
     firstWakeNs: setAt + intervalNs,
     wake(now) {
-      const reported = kernel.emptySet();
+      reported.clear();
       const cold = steps.read(reported);
       report(kernel, { outerT0Ns: setAt, claimT0Ns: setAt, claimT1Ns: now, outerT1Ns: now }, reported, eligible, cold);
       setAt = now;

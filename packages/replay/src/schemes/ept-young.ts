@@ -32,10 +32,8 @@ export const eptYoung = defineScheme({
         return undefined;
       },
       read(reported) {
-        const young = kernel.emptySet();
-        kernel.ageSptes(kernel.range, young);
-        if (!config.ad) kernel.charge('spte-fault', kernel.entriesOf(young));
-        reported.or(young);
+        kernel.ageSptes(kernel.range, reported);
+        if (!config.ad) kernel.charge('spte-fault', kernel.entriesOf(reported));
       },
     });
   },

@@ -56,10 +56,9 @@ export const uffdRwp = defineScheme({
         return armed;
       },
       read(reported) {
-        const accessed = kernel.emptySet();
-        kernel.pagemapScanAccessed(kernel.range, accessed);
+        kernel.pagemapScanAccessed(kernel.range, reported);
         if (config.minor) kernel.uffdMinorMessages(kernel.range);
-        if (config.scan === 'hot') return void reported.or(accessed);
+        if (config.scan === 'hot') return;
         const cold = kernel.emptySet();
         kernel.uffdRwArmed(kernel.range, cold);
         reported.addRange(kernel.range.from, kernel.range.to);
