@@ -10,6 +10,13 @@ export function requireText(args: Args, name: string, example: string): string {
   return text;
 }
 
+/** A path to write, which is not stdout: a directory, or a file that is renamed when it is whole. */
+export function requireOut(args: Args, example: string): string {
+  const path = requireText(args, 'out', example);
+  if (path === '-') throw new UsageError('-o - is stdout, and this is written to a path of its own', `e.g. ${example}`);
+  return path;
+}
+
 export function durationOption(args: Args, name: string): number | undefined {
   return named(name, args.text(name), parseDuration);
 }

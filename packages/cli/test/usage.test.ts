@@ -95,3 +95,15 @@ test('bad schemes are refused before anything is written, with the nearest name'
   const { code } = await workset(['info', `${dir}/r`]);
   assert.equal(code, 3, 'no results directory was made');
 });
+
+test('what is written whole is not written to a file called -', async () => {
+  for (const args of [
+    ['synth', 'zipf', '-o', '-'],
+    ['ingest', 'x.vmgt', '-o', '-'],
+    ['convert', 'x.trace', '-o', '-', '--format', 'csv'],
+  ]) {
+    const { code, stderr } = await workset(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /-o - is stdout/);
+  }
+});

@@ -6,7 +6,7 @@ import type { SpaceId } from '@workset/model';
 import type { Args, CommandContext, CommandSpec } from '../command.ts';
 import { count, printTrace } from '../describe/trace.ts';
 import { refuseOverwrite, tracePath } from '../inputs.ts';
-import { compact, countOption, durationOption, named, requireText, timeRangeOption } from '../values.ts';
+import { compact, countOption, durationOption, named, requireOut, timeRangeOption } from '../values.ts';
 
 const FORMATS = ['parquet', 'arrow', 'csv', 'oracleGeneral', 'damo.json', 'trace'] as const satisfies readonly ConvertFormat[];
 
@@ -36,7 +36,7 @@ export const convert: CommandSpec = {
   ],
   async run(args, ctx) {
     const path = args.positionals[0]!;
-    const out = requireText(args, 'out', `workset convert ${path} -o out.parquet`);
+    const out = requireOut(args, `workset convert ${path} -o out.parquet`);
     refuseOverwrite(out, [path]);
     const quantumNs = durationOption(args, 'compact');
     if (quantumNs !== undefined) return compactTo(out, quantumNs, args, ctx);

@@ -1,7 +1,7 @@
 /** `workset export DIR -o results.duckdb`: all tables and views in one file. */
 import type { CommandSpec } from '../command.ts';
 import { refuseOverwrite, resultsPath } from '../inputs.ts';
-import { requireText } from '../values.ts';
+import { requireOut } from '../values.ts';
 
 export const exportResults: CommandSpec = {
   name: 'export',
@@ -15,7 +15,7 @@ export const exportResults: CommandSpec = {
   examples: ['workset export results -o results.duckdb'],
   async run(args, ctx) {
     const dir = resultsPath(args.positionals[0]!);
-    const out = requireText(args, 'out', `workset export ${dir} -o results.duckdb`);
+    const out = requireOut(args, `workset export ${dir} -o results.duckdb`);
     refuseOverwrite(out, [dir]);
     const [{ materialiseScores, Results }, { exportDatabase }] = await Promise.all([
       import('@workset/analyze'),

@@ -7,7 +7,7 @@ import type { Args, CommandSpec } from '../command.ts';
 import { printTrace } from '../describe/trace.ts';
 import { refuseOverwrite } from '../inputs.ts';
 import type { ProgressLine } from '../progress.ts';
-import { compact, durationOption, named, requireText, timeRangeOption } from '../values.ts';
+import { compact, durationOption, named, requireOut, timeRangeOption } from '../values.ts';
 
 export const ingest: CommandSpec = {
   name: 'ingest',
@@ -36,7 +36,7 @@ export const ingest: CommandSpec = {
     'perf script -F comm,pid,tid,cpu,time,event,addr,ip --ns | workset ingest - -o vm.trace',
   ],
   async run(args, ctx) {
-    const out = requireText(args, 'out', 'workset ingest gt.vmgt.gz -o vm.trace');
+    const out = requireOut(args, 'workset ingest gt.vmgt.gz -o vm.trace');
     refuseOverwrite(out, args.positionals);
     const { ingestCapture } = await import('@workset/ingest');
     const progress = ctx.progress('ingest');

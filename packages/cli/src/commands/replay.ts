@@ -8,7 +8,7 @@ import { count } from '../describe/trace.ts';
 import { tracePath } from '../inputs.ts';
 import { shellQuote } from '../shell-quote.ts';
 import { parseSchemeFlag } from '../sweep-syntax.ts';
-import { countOption, durationOption, named, requireText, timeRangeOption } from '../values.ts';
+import { countOption, durationOption, named, requireOut, timeRangeOption } from '../values.ts';
 import { version } from '../version.ts';
 
 export const replay: CommandSpec = {
@@ -83,7 +83,7 @@ export const replay: CommandSpec = {
     const trace = tracePath(args.positionals[0]!);
     const options = { ...replayOptions(args), tlb: await tlbOption(args.text('tlb')), memoryLimitBytes: ctx.memoryLimitBytes };
     if (args.flag('dry-run')) return dryRun(trace, options, ctx);
-    const out = requireText(args, 'out', `workset replay ${trace} -o results`);
+    const out = requireOut(args, `workset replay ${trace} -o results`);
     const engine = await import('@workset/replay');
     const progress = ctx.progress('replay');
     ctx.out.note(`seed ${options.seed}`);

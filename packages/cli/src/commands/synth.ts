@@ -4,7 +4,7 @@ import { UsageError } from '@workset/model';
 
 import type { Args, CommandSpec } from '../command.ts';
 import { printTrace } from '../describe/trace.ts';
-import { compact, countOption, durationOption, named, requireText } from '../values.ts';
+import { compact, countOption, durationOption, named, requireOut } from '../values.ts';
 
 export const synth: CommandSpec = {
   name: 'synth',
@@ -30,7 +30,7 @@ export const synth: CommandSpec = {
     const [pattern = ''] = args.positionals;
     const { patterns, synthesise } = await import('@workset/ingest');
     patterns.get(pattern);
-    const out = requireText(args, 'out', `workset synth ${pattern} -o t.trace`);
+    const out = requireOut(args, `workset synth ${pattern} -o t.trace`);
     const options = synthOptions(args);
     ctx.out.note(`seed ${options.seed}`);
     const line = ctx.progress('synth');
