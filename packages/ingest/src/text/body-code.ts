@@ -89,6 +89,13 @@ const column = ((depth: number): Code =>
     put('k', constant(0)),
   ))(DEPTH.column);
 
+/**
+ * The value of `k`, which is mostly that of the line before: then what follows does not wait for it. A number's place depends on the width of
+ * the one before it, and those chains are longer than the work.
+ */
+const asBefore = (width: 'width' | 'nextWidth'): Code =>
+  seq(when(seq(take('k'), take(width), WORD.NOT_EQUAL), put(width, take('k'))), take(width));
+
 /** `address=0x7f29da35ab70 ip=0x7f29da35ab70 error_code=0x6`; leaves in `k` whether it was a write. */
 const fault = ((depth: number): Code => {
   const text = (literal: string): Code =>
@@ -99,10 +106,10 @@ const fault = ((depth: number): Code => {
     hexDigits,
     stopIf(seq(take('k'), EQZ), depth),
     put('address', hexValue(FRAME, 'x', reversed(fromHex(take('v')), take('k')))),
-    moved('pos', take('k')),
+    moved('pos', asBefore('width')),
     text(' ip=0x'),
     hexDigits,
-    moved('pos', take('k')),
+    moved('pos', asBefore('nextWidth')),
     text(' error_code=0x'),
     hexDigits,
     stopIf(seq(take('k'), EQZ), depth),
@@ -117,13 +124,13 @@ const fault = ((depth: number): Code => {
 /** `4294967296-4300476416: 0 12` behind what the event's last region began with. */
 const region = ((depth: number): Code => {
   /** A number of 1 to `most` digits into a vector, right-aligned. */
-  const number = (to: 'first' | 'second', most: number): Code =>
+  const number = (to: 'first' | 'second', most: number, width = take('k')): Code =>
     seq(
       put('v', fromDigits(seq(take('pos'), AT.vector()))),
       put('k', countOf(isDigit(take('v')))),
       stopIf(seq(take('k'), constant(1), SUB, constant(most - 1), GREATER_U), depth),
       put(to, atEnd(take('v'), take('k'))),
-      moved('pos', take('k')),
+      moved('pos', width),
     );
   const char = (expected: string): Code => seq(stopIf(missing('pos', expected), depth), moved('pos', constant(1)));
   return seq(
@@ -134,9 +141,9 @@ const region = ((depth: number): Code => {
     stopIf(seq(take('x'), ANY), depth),
     moved('pos', take('length')),
     // a double holds fifteen digits
-    number('first', 15),
+    number('first', 15, asBefore('width')),
     char('-'),
-    number('second', 15),
+    number('second', 15, asBefore('nextWidth')),
     char(':'),
     char(' '),
     put('pair', eights(FRAME, 'x', take('first'), take('second'))),

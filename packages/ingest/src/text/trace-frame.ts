@@ -26,7 +26,7 @@ import { firstBytes } from './field-code.ts';
 import { ENTRY } from './trace-places.ts';
 
 const POINTERS = ['colon', 'point', 'task', 'event', 'pos', 'body', 'feed', 'hint'] as const;
-const COUNTS = ['n', 'columns', 'unsorted', 'group', 'stop', 'decimals', 'length', 'i', 'k', 'left'] as const;
+const COUNTS = ['n', 'columns', 'unsorted', 'group', 'stop', 'decimals', 'length', 'i', 'k', 'left', 'width', 'nextWidth'] as const;
 const LONGS = ['address', 'wide'] as const;
 const DOUBLES = ['time', 'last'] as const;
 const VECTORS = ['v', 'x', 'first', 'second', 'pair'] as const;
