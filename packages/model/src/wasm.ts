@@ -69,9 +69,7 @@ export const LONG = {
   OR: [0x84],
   XOR: [0x85],
   SHR_U: [0x88],
-  ROTATE: [0x89],
   EQZ: [0x50],
-  LESS_U: [0x54],
   TO_WORD: [0xa7],
   /** Signed. */
   TO_DOUBLE: [0xb9],
@@ -115,9 +113,7 @@ export const lanes = (...picks: readonly [number, number, number, number]): Code
 
 /** Sixteen lanes of a byte. */
 export const BYTES = {
-  SPLAT: simd(0x0f),
   EQUAL: simd(0x23),
-  GREATER_U: simd(0x28),
   AT_MOST_U: simd(0x2a),
   SUB: simd(0x71),
   ALL: simd(0x63),
@@ -125,7 +121,7 @@ export const BYTES = {
   PICK: simd(0x0e),
 } as const;
 /** Eight lanes of 16 bits. */
-export const HALVES = { SHR_U: simd(0x8d), SHL: simd(0x8b), ADD: simd(0x8e), MUL: simd(0x95), SPLAT: simd(0x10) } as const;
+export const HALVES = { SHR_U: simd(0x8d), ADD: simd(0x8e), MUL: simd(0x95) } as const;
 /** Four lanes of 32 bits. */
 export const WORDS = { SHR_U: simd(0xad), SHL: simd(0xab), MUL: simd(0xb5) } as const;
 /** Sums of the products of neighbouring signed 16-bit lanes, as four lanes. */
@@ -136,16 +132,11 @@ export const NARROW_32_U = simd(0x86);
 export const NARROW_16_U = simd(0x66);
 export const V_XOR = simd(0x51);
 export const longLaneOf = (lane: number): Code => simd(0x1d, lane);
-/** A constant of sixteen bytes. */
-export const bytesOf = (values: readonly number[]): Code => simd(0x0c, ...values);
-/** Picks bytes of one vector. */
-export const picked = (places: readonly number[]): Code => seq([0xfd, 0x0c], places, BYTES.PICK);
 
 /** Loads from the address on the stack plus an offset, which may be anywhere. */
 export const AT = {
   vector: (offset = 0): Code => simd(0x00, 0, ...leb(offset)),
   word: (offset = 0): Code => [0x28, 0, ...leb(offset)],
-  long: (offset = 0): Code => [0x29, 0, ...leb(offset)],
   double: (offset = 0): Code => [0x2b, 0, ...leb(offset)],
   byte: (offset = 0): Code => [0x2d, 0, ...leb(offset)],
   half: (offset = 0): Code => [0x2f, 0, ...leb(offset)],
