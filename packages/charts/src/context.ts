@@ -1,4 +1,5 @@
 /** Which runs a chart shows, and what they are called. */
+import { UsageError } from '@workset/model';
 import type { ChartContext, ChartParams, DataRow, QuerySource, RunInfo } from './chart.ts';
 import type { BlindSpots } from './blind-spots.ts';
 import { tracedByCurves } from './curves.ts';
@@ -28,6 +29,7 @@ export async function loadContext(
     distinct,
     distinct.some((row) => hasEviction(row) && params.runs?.includes(text(row, 'run_id')) === true),
   );
+  checkNames(params, found, look.ofCurves === true);
   const wanted = params.runs;
   const allRuns = wanted === undefined ? found : found.filter((run) => matches(run, wanted));
   const traces = [...new Set(allRuns.map((run) => run.trace))];
@@ -86,9 +88,26 @@ function hasEviction(row: DataRow): boolean {
   return Object.hasOwn(parseObject(text(row, 'params')), 'evict');
 }
 
+/** A name that is none would give an empty picture. Throws UsageError. */
+function checkNames({ runs = [], trace }: ChartParams, found: readonly RunInfo[], ofCurves: boolean): void {
+  if (found.length === 0) return;
+  const unknown = runs.find((name) => !found.some((run) => matches(run, [name])));
+  if (unknown !== undefined)
+    throw new UsageError(
+      `no run or scheme ${JSON.stringify(unknown)} in these results`,
+      `there are: ${[...new Set(found.map(schemeOf))].join(', ')}`,
+    );
+  const traces = [...new Set(found.map((run) => run.trace))];
+  if (trace !== undefined && !ofCurves && !traces.includes(printable(trace)))
+    throw new UsageError(`no trace ${JSON.stringify(trace)} in these results`, `there are: ${traces.join(', ')}`);
+}
+
+function schemeOf(run: RunInfo): string {
+  return run.kind === 'observed' ? `observed:${run.family}` : run.family;
+}
+
 function matches(run: RunInfo, wanted: readonly string[]): boolean {
-  const scheme = run.kind === 'observed' ? `observed:${run.family}` : run.family;
-  return wanted.includes(run.runId) || wanted.includes(scheme) || wanted.includes(run.variant);
+  return wanted.includes(run.runId) || wanted.includes(schemeOf(run)) || wanted.includes(run.variant);
 }
 
 function mostFrequent(names: readonly string[]): string | undefined {

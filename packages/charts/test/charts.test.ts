@@ -103,6 +103,15 @@ describe('every chart', () => {
 
   test('an unknown chart is refused with the nearest name', async () => {
     await assert.rejects(renderChart(sample, 'heatmpa', { format: 'svg' }), { code: 'usage', hint: /heatmap/ });
+    await assert.rejects(drawChart(sample, 'confusion', { params: { runs: ['uffd-wp', 'uffd-pw'] } }), {
+      code: 'usage',
+      message: /"uffd-pw"/,
+      hint: /uffd-wp/,
+    });
+    await assert.rejects(drawChart(sample, 'confusion', { params: { trace: 'nowhere' } }), {
+      code: 'usage',
+      message: /no trace "nowhere"/,
+    });
   });
 
   test('only the runs asked for are drawn', async () => {
