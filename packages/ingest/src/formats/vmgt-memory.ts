@@ -49,7 +49,10 @@ export class VmgtMemory {
     this.#view();
     this.slotBlocks.fill(NO_BLOCK);
     const { buffer } = this.#memory;
-    new Int32Array(buffer, PLACE.steps, 128).set(Int32Array.from({ length: 128 }, (_, z) => 4 * ((z >>> 1) ^ -(z & 1))));
+    for (let byte = 0; byte < 128; byte++) {
+      writePair(buffer, PLACE.steps + 8 * byte, 4 * ((byte >>> 1) ^ -(byte & 1)));
+      writePair(buffer, PLACE.deltas + 8 * byte, 4 * byte);
+    }
     for (let flags = 1; flags < 64; flags++) writeRow(buffer, PLACE.rows + flags * ROW.bytes, CLASS_MASK[flags]!);
   }
 
@@ -97,6 +100,11 @@ export function giveBackVmgtMemory(memory: VmgtMemory): void {
   if (memory.seen.length > SPARE_SEEN_MAX) return;
   memory.clear();
   spare = memory;
+}
+
+/** value * (2^32 + 1) */
+function writePair(buffer: ArrayBuffer, at: number, value: number): void {
+  new Int32Array(buffer, at, 2).set([value, value < 0 ? value - 1 : value]);
 }
 
 function writeRow(buffer: ArrayBuffer, at: number, mask: number): void {
