@@ -212,7 +212,7 @@ test('targets and events are kept apart', async () => {
       line('1.000004', 'sample_us=80000', 'damon_monitor_intervals_tune') +
       line('1.000005', 'ctx_idx=0 scheme_idx=0 esz=12', 'damos_esz'),
   );
-  assert.deepEqual(outcome.streams, ['x.target1 damon-paddr gpa', 'x damon-paddr gpa', 'x.damos_before_apply damon-paddr gpa']);
+  assert.deepEqual(outcome.streams, ['x damon-paddr gpa', 'x.target1 damon-paddr gpa', 'x.damos_before_apply damon-paddr gpa']);
   assert.ok(outcome.reports.every((report) => report.complete));
   assert.equal(outcome.rejected['intervals-tuned'], 1);
   assert.equal(outcome.rejected['other-event'], 1);

@@ -1,11 +1,9 @@
 /** Puts DAMON's one-line-per-region records together to snapshots, per event and target, and makes streams of reports. */
 import type { IngestBatch, IngestContext, ObservationStream, RegionColumns, SpaceId } from '@workset/model';
 import { formatDuration, parseDuration, UsageError } from '@workset/model';
+import { aggregationOf, DEFAULT_AGGREGATION_NS, SNAPSHOTS_TO_SETTLE } from './damon-aggregation.ts';
 import type { DamonRecord } from './damon-record.ts';
 import { streamName } from '../stream-name.ts';
-
-/** The kernel's default aggregation interval (mm/damon/sysfs.c): the trace does not carry the one in use. */
-const DEFAULT_AGGREGATION_NS = 100e6;
 
 /** damon_aggregated lists every region; damos_before_apply only those a scheme applies to. */
 export type DamonEvent = 'damon_aggregated' | 'damon_region_aggregated' | 'damos_before_apply';
@@ -24,7 +22,9 @@ export interface RegionRows {
 export class SnapshotAssembler {
   readonly #ctx: IngestContext;
   readonly #name: string;
-  readonly #aggregationNs: number;
+  /** As the user says. */
+  readonly #aggregationNs: number | undefined;
+  #isTuned = false;
   readonly #targets = new Map<string, TargetAssembler>();
   readonly #recent: (TargetAssembler | undefined)[] = [];
   readonly #out: IngestBatch[];
@@ -34,7 +34,7 @@ export class SnapshotAssembler {
     this.#ctx = ctx;
     this.#name = ctx.options['stream'] ?? streamName(path);
     const given = ctx.options['aggregation'];
-    this.#aggregationNs = given === undefined ? DEFAULT_AGGREGATION_NS : parseDuration(given);
+    this.#aggregationNs = given === undefined ? undefined : parseDuration(given);
     const ops = ctx.options['ops'];
     if (ops !== undefined && ops !== 'paddr' && ops !== 'vaddr') throw new UsageError(`ops is paddr or vaddr, got ${ops}`);
     this.#out = out;
@@ -61,18 +61,28 @@ export class SnapshotAssembler {
 
   /** Closes what is open and states the assumptions. */
   finish(): void {
-    for (const target of this.#targets.values()) target.close();
+    for (const target of this.#targets.values()) target.finish();
     if (this.#targets.size === 0 || this.#ctx.options['aggregation'] !== undefined) return;
     const means = [...this.#targets.values()].flatMap((target) =>
       target.meanDistanceNs === undefined ? [] : [formatDuration(target.meanDistanceNs)],
     );
     const measured =
       means.length === 0 ? 'only one snapshot, nothing to measure' : `snapshots are ${[...new Set(means)].join(', ')} apart on average`;
-    this.#ctx.reject(
-      'assumed-aggregation',
-      `claim windows use the kernel's default aggregation interval of 100 ms (${measured}); set it with the option aggregation`,
-      { severity: 'info' },
-    );
+    const used = new Set([...this.#targets.values()].map(({ aggregationNs }) => aggregationNs));
+    const interval =
+      used.size === 1 && used.has(DEFAULT_AGGREGATION_NS)
+        ? "the kernel's default aggregation interval of 100 ms"
+        : `an aggregation interval of ${[...used].map((ns) => formatDuration(ns)).join(', ')}`;
+    this.#ctx.reject('assumed-aggregation', `claim windows use ${interval} (${measured}); set it with the option aggregation`, {
+      severity: 'info',
+    });
+  }
+
+  /** DAMON has changed its intervals: from here on a claim window begins at the snapshot before. */
+  tuned(): void {
+    if (this.#aggregationNs !== undefined) return;
+    this.#isTuned = true;
+    for (const target of this.#targets.values()) target.tuned();
   }
 
   get snapshots(): number {
@@ -94,10 +104,19 @@ export class SnapshotAssembler {
         ordinal === 0 ? '' : `.target${ordinal}`,
       ];
       target = new TargetAssembler(this.#ctx, this.#out, event, record, this.#name + parts.join(''), this.#aggregationNs);
+      if (this.#isTuned) target.tuned();
       this.#targets.set(key, target);
     }
     return target;
   }
+}
+
+interface Snapshot {
+  readonly cycle: number;
+  readonly timeNs: number;
+  readonly complete: boolean;
+  readonly expected: number;
+  readonly regions: RegionColumns;
 }
 
 /** One event of one target: at most one open snapshot. */
@@ -111,7 +130,12 @@ class TargetAssembler {
   readonly #out: IngestBatch[];
   readonly #event: DamonEvent;
   readonly #stream: string;
-  readonly #aggregationNs: number;
+  /** Undefined until enough snapshots have been seen to tell. */
+  #aggregationNs: number | undefined;
+  /** Snapshots that wait for that. */
+  readonly #waiting: Snapshot[] = [];
+  readonly #isGiven: boolean;
+  #isTuned = false;
   #declared = false;
   #n = 0;
   #expected = 0;
@@ -125,7 +149,14 @@ class TargetAssembler {
   #firstSnapshotNs = 0;
   #lastSnapshotNs = 0;
 
-  constructor(ctx: IngestContext, out: IngestBatch[], event: DamonEvent, record: DamonRecord, stream: string, aggregationNs: number) {
+  constructor(
+    ctx: IngestContext,
+    out: IngestBatch[],
+    event: DamonEvent,
+    record: DamonRecord,
+    stream: string,
+    aggregationNs: number | undefined,
+  ) {
     this.#ctx = ctx;
     this.#out = out;
     this.#event = event;
@@ -134,7 +165,18 @@ class TargetAssembler {
     this.scheme = record.scheme;
     this.#idText = record.targetText;
     this.#stream = stream;
-    this.#aggregationNs = aggregationNs;
+    this.#isGiven = aggregationNs !== undefined;
+    // The distance of damos_before_apply is the interval at which its scheme is applied.
+    this.#aggregationNs = aggregationNs ?? (this.#countsRegions ? undefined : DEFAULT_AGGREGATION_NS);
+  }
+
+  get aggregationNs(): number {
+    return this.#aggregationNs ?? DEFAULT_AGGREGATION_NS;
+  }
+
+  /** Lines of one snapshot are never further apart. */
+  get #gapNs(): number {
+    return (this.#isGiven ? this.aggregationNs : Math.max(this.aggregationNs, DEFAULT_AGGREGATION_NS)) / 2;
   }
 
   get meanDistanceNs(): number | undefined {
@@ -168,7 +210,7 @@ class TargetAssembler {
         this.#expected = nrRegions;
       }
       const most = this.#countsRegions ? Math.min(n, i + this.#expected - this.#n) : n;
-      const gap = this.#aggregationNs / 2;
+      const gap = this.#gapNs;
       let end = i + 1;
       while (end < most && page[end]! > page[end - 1]! && Math.abs(timeNs[end]! - timeNs[end - 1]!) <= gap) end++;
       this.#append(rows, i, end);
@@ -197,42 +239,65 @@ class TargetAssembler {
 
   #opensNext(timeNs: number, nrRegions: number, startPage: number): boolean {
     return (
-      startPage <= this.#lastStart ||
-      Math.abs(timeNs - this.#lastNs) > this.#aggregationNs / 2 ||
-      (this.#countsRegions && nrRegions !== this.#expected)
+      startPage <= this.#lastStart || Math.abs(timeNs - this.#lastNs) > this.#gapNs || (this.#countsRegions && nrRegions !== this.#expected)
     );
   }
 
   close(): void {
     if (this.#n === 0) return;
-    const regions = this.#columns();
-    if (!this.#declared) this.#declare(regions);
     const complete = !this.#countsRegions || this.#n === this.#expected;
     if (!complete)
       this.#ctx.reject('short-snapshot', 'a DAMON snapshot has fewer lines than its nr_regions: kept as incomplete', {
         severity: 'warning',
       });
-    const setNs = this.#firstNs - this.#aggregationNs;
+    const timeNs = this.#firstNs;
+    this.#waiting.push({ cycle: this.snapshots, timeNs, complete, expected: this.#expected, regions: this.#columns() });
+    if (this.snapshots === 0) this.#firstSnapshotNs = timeNs;
+    const beforeNs = this.#isTuned && this.snapshots > 0 ? this.#lastSnapshotNs : Number.NaN;
+    this.#lastSnapshotNs = timeNs;
+    this.snapshots++;
+    this.#n = 0;
+    if (this.#aggregationNs !== undefined || this.#waiting.length >= SNAPSHOTS_TO_SETTLE) this.#settle(beforeNs);
+  }
+
+  tuned(): void {
+    this.close();
+    this.#settle();
+    this.#isTuned = true;
+  }
+
+  finish(): void {
+    this.close();
+    this.#settle();
+  }
+
+  /** Reports what waits. @param beforeNs where the windows begin, NaN = an interval before their end */
+  #settle(beforeNs = Number.NaN): void {
+    if (this.#waiting.length === 0) return;
+    this.#aggregationNs ??= aggregationOf(this.#waiting.map(({ timeNs }) => timeNs));
+    for (const snapshot of this.#waiting)
+      this.#report(snapshot, beforeNs < snapshot.timeNs ? beforeNs : snapshot.timeNs - this.#aggregationNs);
+    this.#waiting.length = 0;
+  }
+
+  #report({ cycle, timeNs, complete, expected, regions }: Snapshot, setNs: number): void {
+    if (!this.#declared) this.#declare(regions);
     this.#out.push({
       kind: 'report',
       report: {
         stream: this.#stream,
-        cycle: this.snapshots,
+        cycle,
         setBeginNs: setNs,
         setEndNs: setNs,
-        readBeginNs: this.#firstNs,
-        readEndNs: this.#firstNs,
+        readBeginNs: timeNs,
+        readEndNs: timeNs,
         complete,
-        counts: { nr_regions: this.#expected, regions: this.#n },
+        counts: { nr_regions: expected, regions: regions.startPage.length },
         reported: null,
         eligible: null,
         regions,
       },
     });
-    if (this.snapshots === 0) this.#firstSnapshotNs = this.#firstNs;
-    this.#lastSnapshotNs = this.#firstNs;
-    this.snapshots++;
-    this.#n = 0;
   }
 
   /** Copies of the four columns, side by side in one allocation. */
@@ -274,7 +339,7 @@ class TargetAssembler {
         target_id: this.#idText === '' ? this.id : this.#idText,
         ...(this.ctx < 0 ? {} : { context_idx: this.ctx }),
         ...(this.scheme < 0 ? {} : { scheme_idx: this.scheme }),
-        aggregation_ns: this.#aggregationNs,
+        aggregation_ns: this.aggregationNs,
       },
     };
     this.#out.push({ kind: 'stream', stream, arenaRelative: false });

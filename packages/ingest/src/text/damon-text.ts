@@ -58,9 +58,10 @@ export class DamonText {
     if (kind === DAMON_TUNE) {
       this.#ctx.reject(
         'intervals-tuned',
-        'DAMON tuned its own intervals while recording: the claim windows use one fixed aggregation interval',
+        'DAMON tuned its own intervals while recording: from then on a claim window begins at the snapshot before',
         { line, severity: 'warning' },
       );
+      this.#snapshots.tuned();
       return;
     }
     const event = DAMON_EVENTS[kind];
