@@ -39,7 +39,7 @@ const SLOTS_PER_WORD = 32;
 export function seatCrew(space: SpaceInfo, size: number): { readonly seats: readonly CrewSeat[]; readonly arena: Arena } | undefined {
   const { nPages, classBits } = space;
   const slots = nPages * 2 ** classBits;
-  const arena = new Arena(nPages);
+  const arena = Arena.of(space);
   const shared = arena.share();
   if (shared === undefined) return undefined;
   const stamps = Array.from({ length: takesTurns(space, slots) ? 1 : size }, () => arena.addressOf(arena.int32(slots)));

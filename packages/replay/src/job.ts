@@ -52,7 +52,7 @@ export async function runJob(
     }
     const spans = spansOf(trace, space, job.time);
     const crew = job.seat && new Crew(job.seat, space.info.nPages, space.info.classBits, signal);
-    arena = crew === undefined ? new Arena(space.info.nPages) : undefined;
+    arena = crew === undefined ? Arena.of(space.info) : undefined;
     const summary = await runPass({
       space,
       spans,

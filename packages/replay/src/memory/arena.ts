@@ -4,6 +4,7 @@
  */
 import { SIMD_FUNCTIONS } from './simd-code.ts';
 import { TLB_FUNCTIONS } from './tlb-code.ts';
+import type { SpaceInfo } from '@workset/model';
 import { assemble } from '@workset/model/wasm';
 import { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from '@workset/store';
 
@@ -43,8 +44,9 @@ export interface VectorLoops {
 /** Arguments as in tlb-code.ts. */
 type TlbLoop = (...args: readonly number[]) => void;
 
-/** Below this many values a loop in JavaScript is as good. */
+/** Below this many values a loop in JavaScript is as good, unless so many touches are read that checking them counts. */
 const VECTOR_MIN = 1 << 15;
+const VECTOR_MIN_TOUCHES = 1 << 22;
 const WASM_PAGE = 65536;
 const MAX_WASM_PAGES = 65536;
 
@@ -77,6 +79,11 @@ export class Arena {
   constructor(nPages: number, vector = nPages >= VECTOR_MIN) {
     this.#vector = vector;
     this.#scratchWords = 2 * Math.ceil(nPages / 32);
+  }
+
+  /** One for the replay of a space. */
+  static of({ nPages, nTouches }: Pick<SpaceInfo, 'nPages' | 'nTouches'>): Arena {
+    return new Arena(nPages, nPages >= VECTOR_MIN || nTouches >= VECTOR_MIN_TOUCHES);
   }
 
   /** The arena of another thread. */
