@@ -110,3 +110,18 @@ test('an exact log without markers shares its clock with nobody: a warning', asy
     ['warning'],
   );
 });
+
+test('two exact logs of the same time are told apart from one that is out of order; one behind the other is fine', async () => {
+  const quantum = (q: number) => ({ tag: 'Q' as const, q, records: [{ pfn: 1, flags: 8 }] });
+  const codes = async (...quanta: readonly (readonly number[])[]) => {
+    const paths = quanta.map((qs, i) => {
+      const path = join(root, `${i}.vmgt`);
+      writeFileSync(path, vmgtFile(qs.map(quantum)));
+      return path;
+    });
+    const { diagnostics } = await ingestCapture(paths, { out: join(root, 'two.trace') });
+    return diagnostics.flatMap(({ severity, code, count }) => (severity === 'error' ? [[code, count]] : []));
+  };
+  assert.deepEqual(await codes([1, 2, 3], [4, 5]), []);
+  assert.deepEqual(await codes([1, 2, 3], [1, 2, 6]), [['overlapping-log', 2]]);
+});

@@ -9,7 +9,7 @@ import { HugePages } from './huge-pages.ts';
 import { InputLog } from './input-log.ts';
 import type { CaptureInput } from './inputs.ts';
 import { Quanta } from './quanta.ts';
-import type { Reading, SpaceState } from './reading.ts';
+import { OVERLAPPING, type Reading, type SpaceState } from './reading.ts';
 import { Timeline } from './timeline.ts';
 import { ReportTimes } from './report-times.ts';
 import { RANGE_PAGES_MAX, WatchedMemory } from './watched-memory.ts';
@@ -263,12 +263,13 @@ export class Assembler {
     const shift = this.#frameClock === log.clock ? 0 : this.#frameClock.fromTrace(log.clock.toTrace(t0Ns)) - t0Ns;
     const start = t0Ns + shift;
     if (state !== undefined && start < state.lastNs) {
-      log.reasons.add('out-of-order', 'quanta that lie before the ones already in the trace', { count: nAccesses });
+      if (state.log === log) log.reasons.add('out-of-order', 'quanta that lie before the ones already in the trace', { count: nAccesses });
+      else log.reasons.add('overlapping-log', OVERLAPPING, { count: nAccesses, severity: 'error' });
       return undefined;
     }
     this.#frames++;
-    if (state === undefined) this.#spaces.set(space, { truth: log.truth, lastNs: start });
-    else state.lastNs = start;
+    if (state === undefined) this.#spaces.set(space, { truth: log.truth, lastNs: start, log });
+    else [state.lastNs, state.log] = [start, log];
     if (t0Ns < times.firstNs) times.firstNs = t0Ns;
     if (t1Ns > times.lastNs) times.lastNs = t1Ns;
     return start;

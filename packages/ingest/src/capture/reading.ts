@@ -10,7 +10,13 @@ export interface SpaceState {
   readonly truth: TruthGrade;
   /** Start of the last frame, on the frame clock. */
   lastNs: number;
+  /** The input it came from. */
+  log: InputLog;
 }
+
+/** Said of quanta of one file that another file of the capture covers. */
+export const OVERLAPPING =
+  'quanta of a time that another exact log covers; they are left out. Logs of two runs do not make one trace: ingest them one by one';
 
 /** Per input: what the batches of this one file need besides its log. */
 export interface Reading {
