@@ -125,3 +125,26 @@ test('two exact logs of the same time are told apart from one that is out of ord
   assert.deepEqual(await codes([1, 2, 3], [4, 5]), []);
   assert.deepEqual(await codes([1, 2, 3], [1, 2, 6]), [['overlapping-log', 2]]);
 });
+
+test('the half of a split log that begins within a recording keeps its span', async () => {
+  const quantum = (q: number) => ({ tag: 'Q' as const, q, records: [{ pfn: 1, flags: 8 }] });
+  const marker = (code: number, ms: number) => ({ tag: 'M' as const, code, tick: ms * 1e6, values: [ms * 1e6, ms * 1e6, 1] });
+  const parts = [
+    [marker(1, 10), quantum(10), quantum(11)],
+    [quantum(12), quantum(13), marker(2, 14), marker(1, 20), quantum(20), marker(2, 21)],
+  ];
+  const paths = parts.map((frames, i) => {
+    const path = join(root, `part${i}.vmgt`);
+    writeFileSync(path, vmgtFile(frames, { icountShift: 0 }));
+    return path;
+  });
+  const { spans } = await ingestCapture(paths, { out: join(root, 'split.trace') });
+  assert.deepEqual(
+    spans.map(({ t0Ns, t1Ns }) => [t0Ns / 1e6, t1Ns / 1e6]),
+    [
+      [10, 12],
+      [12, 14],
+      [20, 21],
+    ],
+  );
+});

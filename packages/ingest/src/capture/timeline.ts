@@ -75,6 +75,9 @@ function spansOf({ clock, edges, firstNs, lastNs }: RecordedTimes): TraceSpan[] 
     } else if (open !== undefined) {
       spans.push({ t0Ns: clock.toTrace(open.tNs), t1Ns: clock.toTrace(edge.tNs), label: open.label });
       open = undefined;
+    } else if (spans.length === 0 && firstNs < edge.tNs) {
+      // The log was split, or begun late: what it holds before the end was recorded.
+      spans.push({ t0Ns: clock.toTrace(firstNs), t1Ns: clock.toTrace(edge.tNs), label: edge.label });
     }
   }
   if (open !== undefined && lastNs > open.tNs)
