@@ -3,6 +3,7 @@ import type { IngestBatch, IngestContext, ObservationStream, RegionColumns, Spac
 import { formatDuration, parseDuration, UsageError } from '@workset/model';
 import { aggregationOf, DEFAULT_AGGREGATION_NS, SNAPSHOTS_TO_SETTLE } from './damon-aggregation.ts';
 import type { DamonRecord } from './damon-record.ts';
+import { copyRows, regionColumns } from './region-columns.ts';
 import { streamName } from '../stream-name.ts';
 
 /** damon_aggregated lists every region; damos_before_apply only those a scheme applies to. */
@@ -224,9 +225,9 @@ class TargetAssembler {
     const pages = this.#pages;
     const shift = this.#n - from;
     for (let i = from; i < to; i++) pages[i + shift] = endPage[i]! - page[i]!;
-    this.#start.set(page.subarray(from, to), this.#n);
-    this.#accesses.set(accesses.subarray(from, to), this.#n);
-    this.#age.set(age.subarray(from, to), this.#n);
+    copyRows(page, from, to, this.#start, this.#n);
+    copyRows(accesses, from, to, this.#accesses, this.#n);
+    copyRows(age, from, to, this.#age, this.#n);
     this.#n += to - from;
     this.#lastNs = timeNs[to - 1]!;
     this.#lastStart = page[to - 1]!;
@@ -251,7 +252,8 @@ class TargetAssembler {
         severity: 'warning',
       });
     const timeNs = this.#firstNs;
-    this.#waiting.push({ cycle: this.snapshots, timeNs, complete, expected: this.#expected, regions: this.#columns() });
+    const regions = regionColumns(this.#n, this.#start, this.#pages, this.#accesses, this.#age);
+    this.#waiting.push({ cycle: this.snapshots, timeNs, complete, expected: this.#expected, regions });
     if (this.snapshots === 0) this.#firstSnapshotNs = timeNs;
     const beforeNs = this.#isTuned && this.snapshots > 0 ? this.#lastSnapshotNs : Number.NaN;
     this.#lastSnapshotNs = timeNs;
@@ -298,22 +300,6 @@ class TargetAssembler {
         regions,
       },
     });
-  }
-
-  /** Copies of the four columns, side by side in one allocation. */
-  #columns(): RegionColumns {
-    const n = this.#n;
-    const cells = new Float64Array(4 * n);
-    cells.set(this.#start.subarray(0, n), 0);
-    cells.set(this.#pages.subarray(0, n), n);
-    cells.set(this.#accesses.subarray(0, n), 2 * n);
-    cells.set(this.#age.subarray(0, n), 3 * n);
-    return {
-      startPage: cells.subarray(0, n),
-      nPages: cells.subarray(n, 2 * n),
-      nrAccesses: cells.subarray(2 * n, 3 * n),
-      age: cells.subarray(3 * n),
-    };
   }
 
   #declare(regions: RegionColumns): void {
