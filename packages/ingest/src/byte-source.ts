@@ -88,10 +88,10 @@ class FileChunks implements RawStream {
       while (!this.#isDestroyed) {
         const { bytesRead } = await file.read(next, 0, next.length, null);
         if (bytesRead === 0) return;
-        const filled = next;
-        next = this.reusesBuffers && last?.length === CHUNK_BYTES ? last : Buffer.allocUnsafeSlow(CHUNK_BYTES);
-        last = filled;
-        yield filled.subarray(0, bytesRead);
+        yield next.subarray(0, bytesRead);
+        const free = this.reusesBuffers && last?.length === CHUNK_BYTES ? last : Buffer.allocUnsafeSlow(CHUNK_BYTES);
+        last = next;
+        next = free;
       }
     } finally {
       this.#close();
