@@ -28,6 +28,13 @@ export function rangeOf(stream: ObservationStream, space: SpaceReader): PageRang
   return range;
 }
 
+/** DAMON's intervals, ns, as far as the recording tells; age is counted in aggregations. */
+export function intervalsOf({ notes }: ObservationStream): { readonly aggr?: number; readonly sample?: number } {
+  const ns = (inNs: string, inUs: string): number => Number(notes[inNs] ?? Number(notes[inUs] ?? Number.NaN) * 1000);
+  const [aggr, sample] = [ns('aggregation_ns', 'aggr_us'), ns('sampling_ns', 'sample_us')];
+  return { ...(aggr > 0 && { aggr }), ...(sample > 0 && { sample }) };
+}
+
 /** Times of a stream's cycles, and what each could hold, for the model to repeat. */
 export function recordedCycles(trace: TraceReader, stream: ObservationStream, space: SpaceReader, range: PageRange): RecordedCycle[] {
   return inTimeOrder(trace.observations(stream.stream)).map((observation) => ({
@@ -72,7 +79,7 @@ function toReport(observation: Observation, stream: ObservationStream, space: Sp
   const reported = new PageBitmap(space.info.nPages);
   const monitored = new PageBitmap(space.info.nPages);
   const rows: RegionReport[] = [];
-  const aggrNs = Number(stream.notes['aggregation_ns'] ?? Number.NaN);
+  const { aggr: aggrNs = Number.NaN } = intervalsOf(stream);
   for (let i = 0; i < (regions?.startPage.length ?? 0); i++) {
     const startPage = regions!.startPage[i]!;
     const nPages = regions!.nPages[i]!;

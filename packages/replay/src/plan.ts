@@ -12,7 +12,7 @@ import {
   type TraceSpan,
 } from '@workset/model';
 import type { SpaceReader, TraceReader } from '@workset/store';
-import { rangeOf } from './observed.ts';
+import { intervalsOf, rangeOf } from './observed.ts';
 import { parseEvict } from './evict/spec.ts';
 import { DEFAULT_PROFILE } from './profiles.ts';
 import { schemes } from './registry.ts';
@@ -217,7 +217,7 @@ function modelOf(stream: ObservationStream, trace: TraceReader, options: PlanOpt
   if (options.schemes !== undefined && wanted === undefined) return undefined;
   const scheme = schemes.get(stream.tracker);
   if (!('interval' in scheme.config) && !('aggr' in scheme.config)) return undefined;
-  return { id: scheme.descriptor.id, params: resolve(wanted ?? stream.tracker, undefined, trace.manifest.notes['kernel']).params };
+  return { id: scheme.descriptor.id, params: resolve(wanted ?? stream.tracker, undefined, trace.manifest.notes['kernel'], stream).params };
 }
 
 /** Throws UsageError for a size that no folio has, and for folios or 2 MiB mappings of hugetlb memory. */
@@ -277,10 +277,14 @@ function sharedWorld(id: string, options: PlanOptions): string | null {
 }
 
 /** A scheme and its parameters: as given, else as the command or the capture says, else the kernel's defaults. */
-function resolve(spec: SchemeSpec, windowNs: number | undefined, releases: string | number | undefined) {
+/** @param recorded the stream whose cycles are repeated: it may say at which intervals the real tracker worked */
+function resolve(spec: SchemeSpec, windowNs: number | undefined, releases: string | number | undefined, recorded?: ObservationStream) {
   const { id, ...given } = typeof spec === 'string' ? { id: spec } : spec;
   const scheme = schemes.get(id);
-  const interval = 'interval' in scheme.config && windowNs !== undefined ? { interval: windowNs } : {};
+  const interval = {
+    ...('interval' in scheme.config && windowNs !== undefined ? { interval: windowNs } : {}),
+    ...('aggr' in scheme.config && recorded !== undefined ? intervalsOf(recorded) : {}),
+  };
   const version = scheme.config['kernel'];
   const kernel = version?.kind === 'choice' ? versionFor(String(releases ?? ''), version.choices) : undefined;
   return { scheme, params: parseParams(id, scheme.config, { ...interval, ...(kernel === undefined ? {} : { kernel }), ...given }) };
