@@ -39,7 +39,6 @@ export class TraceLines {
   /** Lines name their events: one that does not is damaged, and would fit those that do. */
   #isNamed = false;
   readonly #piece: LinePiece;
-
   readonly #head: HeadReader;
   #sawPid = false;
 
@@ -140,7 +139,7 @@ export class TraceLines {
     const entry = eventAt(i);
     this.#memory.setEntry(entry, bytes, from, to);
     this.#memory.setField(entry, ENTRY.body, body);
-    this.#memory.setField(entry, ENTRY.group, ACCESS_GROUP + 1 + region);
+    this.#memory.setField(entry, ENTRY.group, region < 0 ? ACCESS_GROUP : 1 + region);
     this.#memory.setField(entry, ENTRY.start, startOf(Math.max(region, 0)));
     this.#kinds[i] = kind;
     this.#memory.forgetEvent();
