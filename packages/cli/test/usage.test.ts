@@ -107,3 +107,7 @@ test('what is written whole is not written to a file called -', async () => {
     assert.match(stderr, /-o - is stdout/);
   }
 });
+
+test('races: more than 3 accesses are refused, not cut to 3', async () => {
+  assert.equal((await workset(['races', 'uffd-wp', '--accesses', '4'])).code, 2);
+});

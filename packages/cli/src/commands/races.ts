@@ -1,4 +1,5 @@
 /** `workset races [PRIMITIVE]`: which eviction primitives are safe, from every interleaving with concurrent accesses. */
+import { UsageError } from '@workset/model';
 import { InterruptedError, parseParams } from '@workset/model';
 import type { Backing, RaceRow } from '@workset/replay';
 
@@ -24,7 +25,8 @@ export const races: CommandSpec = {
     const backing = args.text('backing') as Backing | undefined;
     if (id !== undefined && backing !== undefined) checkBacking(primitives.get(id), backing);
     else if (id !== undefined) primitives.get(id);
-    const maxAccesses = Math.min(3, countOption(args, 'accesses', 1) ?? 3);
+    const maxAccesses = countOption(args, 'accesses', 1) ?? 3;
+    if (maxAccesses > 3) throw new UsageError(`--accesses: ${maxAccesses} is more than 3`, 'every set of up to 3 is what is explored');
     const wanted = raceCases().filter(
       (race) => (id === undefined || race.primitive === id) && (backing === undefined || race.backing === backing),
     );
