@@ -1,6 +1,5 @@
 /** `workset races [PRIMITIVE]`: which eviction primitives are safe, from every interleaving with concurrent accesses. */
-import { UsageError } from '@workset/model';
-import { InterruptedError, parseParams } from '@workset/model';
+import { InterruptedError, parseParams, UsageError } from '@workset/model';
 import type { Backing, RaceRow } from '@workset/replay';
 
 import type { CommandContext, CommandSpec } from '../command.ts';
