@@ -30,11 +30,13 @@ export class FrameLog {
   /** Columns with times mapped, rounded to whole ns, and the span that holds each frame's midpoint. */
   finish(mapTime: (ns: number) => number, spans: readonly TraceSpan[]): FrameColumns {
     const { n } = this;
-    const t0Ns = this.#t0.slice(0, n).map((t) => Math.round(mapTime(t)));
-    const t1Ns = this.#t1.slice(0, n).map((t) => Math.round(mapTime(t)));
-    for (let f = 1; f < n; f++) assert(t0Ns[f]! >= t0Ns[f - 1]!, `mapTime is not monotonic at frame ${f}`);
-    const span = new Int32Array(n);
-    for (let f = 0; f < n; f++) span[f] = spanAt(spans, (t0Ns[f]! + t1Ns[f]!) / 2);
+    const [t0Ns, t1Ns, span] = [new Float64Array(n), new Float64Array(n), new Int32Array(n)];
+    for (let f = 0; f < n; f++) {
+      t0Ns[f] = Math.round(mapTime(this.#t0[f]!));
+      t1Ns[f] = Math.round(mapTime(this.#t1[f]!));
+      if (f > 0 && !(t0Ns[f]! >= t0Ns[f - 1]!)) assert.fail(`mapTime is not monotonic at frame ${f}`);
+      span[f] = spanAt(spans, (t0Ns[f]! + t1Ns[f]!) / 2);
+    }
     return { n, t0Ns, t1Ns, rowStart: this.#rowStart.slice(0, n), nAccesses: this.#nAccesses.slice(0, n), span };
   }
 

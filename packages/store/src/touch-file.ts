@@ -26,7 +26,7 @@ export function touchFileName(space: SpaceId): string {
  * mapped page by page and makes the garbage collector run.
  */
 const HELD_BATCHES = 4;
-const ROOMS = new SpareRooms(4, () => new TouchRoom(HELD_BATCHES + 1, BATCH_ROWS));
+const ROOMS = new SpareRooms(2, () => new TouchRoom(HELD_BATCHES + 1, BATCH_ROWS));
 
 /** A batch as written: in the order of the first `known` blocks; numbered by first sight and without its sums when that is -1. */
 interface WrittenBatch {

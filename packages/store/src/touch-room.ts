@@ -72,24 +72,25 @@ function moveBlocks(touches: Int32Array, from: number, moves: Int32Array, bits: 
   for (let i = from | 0, n = touches.length | 0; i < n; i = (i + 1) | 0) touches[i]! += moves[touches[i]! >>> bits]! << bits;
 }
 
-/** Rooms to use again: fresh memory is mapped page by page, and makes the garbage collector run. */
+/** Rooms to use again within some seconds: fresh memory is mapped page by page, and makes the garbage collector run. */
 export class SpareRooms {
-  readonly #spare: WeakRef<TouchRoom>[] = [];
-  readonly #make: () => TouchRoom;
+  readonly #spare: TouchRoom[] = [];
   readonly #most: number;
+  readonly #make: () => TouchRoom;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(most: number, make: () => TouchRoom) {
     this.#most = most;
     this.#make = make;
   }
   take(): TouchRoom {
-    for (let ref = this.#spare.pop(); ref !== undefined; ref = this.#spare.pop()) {
-      const room = ref.deref();
-      if (room !== undefined) return room;
-    }
-    return this.#make();
+    return this.#spare.pop() ?? this.#make();
   }
   give(room: TouchRoom): void {
-    if (this.#spare.length < this.#most) this.#spare.push(new WeakRef(room));
+    if (this.#spare.length < this.#most) this.#spare.push(room);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#spare.splice(0), KEPT_MS).unref();
   }
 }
+
+const KEPT_MS = 3000;
