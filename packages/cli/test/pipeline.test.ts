@@ -101,6 +101,14 @@ describe('synth → replay → score, sql, compare, chart, report, export', () =
       4,
       'nothing to compare is no success',
     );
+    for (const [option, name] of [
+      ['--scheme', 'uffd-rw'],
+      ['--trace', 'nowhere'],
+    ] as const) {
+      const nobody = await workset(['score', results, option, name]);
+      assert.equal(nobody.code, 2, nobody.stderr);
+      assert.match(nobody.stderr, new RegExp(`no ${option.slice(2)} "${name}".*\n.*there are: `));
+    }
   });
 
   test('compare: equal with itself, exit 4 when B is worse', async () => {

@@ -56,11 +56,19 @@ export const score: CommandSpec = {
       ...args.list('fail-under').map((text) => limitOf(text, 'under')),
       ...args.list('fail-over').map((text) => limitOf(text, 'over')),
     ];
-    const [rows, evictions, hasTruth] = await withResults(args.positionals[0]!, ctx, async (results) => [
-      inScope((await results.query(`FROM ${viewFor(args)}`)).rows, args.text('scope')).filter((row) => wanted(row, args)),
-      await readEvictions(results),
-      (await results.query("SELECT 1 FROM runs WHERE truth <> 'observed' LIMIT 1")).rows.length > 0,
-    ]);
+    const [rows, evictions, hasTruth] = await withResults(args.positionals[0]!, ctx, async (results) => {
+      const runs = (await results.query('SELECT DISTINCT trace, scheme, truth FROM runs ORDER BY ALL')).rows;
+      // A threshold has its own exit code for rows that are not there.
+      if (limits.length === 0) {
+        checkNames(runs, 'scheme', args.list('scheme'));
+        checkNames(runs, 'trace', [args.text('trace') ?? []].flat());
+      }
+      return [
+        inScope((await results.query(`FROM ${viewFor(args)}`)).rows, args.text('scope')).filter((row) => wanted(row, args)),
+        await readEvictions(results),
+        runs.some((run) => run['truth'] !== 'observed'),
+      ] as const;
+    });
     if (ctx.json) ctx.out.json(rows.map((row) => ({ ...row, eviction: evictions.get(String(row['run_id'])) ?? null })));
     else {
       const shown = new Set(rows.map((row) => String(row['run_id'])));
@@ -112,6 +120,14 @@ function inScope(rows: readonly QueryRow[], scope: string | undefined): QueryRow
   const own = rows.filter((row) => row['own_scope'] === true);
   const seesAll = new Set(own.filter((row) => row['scope'] === 'any').map(family));
   return rows.filter((row) => row['scope'] === (seesAll.has(family(row)) ? 'any' : 'mapped'));
+}
+
+/** A misspelt name would print nothing and exit with 0. Throws UsageError. */
+function checkNames(runs: readonly QueryRow[], column: 'scheme' | 'trace', names: readonly string[]): void {
+  const known = [...new Set(runs.map((run) => String(run[column])))];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined && known.length > 0)
+    throw new UsageError(`no ${column} ${JSON.stringify(unknown)} in these results`, `there are: ${known.join(', ')}`);
 }
 
 function wanted(row: QueryRow, args: Args): boolean {
