@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { constants, createZstdCompress } from 'node:zlib';
 import { TraceFormatError } from '@workset/model';
 import { perfDataIngestor } from '../src/formats/perf-data.ts';
-import { sortedOrder } from '../src/perf/order.ts';
+import { sortedOrder } from '../src/sorted-order.ts';
 import { bytesSource, collect } from './ingest-helpers.ts';
 import type { Collected } from './ingest-helpers.ts';
 import { nameRecord, pack, pipe, record } from './perf-synth.ts';

@@ -1,6 +1,7 @@
 /** Columns of single accesses, handed over in batches. */
 import type { IngestBatch, IngestContext, SpaceId } from '@workset/model';
 import { WRITE } from '@workset/model';
+import { sortedOrder } from '../sorted-order.ts';
 
 const BATCH = 1 << 16;
 /** First page of the kernel half of a 64-bit address space: such a touch goes through no user mapping. */
@@ -144,8 +145,7 @@ export class AccessBatches {
   }
 
   #sort(): void {
-    const times = this.#timeNs;
-    const order = Array.from({ length: this.#n }, (_, i) => i).sort((a, b) => times[a]! - times[b]!);
+    const order = sortedOrder(this.#timeNs, this.#n);
     this.#timeNs = gather(Float64Array, this.#timeNs, order);
     this.#page = gather(Float64Array, this.#page, order);
     this.#cls = gather(Uint8Array, this.#cls, order);
@@ -155,11 +155,7 @@ export class AccessBatches {
   }
 }
 
-function gather<Column extends { [i: number]: number }>(
-  type: new (length: number) => Column,
-  from: Column,
-  order: readonly number[],
-): Column {
+function gather<Column extends { [i: number]: number }>(type: new (length: number) => Column, from: Column, order: Int32Array): Column {
   const to = new type(order.length);
   for (let i = 0; i < order.length; i++) to[i] = from[order[i]!]!;
   return to;
