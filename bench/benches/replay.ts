@@ -93,7 +93,7 @@ const scaling: Bench = {
         await replay(path, { windowNs: windowOf(scale), schemes: ids, jobs, out: outOf(name, (rounds[name] = (rounds[name] ?? 0) + 1)) });
       },
     });
-    const [eight, nine, two] = (await inTurn(scale === 'tiny' ? 1 : 5, [
+    const [eight, nine, two] = (await inTurn(scale === 'tiny' ? 1 : 9, [
       work('8 schemes', EIGHT, 1),
       work('9 schemes', [...EIGHT, 'pml'], 1),
       work('8 schemes, 2 jobs', EIGHT, 2),
