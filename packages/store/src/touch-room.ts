@@ -1,7 +1,7 @@
 /** Room for the batches of a touch file being written, where vector loops move and sum them. */
 import { assemble } from '@workset/model/wasm';
 import type { BlockMoves } from './block-order.ts';
-import { LANES_BYTES, moveAndSumCode, ROUND_WORDS, sumCode, type TouchSums } from './touch-sums.ts';
+import { LANES_BYTES, moveAndSumCode, ROUND_WORDS, sumCode, TouchSums } from './touch-sums.ts';
 
 /** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
 interface Wasm {
@@ -70,6 +70,24 @@ let compiled: object | undefined;
 
 function moveBlocks(touches: Int32Array, from: number, moves: Int32Array, bits: number): void {
   for (let i = from | 0, n = touches.length | 0; i < n; i = (i + 1) | 0) touches[i]! += moves[touches[i]! >>> bits]! << bits;
+}
+
+/** So many touches are copied and summed at a time: they stay in the cache. */
+const PIECE = 1 << 15;
+let forSums: TouchRoom | undefined;
+
+/** The checksum of touches anywhere in memory. */
+export function sumsOf(touches: Int32Array): string {
+  const sums = new TouchSums();
+  if (touches.length < PIECE) return sums.add(touches).toString();
+  const room = (forSums ??= new TouchRoom(1, PIECE));
+  for (let from = 0; from < touches.length; from += PIECE) {
+    const part = touches.subarray(from, from + PIECE);
+    const piece = room.batches[0]!.subarray(0, part.length);
+    piece.set(part);
+    room.moveAndSum(piece, sums);
+  }
+  return sums.toString();
 }
 
 /** Rooms to use again within some seconds: fresh memory is mapped page by page, and makes the garbage collector run. */

@@ -12,7 +12,7 @@ import type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
 import { OBSERVATIONS, OBSERVED_REGIONS, OBSERVED_SETS, readObservations } from './observation-log.ts';
 import { NO_REMAPS, readRemaps, remapFileName } from './remap-log.ts';
 import { BATCH_ROWS, bytesOf, framingHash, touchFileName } from './touch-file.ts';
-import { TouchSums } from './touch-sums.ts';
+import { sumsOf } from './touch-room.ts';
 import type { FrameColumns, RemapColumns, SpaceReader, SumTouches, TraceManifest, TraceReader } from './types.ts';
 
 /**
@@ -72,10 +72,6 @@ function readTouches(
   const touches = into.subarray(0, rows);
   if (sums !== undefined && sum(touches) !== sums) fail(`: batch ${i} does not have the sums in trace.json`, offset);
   if (sums === undefined && crc32(bytesOf(touches)) !== crc) fail(`: batch ${i} does not have the CRC-32 in trace.json`, offset);
-}
-
-function sumsOf(touches: Int32Array): string {
-  return new TouchSums().add(touches).toString();
 }
 
 function checkSize(path: string, { name, bytes }: FileEntry): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { TouchRoom } from '../src/touch-room.ts';
+import { sumsOf, TouchRoom } from '../src/touch-room.ts';
 import { TouchSums } from '../src/touch-sums.ts';
 
 const ROWS = 3000;
@@ -53,6 +53,16 @@ describe('sums of touches', () => {
         assert.equal(sums.toString(), defined(wanted));
       }),
     );
+  });
+
+  it('are the same of touches anywhere, in several pieces', () => {
+    for (const n of [0, 5, 32767, 32768, 32769, 70_003]) {
+      const words = Array.from({ length: n }, (_, i) => Math.imul(i, 0x9e37_79b1) & 0x7fff_ffff);
+      assert.equal(sumsOf(Int32Array.from(words)), defined(words));
+      const shared = new Int32Array(new SharedArrayBuffer(4 * n + 4), 4);
+      shared.set(words);
+      assert.equal(sumsOf(shared), defined(words));
+    }
   });
 
   it('tell any two changed words', () => {
