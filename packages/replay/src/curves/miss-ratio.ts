@@ -1,5 +1,5 @@
 /** Miss-ratio curves: what an LRU of every size would miss, exact (one pass) or from a sample of the pages (SHARDS). */
-import { throwIfAborted } from '@workset/model';
+import { PageBitmap, throwIfAborted } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
 import { StackDistances } from './stack-distances.ts';
 
@@ -64,10 +64,10 @@ export function sampledMissRatioCurve(space: SpaceReader, options: SampleOptions
 
 class PageSample {
   readonly #rate: number;
-  /** Touches of every page. */
-  readonly #seen: Int32Array;
-  /** 1 = the page is in the sample. */
-  readonly #isSampled: Uint8Array;
+  /** Touches of every page: those that a byte cannot hold, and the byte. Scattered counting in a quarter of the memory is twice as fast. */
+  readonly #carried: Int32Array;
+  readonly #seen: Uint8Array;
+  readonly #sampled: PageBitmap;
   readonly #place: Int32Array;
   readonly #group: Uint8Array;
   readonly #stack: StackDistances;
@@ -81,15 +81,16 @@ class PageSample {
 
   constructor(nPages: number, rate: number, seed: number) {
     this.#rate = rate;
-    this.#seen = new Int32Array(nPages);
-    this.#isSampled = new Uint8Array(nPages);
+    this.#carried = new Int32Array(nPages);
+    this.#seen = new Uint8Array(nPages);
+    this.#sampled = new PageBitmap(nPages);
     this.#place = new Int32Array(nPages);
     const limit = rate * 4294967296;
     const groups: number[] = [];
     for (let id = 0; id < nPages; id++) {
       const hash = mix(id, seed);
       if (hash >= limit) continue;
-      this.#isSampled[id] = 1;
+      this.#sampled.add(id);
       this.#place[id] = groups.push(hash % GROUPS) - 1;
     }
     this.#group = Uint8Array.from(groups);
@@ -103,8 +104,8 @@ class PageSample {
   push(touches: Int32Array, rows: number, shift: number): void {
     for (let i = 0; i < rows;) {
       const end = Math.min(rows, i + this.#picked.length);
-      countTouches(this.#seen, touches, i, end, shift);
-      this.#book(pickSampled(this.#isSampled, touches, i, end, shift, this.#picked));
+      countTouches(this.#seen, this.#carried, touches, i, end, shift);
+      this.#book(pickSampled(this.#sampled.words, touches, i, end, shift, this.#picked));
       i = end;
     }
   }
@@ -121,9 +122,10 @@ class PageSample {
   }
 
   curve(): MissRatioCurve {
-    const truth = classTotals(this.#seen);
+    const seen = this.#carried.map((carried, page) => carried + this.#seen[page]!);
+    const truth = classTotals(seen);
     const touches = truth.reduce((sum, n) => sum + n, 0);
-    const pages = this.#seen.reduce((n, seen) => n + (seen > 0 ? 1 : 0), 0);
+    const pages = seen.reduce((n, count) => n + (count > 0 ? 1 : 0), 0);
     const misses = Array.from({ length: GROUPS * CLASSES }, (_, k) =>
       missesByBin(this.#counts.subarray(k * this.#bins, (k + 1) * this.#bins)),
     );
@@ -148,19 +150,21 @@ class PageSample {
  * Two loops and functions of their own: in one loop the counters' loads wait for the stores to the list.
  */
 
-function countTouches(seen: Int32Array, touches: Int32Array, from: number, to: number, shift: number): void {
+function countTouches(seen: Uint8Array, carried: Int32Array, touches: Int32Array, from: number, to: number, shift: number): void {
   for (let i = from | 0; i < to; i = (i + 1) | 0) {
     const page = touches[i]! >>> shift;
-    seen[page] = (seen[page]! + 1) | 0;
+    const count = (seen[page]! + 1) & 255;
+    seen[page] = count;
+    if (count === 0) carried[page]! += 256;
   }
 }
 
 /** Writes the sampled pages of touches [from, to) to `picked`; returns their number. */
-function pickSampled(isSampled: Uint8Array, touches: Int32Array, from: number, to: number, shift: number, picked: Int32Array): number {
+function pickSampled(sampled: Int32Array, touches: Int32Array, from: number, to: number, shift: number, picked: Int32Array): number {
   let n = 0;
   for (let i = from | 0; i < to; i = (i + 1) | 0) {
     const page = touches[i]! >>> shift;
-    if (isSampled[page] === 1) picked[n++] = page;
+    if (((sampled[page >>> 5]! >>> (page & 31)) & 1) === 1) picked[n++] = page;
   }
   return n;
 }
