@@ -97,7 +97,7 @@ test('sums and decimals keep every digit', async (t) => {
   const ints = fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { minLength: 1, maxLength: 20 });
   await fc.assert(
     fc.asyncProperty(ints, async (values) => {
-      const sql = `SELECT sum(v) AS s, max(v)::DECIMAL(38, 6) AS d FROM (VALUES ${values.map((v) => `(${v}::HUGEINT::BIGINT)`).join(', ')}) t(v)`;
+      const sql = `SELECT sum(v) AS s, max(v)::DECIMAL(38, 6) AS d FROM (VALUES ${values.map((v) => `((${v})::HUGEINT::BIGINT)`).join(', ')}) t(v)`;
       const table = tableFromIPC(await arrowOf(results, sql, 'stream'));
       assert.equal(
         decimal(table.getChild('s')!.get(0) as Uint32Array),
@@ -105,7 +105,8 @@ test('sums and decimals keep every digit', async (t) => {
       );
       assert.equal(decimal(table.getChild('d')!.get(0) as Uint32Array), values.reduce((a, b) => (a > b ? a : b)) * 1_000_000n);
     }),
-    { numRuns: 40 },
+    // In SQL the minus of a number binds less than a cast: the smallest one was cast without it.
+    { numRuns: 40, examples: [[[-(2n ** 63n)]]] },
   );
   const type = tableFromIPC(await arrowOf(results, 'SELECT sum(range) AS s, 1.25 AS d FROM range(3)', 'file')).schema.fields;
   assert.deepEqual(type.map(({ type: { precision, scale } }) => [precision, scale]), [[38, 0], [3, 2]]); // prettier-ignore

@@ -225,3 +225,23 @@ export function assemble(functions: readonly Func[], maxWasmPages: number, share
     ),
   );
 }
+
+export interface WasmMemory<Bytes extends ArrayBufferLike = ArrayBuffer> {
+  readonly buffer: Bytes;
+  grow(pages: number): number;
+}
+interface Limits {
+  readonly initial: number;
+  readonly maximum?: number;
+}
+/** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
+interface Wasm {
+  readonly Memory: {
+    new (limits: Limits & { readonly shared: true }): WasmMemory<SharedArrayBuffer>;
+    new (limits: Limits): WasmMemory;
+  };
+  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
+  /** `exports` holds the functions by their names. */
+  readonly Instance: new <Exports>(module: object, imports: { readonly env: { readonly memory: object } }) => { readonly exports: Exports };
+}
+export const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;

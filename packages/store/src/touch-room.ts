@@ -1,14 +1,8 @@
 /** Room for the batches of a touch file being written, where vector loops move and sum them. */
-import { assemble } from '@workset/model/wasm';
+import { assemble, Instance, Memory, Module } from '@workset/model/wasm';
 import type { BlockMoves } from './block-order.ts';
 import { LANES_BYTES, moveAndSumCode, ROUND_WORDS, sumCode, TouchSums } from './touch-sums.ts';
 
-/** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
-interface Wasm {
-  readonly Memory: new (limits: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: { env: { memory: object } }) => { readonly exports: object };
-}
 interface Loops {
   sum(touches: number, rounds: number, out: number): void;
   moveAndSum(touches: number, rounds: number, out: number, table: number, bits: number): void;
@@ -30,10 +24,9 @@ export class TouchRoom {
     const tableAt = nBatches * batchRows * 4;
     const lanesAt = tableAt + TABLE_BLOCKS * 4;
     const pages = Math.ceil((lanesAt + LANES_BYTES) / WASM_PAGE);
-    const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
     const memory = new Memory({ initial: pages, maximum: pages });
     compiled ??= new Module(assemble([sumCode(), moveAndSumCode()], MAX_WASM_PAGES, false));
-    this.#loops = new Instance(compiled, { env: { memory } }).exports as Loops;
+    this.#loops = new Instance<Loops>(compiled, { env: { memory } }).exports;
     this.batches = Array.from({ length: nBatches }, (_, i) => new Int32Array(memory.buffer, i * batchRows * 4, batchRows));
     this.#table = new Int32Array(memory.buffer, tableAt, TABLE_BLOCKS);
     this.#lanes = new Int32Array(memory.buffer, lanesAt, LANES_BYTES / 4);

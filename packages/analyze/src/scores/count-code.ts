@@ -1,5 +1,7 @@
 /** Popcounts of page-set chunks as WebAssembly with 128-bit vectors, assembled here: two small functions need no toolchain. */
 
+import { Instance, Memory, Module, type WasmMemory } from '@workset/model/wasm';
+
 type Code = readonly number[];
 
 const I32 = 0x7f;
@@ -115,19 +117,7 @@ export interface CountLoops {
   readonly countAnd3: (a: number, b: number, c: number, bytes: number) => number;
 }
 
-/** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
-interface Wasm {
-  readonly Memory: new (size: { initial: number }) => WasmMemory;
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { readonly exports: unknown };
-}
-export interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
-
 export function countMemory(initialPages: number): { memory: WasmMemory; loops: CountLoops } {
   const memory = new Memory({ initial: initialPages });
-  return { memory, loops: new Instance(new Module(moduleBytes()), { env: { memory } }).exports as CountLoops };
+  return { memory, loops: new Instance<CountLoops>(new Module(moduleBytes()), { env: { memory } }).exports };
 }

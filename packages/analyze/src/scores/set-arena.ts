@@ -4,8 +4,9 @@
  */
 import { CHUNK_BYTES } from '@workset/model';
 import type { ParquetReader, PageRef } from '../parquet/parquet-reader.ts';
+import type { WasmMemory } from '@workset/model/wasm';
 import { countMemory } from './count-code.ts';
-import type { CountLoops, WasmMemory } from './count-code.ts';
+import type { CountLoops } from './count-code.ts';
 import type { SetGroup, SetRows } from './set-index.ts';
 
 /** A chunk behind its length, as PLAIN stores it. */

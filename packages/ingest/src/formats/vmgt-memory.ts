@@ -1,4 +1,5 @@
 /** Tables and pieces of input and output that the WebAssembly of vmgt-code.ts works on, in one memory. */
+import { Instance, Memory, Module, type WasmMemory } from '@workset/model/wasm';
 import { BLOCK_SLOTS, CALL_RECORDS, FRAME_BLOCKS, INPUT_BYTES, PLACE, ROW, VMGT_CODE, WINDOW_BYTES } from './vmgt-code.ts';
 
 const WASM_PAGE = 65536;
@@ -6,18 +7,7 @@ const MAX_PAGES = 65536;
 /** Both halves of it: -2^63 and some, which no number of a record leads to. */
 const NO_BLOCK = -(2 ** 31);
 
-/** The part of the WebAssembly global used here; the type libraries of Node leave it out. */
-interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
 type Plain = (...args: readonly number[]) => number;
-interface Wasm {
-  readonly Memory: new (limits: { initial: number; maximum: number }) => WasmMemory;
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { readonly exports: { readonly plain: Plain } };
-}
-const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
 
 /** flags → mask of classes: user read or fetch 1, user write 2, kernel read or fetch 4, kernel write 8. */
 export const CLASS_MASK = Uint8Array.from(
@@ -45,7 +35,9 @@ export class VmgtMemory {
 
   constructor() {
     this.#memory = new Memory({ initial: PLACE.seen / WASM_PAGE + 1, maximum: MAX_PAGES });
-    this.plain = new Instance((compiled ??= new Module(VMGT_CODE)), { env: { memory: this.#memory } }).exports.plain;
+    this.plain = new Instance<{ readonly plain: Plain }>((compiled ??= new Module(VMGT_CODE)), {
+      env: { memory: this.#memory },
+    }).exports.plain;
     this.#view();
     this.slotBlocks.fill(NO_BLOCK);
     const { buffer } = this.#memory;

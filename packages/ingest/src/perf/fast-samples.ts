@@ -1,5 +1,6 @@
 /** Runs the WebAssembly of sample-code.ts over a window: where it lies if that is the memory of the code, else a piece at a time. */
 import assert from 'node:assert/strict';
+import { Instance, Memory, Module } from '@workset/model/wasm';
 import type { ByteWindow } from '../binary.ts';
 import type { SampleLayout } from './layout.ts';
 import type { AccessOrder } from './order.ts';
@@ -7,16 +8,9 @@ import { rowsOf, RowRing } from './row-ring.ts';
 import type { Columns } from './row-ring.ts';
 import { INPUT_BYTES, MEMORY_PAGES, PLACE, RING_ROWS, SAMPLE_BYTES_MIN, SAMPLE_CODE, SCRATCH_BYTES, SCRATCH_ROWS } from './sample-code.ts';
 
-/** The part of the WebAssembly global used here; the type libraries of Node leave it out. */
-interface Wasm {
-  readonly Memory: new (limits: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (
-    module: object,
-    imports: { env: { memory: object } },
-  ) => { readonly exports: { readonly samples: (...args: readonly number[]) => void } };
+interface Code {
+  readonly samples: (...args: readonly number[]) => void;
 }
-const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
 
 export interface SampleWishes {
   readonly layout: SampleLayout;
@@ -58,7 +52,7 @@ class SampleLoop {
   constructor() {
     const memory = new Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
     const { buffer } = memory;
-    this.#samples = new Instance(new Module(SAMPLE_CODE), { env: { memory } }).exports.samples;
+    this.#samples = new Instance<Code>(new Module(SAMPLE_CODE), { env: { memory } }).exports.samples;
     this.#buffer = buffer;
     this.#scratch = new Uint8Array(buffer, PLACE.scratch, SCRATCH_BYTES);
     this.#state = new Int32Array(buffer, PLACE.state, 6);

@@ -1,4 +1,5 @@
 /** The plain lines of Lackey logs by the WebAssembly of lackey-code.ts. */
+import { Instance, Memory, Module } from '@workset/model/wasm';
 import type { LineCursor } from '../lines.ts';
 import type { AccessRows } from './access-batches.ts';
 import { fillFieldTables } from './field-code.ts';
@@ -6,16 +7,9 @@ import { LACKEY_CODE, MEMORY_PAGES, PLACE, ROWS_MAX } from './lackey-code.ts';
 import { LinePiece } from './line-piece.ts';
 import type { Rate } from './ordinal.ts';
 
-/** The part of the WebAssembly global used here; the type libraries of Node leave it out. */
-interface Wasm {
-  readonly Memory: new (limits: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (
-    module: object,
-    imports: { env: { memory: object } },
-  ) => { readonly exports: { readonly lines: (at: number, end: number, eachAccess: number) => void } };
+interface Code {
+  readonly lines: (at: number, end: number, eachAccess: number) => void;
 }
-const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
 
 /** One for all readers: but for the lines of the block at hand, nothing stays in it between two calls. */
 class LackeyMemory {
@@ -29,7 +23,7 @@ class LackeyMemory {
   constructor() {
     const memory = new Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
     const { buffer } = memory;
-    ({ lines: this.lines } = new Instance(new Module(LACKEY_CODE), { env: { memory } }).exports);
+    ({ lines: this.lines } = new Instance<Code>(new Module(LACKEY_CODE), { env: { memory } }).exports);
     this.rows = {
       timeNs: new Float64Array(buffer, PLACE.timeNs, ROWS_MAX),
       page: new Float64Array(buffer, PLACE.page, ROWS_MAX),

@@ -1,25 +1,15 @@
 /** The memory that the WebAssembly of trace-code.ts works on. */
+import { Instance, Memory, Module } from '@workset/model/wasm';
 import { fillFieldTables } from './field-code.ts';
 import { TRACE_CODE } from './trace-code.ts';
 import { ENTRY, MEMORY_PAGES, PLACE, REGION_GROUPS, ROWS_MAX, TASK_SETS_LOG2 } from './trace-places.ts';
 
 const LF = 10;
 
-/** The part of the WebAssembly global used here; the type libraries of Node leave it out. */
-interface Wasm {
-  readonly Memory: new (limits: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (
-    module: object,
-    imports: { env: { memory: object } },
-  ) => {
-    readonly exports: {
-      readonly lines: (at: number, end: number, events: number, isNameless: number) => number;
-      readonly place: (at: number, length: number, _2: number, _3: number) => number;
-    };
-  };
+interface Code {
+  readonly lines: (at: number, end: number, events: number, isNameless: number) => number;
+  readonly place: (at: number, length: number, _2: number, _3: number) => number;
 }
-const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
 
 /** Columns of the lines that were read: of accesses the last three, of DAMON's regions the three before them. */
 export interface TraceRows {
@@ -51,7 +41,7 @@ export class TraceMemory {
   constructor() {
     const memory = new Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
     const { buffer } = memory;
-    ({ lines: this.lines, place: this.place } = new Instance(new Module(TRACE_CODE), { env: { memory } }).exports);
+    ({ lines: this.lines, place: this.place } = new Instance<Code>(new Module(TRACE_CODE), { env: { memory } }).exports);
     const doubles = (place: number): Float64Array => new Float64Array(buffer, place, ROWS_MAX);
     this.rows = {
       timeNs: doubles(PLACE.rowTimeNs),

@@ -5,20 +5,8 @@
 import { SIMD_FUNCTIONS } from './simd-code.ts';
 import { TLB_FUNCTIONS } from './tlb-code.ts';
 import type { SpaceInfo } from '@workset/model';
-import { assemble } from '@workset/model/wasm';
+import { assemble, Instance, Memory, Module, type WasmMemory } from '@workset/model/wasm';
 import { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from '@workset/store';
-
-/** The part of the WebAssembly global used here; the type libraries of Node 24 leave it out. */
-export interface WasmMemory {
-  readonly buffer: SharedArrayBuffer;
-  grow(pages: number): number;
-}
-interface Wasm {
-  readonly Memory: new (limits: { initial: number; maximum: number; shared: true }) => WasmMemory;
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { readonly exports: object };
-}
-const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
 
 export interface VectorLoops {
   newer(last: number, after: number, words: number, out: number): void;
@@ -52,7 +40,7 @@ const MAX_WASM_PAGES = 65536;
 
 /** An arena as other threads can join it: each takes columns of its own from the same memory, and can see all. */
 export interface SharedArena {
-  readonly memory: WasmMemory;
+  readonly memory: WasmMemory<SharedArrayBuffer>;
   /** One int32 on a SharedArrayBuffer: the units of COLUMN_ALIGN bytes given out so far. */
   readonly used: Int32Array;
 }
@@ -67,7 +55,7 @@ const COLUMN_ALIGN = 128;
 
 export class Arena {
   readonly #vector: boolean;
-  #memory: WasmMemory | undefined;
+  #memory: WasmMemory<SharedArrayBuffer> | undefined;
   #loops: VectorLoops | undefined;
   #used: Int32Array = new Int32Array(new SharedArrayBuffer(4));
   #free: Int32Array[] = [];
@@ -167,7 +155,7 @@ export class Arena {
     return column;
   }
 
-  #open(memory?: WasmMemory): void {
+  #open(memory?: WasmMemory<SharedArrayBuffer>): void {
     const used = memory === undefined ? spare : undefined;
     if (used !== undefined) spare = undefined;
     this.#memory = memory ?? used?.memory ?? new Memory({ initial: 1, maximum: MAX_WASM_PAGES, shared: true });
@@ -201,13 +189,13 @@ export class Arena {
 }
 
 /** Memory of an arena that was closed: a collector would free gigabytes only when it gets to them. */
-let spare: { readonly memory: WasmMemory; readonly bytes: number } | undefined;
+let spare: { readonly memory: WasmMemory<SharedArrayBuffer>; readonly bytes: number } | undefined;
 
 const owners = new WeakMap<Int32Array, Arena>();
 
 let compiled: object | undefined;
 
-function instantiate(memory: WasmMemory): VectorLoops {
+function instantiate(memory: WasmMemory<SharedArrayBuffer>): VectorLoops {
   compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...TLB_FUNCTIONS, sumCode()], MAX_WASM_PAGES));
-  return new Instance(compiled, { env: { memory } }).exports as VectorLoops;
+  return new Instance<VectorLoops>(compiled, { env: { memory } }).exports;
 }

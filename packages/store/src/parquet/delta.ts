@@ -1,5 +1,5 @@
 /** Integers as Parquet's DELTA_BINARY_PACKED: differences of neighbours, bit-packed in blocks. Times and page numbers shrink to a few bits each. */
-import { assemble } from '@workset/model/wasm';
+import { assemble, Instance, Memory, Module } from '@workset/model/wasm';
 import { BLOCK, DELTA_FUNCTIONS, DELTAS_AT, EXTENT_AT, FREE_AT } from './delta-code.ts';
 
 export const DELTA_BINARY_PACKED = 5;
@@ -25,16 +25,6 @@ export function deltaPacked(values: Float64Array | Int32Array | Uint8Array, n: n
 
 let packer: Packer | undefined;
 
-/** The part of the WebAssembly global used here; the type libraries of Node leave it out. */
-interface Wasm {
-  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => {
-    readonly buffer: SharedArrayBuffer;
-    grow(pages: number): number;
-  };
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-}
-const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
 const WASM_PAGE_BYTES = 65536;
 const MAX_WASM_PAGES = 16384;
 
@@ -50,7 +40,7 @@ class Packer {
 
   constructor() {
     const module = new Module(assemble(DELTA_FUNCTIONS, MAX_WASM_PAGES));
-    this.#loops = new Instance(module, { env: { memory: this.#memory } }).exports as Loops;
+    this.#loops = new Instance<Loops>(module, { env: { memory: this.#memory } }).exports;
   }
 
   pack(values: Float64Array | Int32Array | Uint8Array, n: number): PackedIntegers | undefined {
