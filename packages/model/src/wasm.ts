@@ -58,17 +58,21 @@ export const WORD = {
   LEADING_ZEROS: [0x67],
   TRAILING_ZEROS: [0x68],
   MUL: [0x6c],
+  DIV_U: [0x6e],
   TO_LONG: [0xad],
   TO_DOUBLE: [0xb7],
 } as const satisfies Readonly<Record<string, Code>>;
 export const LONG = {
   AT_MOST: [0x57],
   ADD: [0x7c],
+  SUB: [0x7d],
   MUL: [0x7e],
   AND: [0x83],
   OR: [0x84],
   XOR: [0x85],
+  SHL: [0x86],
   SHR_U: [0x88],
+  POPCOUNT: [0x7b],
   EQZ: [0x50],
   TO_WORD: [0xa7],
   /** Signed. */
@@ -137,6 +141,7 @@ export const longLaneOf = (lane: number): Code => simd(0x1d, lane);
 export const AT = {
   vector: (offset = 0): Code => simd(0x00, 0, ...leb(offset)),
   word: (offset = 0): Code => [0x28, 0, ...leb(offset)],
+  long: (offset = 0): Code => [0x29, 0, ...leb(offset)],
   double: (offset = 0): Code => [0x2b, 0, ...leb(offset)],
   byte: (offset = 0): Code => [0x2d, 0, ...leb(offset)],
   half: (offset = 0): Code => [0x2f, 0, ...leb(offset)],
@@ -144,6 +149,7 @@ export const AT = {
 /** Stores the value on the stack at the address below it plus an offset. */
 export const PUT = {
   word: (offset = 0): Code => [0x36, 0, ...leb(offset)],
+  long: (offset = 0): Code => [0x37, 0, ...leb(offset)],
   double: (offset = 0): Code => [0x39, 0, ...leb(offset)],
   byte: (offset = 0): Code => [0x3a, 0, ...leb(offset)],
 };

@@ -25,7 +25,7 @@ export interface MissRatioCurve {
   error(frames: number): number;
 }
 
-/** Exact, by stack distances. Memory: 25 bytes per page of the space. Throws TraceFormatError, InterruptedError. */
+/** Exact, by stack distances. Memory: 22 bytes per page of the space. Throws TraceFormatError, InterruptedError. */
 export function missRatioCurve(space: SpaceReader, options: CurveOptions = {}): MissRatioCurve {
   const stack = new StackDistances(space.info.nPages);
   eachBatch(space, options.signal, (batch, rows) => stack.push(batch, 0, rows, space.info.classBits));
