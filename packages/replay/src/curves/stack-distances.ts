@@ -33,7 +33,6 @@ export class StackDistances {
   /** counts[d] touches had distance d, 1 <= d <= pages. */
   get counts(): Float64Array {
     const recent = this.#recent;
-    recent[0] = 0;
     for (let d = 1; d < recent.length; d++) {
       if (recent[d] !== 0) this.#counts[d]! += recent[d]!;
     }
