@@ -8,7 +8,6 @@ import assert from 'node:assert/strict';
 import { throwIfAborted, type CostProfile, type Nanos, type PageBitmap, type ParamValues, type TraceSpan } from '@workset/model';
 import type { RunPart, SpaceReader } from '@workset/store';
 import { SetPool, Truth, type FrameClock, type VisitRows, type Window } from './claims.ts';
-import type { Crew } from './crew.ts';
 import type { Evictor } from './evict/evictor.ts';
 import { TouchFeed, type Watcher } from './feed.ts';
 import type { Arena } from './memory/arena.ts';
@@ -18,6 +17,7 @@ import { Tlb, type TlbConfig } from './memory/tlb.ts';
 import { DEFAULT_WORLD, World, type WorldConfig } from './memory/world.ts';
 import { RunState, type RunHost } from './run-state.ts';
 import type { PageRange, RecordedCycle, Report, TrackingScheme } from './scheme.ts';
+import type { Team } from './team/team.ts';
 
 /** One run of the pass: a simulated scheme, or a real tracker's reports. */
 export interface PassRun {
@@ -62,9 +62,9 @@ export interface PassOptions {
   readonly runs: readonly PassRun[];
   /** In time order. */
   readonly remaps?: readonly Remap[] | undefined;
-  /** Other threads that replay other runs of the same pass. */
-  readonly crew?: Crew | undefined;
-  /** Where the columns of a pass without a crew are kept; default: an arena of its own. */
+  /** Threads that help, and share the arena. */
+  readonly team?: Team | undefined;
+  /** Where the columns are kept; default: an arena of its own. */
   readonly arena?: Arena | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called every few million touches with the touches applied so far. */
@@ -72,7 +72,7 @@ export interface PassOptions {
 }
 
 export interface PassSummary {
-  /** Applied by this thread. */
+  /** Applied. */
   readonly touches: number;
   /** Windows reported, per run, in the order given. */
   readonly windows: readonly number[];
@@ -126,6 +126,7 @@ class Pass implements FrameClock, RunHost {
       for (const evictor of this.#evictors) evictor.endSpan(spans[s]!.t1Ns);
     }
     await this.#drain(Infinity);
+    this.#feed.finish();
     for (const run of this.#runs) run.finish();
     return { touches: this.#feed.touches, windows: this.#runs.map((run) => run.nWindows) };
   }
@@ -135,7 +136,6 @@ class Pass implements FrameClock, RunHost {
     for (;;) {
       let next = Infinity;
       for (const run of this.#runs) next = Math.min(next, run.nextNs);
-      if (this.#options.crew !== undefined) next = await this.#options.crew.soonest(next);
       if (next > until || next === Infinity) break;
       await this.#advance(next);
       for (const run of this.#runs) run.finishDue(next);

@@ -1,12 +1,14 @@
 /** Reads the touches of a space batch by batch and applies them to the stamps; those who look at single touches see each of them once. */
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted, TraceFormatError } from '@workset/model';
-import type { SpaceReader } from '@workset/store';
-import type { Crew } from './crew.ts';
+import { BATCH_ROWS, type SpaceReader } from '@workset/store';
+import { BatchChecks } from './batch-checks.ts';
 import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
 import { isWorthBuffering, RECENT_FRAMES } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
+import { PARTS_PER_PIECE } from './team/control.ts';
+import type { Piece, Team } from './team/team.ts';
 
 /** Someone who looks at single touches, frame by frame in order. */
 export interface Watcher {
@@ -17,8 +19,9 @@ export interface Watcher {
 
 export interface FeedOptions {
   readonly space: SpaceReader;
-  readonly crew?: Crew | undefined;
-  /** Where the stamps of a pass without a crew are kept; default: an arena of its own. */
+  /** Threads that help; the arena is theirs. */
+  readonly team?: Team | undefined;
+  /** Where the stamps are kept; default: an arena of its own. */
   readonly arena?: Arena | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with the touches applied so far, every few million. */
@@ -28,8 +31,10 @@ export interface FeedOptions {
 const PROGRESS_TOUCHES = 1 << 22;
 /** Longest time without a look at the event loop, ms: signals and messages of other threads arrive there. */
 const BREATH_MS = 50;
-/** Fewer touches than this are applied by one member: the others would only wait to merge. */
-const SHARED_TOUCHES = 1 << 19;
+/** Fewer touches than this are applied by one thread. */
+const SHARED_TOUCHES = 1 << 18;
+/** So that they lie in as many batches as a piece can have parts. */
+const PIECE_ROWS = (PARTS_PER_PIECE - 1) * BATCH_ROWS;
 
 export class TouchFeed {
   readonly memory: StampMemory;
@@ -38,6 +43,8 @@ export class TouchFeed {
   readonly #options: FeedOptions;
   readonly #buffer: Int32Array;
   readonly #sum = (touches: Int32Array): string => this.memory.arena.sumsOf(this.#buffer, touches.length);
+  readonly #sharesTouches: boolean;
+  readonly #checks: BatchChecks;
   #batch = -1;
   #batchRows = 0;
   #reportAt = PROGRESS_TOUCHES;
@@ -46,77 +53,67 @@ export class TouchFeed {
   constructor(options: FeedOptions) {
     this.#options = options;
     const { info, batchRows } = options.space;
-    this.memory = options.crew?.memory ?? new StampMemory(info.nPages, info.classBits, undefined, options.arena);
+    this.memory = new StampMemory(info.nPages, info.classBits, undefined, options.arena);
     this.#buffer = this.memory.arena.int32(Math.min(batchRows, Math.max(1, info.nTouches)));
-    const column = options.crew?.part ?? this.memory.column;
-    if (isWorthBuffering(info, column.length)) column.buffer();
+    const { column } = this.memory;
+    if (isWorthBuffering(info, column.length)) column.buffer(options.team?.size);
+    this.#sharesTouches = (options.team?.reads(options.space) ?? false) && column.emptyTables().length > 1;
+    this.#checks = new BatchChecks(options.space, (batch) => {
+      this.#batch = -1;
+      this.#load(batch);
+    });
   }
 
   /** Applies all frames before `end`. */
   async advanceTo(end: number, watcher: Watcher | undefined): Promise<void> {
     const { memory } = this;
-    const { crew } = this.#options;
     const first = memory.framesApplied;
     if (end <= first) return;
-    if (crew === undefined) {
-      await this.#apply(first, end, true, watcher);
-    } else {
-      await this.#applyTogether(crew, first, end);
-      if (watcher !== undefined) await this.#apply(first, end, false, watcher);
-    }
+    if (watcher === undefined && this.#isWorthSharing(first, end)) await this.#applyTogether(this.#options.team!, first, end);
+    else await this.#apply(first, end, watcher);
     memory.framesApplied = end;
   }
 
-  async #applyTogether(crew: Crew, first: number, end: number): Promise<void> {
+  /** Reads again what was only read in parts, of which the last are missing. Call it when no more frames are to be applied. */
+  finish(): void {
+    this.#checks.finish();
+  }
+
+  #isWorthSharing(first: number, end: number): boolean {
+    if (!this.#sharesTouches) return false;
     const { rowStart } = this.#options.space.frames;
-    const rows = rowStart[end]! - rowStart[first]!;
-    if (rows < Math.max(SHARED_TOUCHES, this.memory.column.length / 4)) {
-      if (crew.index === 0) await this.#apply(first, end, true, undefined);
-      // The others apply nothing, but a signal must reach them too.
-      else await this.#breathe();
-      return crew.meet();
-    }
-    // Each member takes the next batch that nobody has. Later frames have larger stamps: they go to their places in turn, or the parts
-    // are merged by maximum.
-    const { batchRows } = this.#options.space;
-    const from = rowStart[first]!;
-    const to = rowStart[end]!;
-    for (;;) {
-      const taken = crew.next();
-      const batch = Math.floor(from / batchRows) + taken;
-      const base = batch * batchRows;
-      if (base >= to) break;
-      const row = Math.max(from, base);
-      this.#load(batch);
-      const stop = Math.min(to, base + this.#batchRows);
-      const frame = frameOf(rowStart, first, end, row);
-      if (crew.takesTurns) await this.#applyInTurn(crew, taken, base, row, stop, frame, end);
-      else crew.part.apply(this.#buffer, base, row - base, stop - base, rowStart, frame);
-      this.touches += stop - row;
+    return rowStart[end]! - rowStart[first]! >= Math.max(SHARED_TOUCHES, this.memory.column.length / 4);
+  }
+
+  /** Each thread of the team stamps a piece into bytes of its own, which are then settled in the order of the pieces. */
+  async #applyTogether(team: Team, first: number, end: number): Promise<void> {
+    const { column } = this.memory;
+    const tables = column.emptyTables();
+    const { rowStart } = this.#options.space.frames;
+    let frame = first;
+    for (let row = rowStart[first]!; row < rowStart[end]!;) {
+      const pieces = cutPieces(rowStart, row, frame, end, tables.length);
+      const parts = team.stamp(pieces, tables);
+      if (parts === undefined) this.#explain(pieces);
+      team.settle(column.stamps, pieces.length);
+      for (const part of parts) this.#checks.part(part);
+      ({ to: row, frame } = pieces.at(-1)!);
+      while (frame < end && rowStart[frame + 1]! <= row) frame++;
+      this.touches += row - pieces[0]!.from;
       await this.#breathe();
     }
-    crew.part.settle();
-    await crew.meet();
-    crew.merge();
-    await crew.meet();
   }
 
-  /** Rows [row, stop) of the loaded batch, in as many pieces as the bytes need: nearly always one. */
-  async #applyInTurn(crew: Crew, turn: number, base: number, row: number, stop: number, frame: number, end: number): Promise<void> {
-    const { rowStart } = this.#options.space.frames;
-    for (let from = row; from < stop;) {
-      const first = from === row ? frame : frameOf(rowStart, frame, end, from);
-      const to = Math.min(stop, rowStart[Math.min(end, first + RECENT_FRAMES)]!);
-      crew.part.apply(this.#buffer, base, from - base, to - base, rowStart, first);
-      await crew.turn(turn);
-      crew.part.settle();
-      from = to;
-    }
-    crew.placed();
+  /** Reads the batches of pieces that could not be read, to say what is wrong with them. */
+  #explain(pieces: readonly Piece[]): never {
+    const { batchRows } = this.#options.space;
+    this.#batch = -1;
+    for (let batch = Math.floor(pieces[0]!.from / batchRows); batch * batchRows < pieces.at(-1)!.to; batch++) this.#load(batch);
+    throw new Error('a thread could not read touches that can be read');
   }
 
-  /** Batch by batch: the touches are stamped, unless they are already, then the watcher looks. */
-  async #apply(first: number, end: number, stamps: boolean, watcher: Watcher | undefined): Promise<void> {
+  /** Batch by batch: the touches are stamped, then the watcher looks. */
+  async #apply(first: number, end: number, watcher: Watcher | undefined): Promise<void> {
     const { frames, batchRows } = this.#options.space;
     const { rowStart } = frames;
     const endRow = rowStart[end]!;
@@ -127,10 +124,10 @@ export class TouchFeed {
       const base = batch * batchRows;
       const stop = Math.min(endRow, base + this.#batchRows);
       while (rowStart[f + 1]! <= row && watcher === undefined) f++;
-      if (stamps) this.memory.column.apply(this.#buffer, base, row - base, stop - base, rowStart, f);
+      this.memory.column.apply(this.#buffer, base, row - base, stop - base, rowStart, f);
       if (watcher !== undefined) this.#watch(watcher, f, end, row, stop, base);
       while (f < end && rowStart[f + 1]! <= stop) f++;
-      if (stamps) this.touches += stop - row;
+      this.touches += stop - row;
       row = stop;
       await this.#breathe();
     }
@@ -171,6 +168,7 @@ export class TouchFeed {
     if (largest(this.#buffer, this.#batchRows) >= slots)
       throw new TraceFormatError(`batch ${batch} of space ${space.info.id} has a touch of a page outside its ${space.info.nPages} pages`);
     this.#batch = batch;
+    this.#checks.whole(batch);
   }
 
   async #breathe(): Promise<void> {
@@ -183,6 +181,22 @@ export class TouchFeed {
     await setImmediate();
     this.#breathAt = performance.now() + BREATH_MS;
   }
+}
+
+/** One piece for each of `n` threads, as long as the next ones will be, of as many frames as bytes can tell apart. */
+function cutPieces(rowStart: Float64Array, row: number, frame: number, end: number, n: number): Piece[] {
+  const rest = rowStart[end]! - row;
+  const most = Math.min(PIECE_ROWS, (rest / (end - frame)) * RECENT_FRAMES);
+  const rows = Math.ceil(rest / (n * Math.ceil(rest / (n * most))));
+  const pieces: Piece[] = [];
+  for (let from = row; from < rowStart[end]! && pieces.length < n;) {
+    const base = frameOf(rowStart, frame, end, from);
+    const to = Math.min(from + rows, rowStart[Math.min(end, base + RECENT_FRAMES)]!);
+    pieces.push({ from, to, frame: base, base });
+    frame = base;
+    from = to;
+  }
+  return pieces;
 }
 
 /** The last frame of [first, end) that starts at `row` or earlier: the one that holds it. */

@@ -1,7 +1,6 @@
-/** One thread's share of a replay: one pass over one space for a group of runs. */
+/** One pass over one space for a group of runs, by one thread and those who help it. */
 import { BLOCK_PAGES, formatParam, PageBitmap, REMAP_KINDS, type Row, type TraceSpan } from '@workset/model';
 import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
-import { Crew, type CrewSeat } from './crew.ts';
 import { runPass, type PassRun, type PassWorld, type Remap } from './engine.ts';
 import { Arena } from './memory/arena.ts';
 import { DEFAULT_WORLD } from './memory/world.ts';
@@ -14,6 +13,7 @@ import { worldKey, type PlanOptions, type RunPlan } from './plan.ts';
 import { costProfiles } from './profiles.ts';
 import { spansOf } from './spans.ts';
 import { schemes } from './registry.ts';
+import type { Team } from './team/team.ts';
 
 export interface Job {
   readonly trace: string;
@@ -21,23 +21,33 @@ export interface Job {
   readonly version: string;
   readonly runs: readonly RunPlan[];
   readonly time: PlanOptions['time'];
-  /** Results the threads of the pass may hold in memory before they go to disk. */
-  readonly bufferBytes: number;
-  /** Its place among the threads that share the pass. */
-  readonly seat?: CrewSeat | undefined;
+  /** Results that a run may hold in memory before they go to disk. */
+  readonly flushBytes: number;
 }
 
-/** Runs the job and writes its parts. All parts of a failed job are removed. */
+/** A team, and how to send it home; `end` rejects with what a helper failed of. */
+export interface Help {
+  readonly team: Team;
+  readonly end: () => Promise<void>;
+}
+/** Undefined when the columns of the arena are not shared. */
+export type StartTeam = (arena: Arena, nPages: number) => Help | undefined;
+
+/** Runs the job and writes its parts. All parts of a failed job are removed. `startTeam` makes others help in an arena. */
 export async function runJob(
   job: Job,
   signal: AbortSignal | undefined,
   onProgress: (touches: number) => void,
+  startTeam?: StartTeam,
 ): Promise<{ touches: number }> {
   const trace = await openTrace(job.trace);
   const parts: RunPart[] = [];
   let arena: Arena | undefined;
+  let help: Help | undefined;
   try {
     const space = trace.space(job.runs[0]!.space);
+    arena = Arena.of(space.info);
+    help = startTeam?.(arena, space.info.nPages);
     const runs: PassRun[] = [];
     const evictorOf = evictorsOf(space, signal);
     for (const plan of job.runs) {
@@ -45,21 +55,20 @@ export async function runJob(
         dir: job.out,
         runId: plan.runId,
         blocks: space.blocks,
-        flushBytes: job.bufferBytes / job.runs.length / (job.seat?.size ?? 1),
+        flushBytes: job.flushBytes,
+        compress: help?.team.compress,
       });
       parts.push(part);
       runs.push({ ...passRun(trace, plan, part), evictor: evictorOf(plan, part) });
     }
     const spans = spansOf(trace, space, job.time);
-    const crew = job.seat && new Crew(job.seat, space.info.nPages, space.info.classBits, signal);
-    arena = crew === undefined ? Arena.of(space.info) : undefined;
     const summary = await runPass({
       space,
       spans,
       quantumNs: trace.manifest.quantumNs,
       runs,
       remaps: remapsOf(trace, space),
-      crew,
+      team: help?.team,
       arena,
       signal,
       onProgress,
@@ -71,6 +80,7 @@ export async function runJob(
     await Promise.all(parts.map((part) => part.abort()));
     throw error;
   } finally {
+    await help?.end();
     arena?.close();
     trace.close();
   }

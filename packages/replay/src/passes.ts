@@ -1,17 +1,23 @@
 /** How the runs of a replay are shared out: passes that fit into memory one at a time, and within a pass a share for each thread. */
-import { formatBytes, UsageError, type SpaceInfo } from '@workset/model';
+import { formatBytes, UsageError, type SpaceId, type SpaceInfo } from '@workset/model';
 import type { TraceReader } from '@workset/store';
+import { ALONE, crewsFor, shareOut, type Crew, type Worlds } from './crews.ts';
 import { isWorthBuffering } from './memory/stamp-column.ts';
 import { worldKey, type RunPlan } from './plan.ts';
+import { spansOf } from './spans.ts';
+import { PAGE_SLOTS } from './team/control.ts';
 
-/** One pass over one space: the runs of each thread. */
+/** One pass over one space: either all runs in one thread that others help, or in several threads that each go through all touches. */
 export interface PassPlan {
   readonly space: SpaceInfo;
+  /** The runs of each thread. */
   readonly shares: readonly (readonly RunPlan[])[];
+  /** Threads that help with the only share. */
+  readonly helpers: number;
   /** About the most that the process will hold meanwhile. */
   readonly memoryBytes: number;
-  /** Of it, results that may wait before they go to disk. */
-  readonly bufferBytes: number;
+  /** Results of a run that may wait before they go to disk. */
+  readonly flushBytes: number;
 }
 
 export interface PassLimits {
@@ -21,7 +27,7 @@ export interface PassLimits {
 }
 
 /** Below this a worker would take longer to start than to help. */
-const MIN_TOUCHES_PER_CREW = 1 << 21;
+const MIN_TOUCHES_FOR_THREADS = 1 << 21;
 const MAX_BUFFER_BYTES = 256 << 20;
 
 /** Measured on Node 24: an idle process with the packages loaded, a further thread with them, and garbage between collections. */
@@ -39,29 +45,38 @@ export function planPasses(trace: TraceReader, runs: readonly RunPlan[], { jobs 
   const spaces = [...new Set(runs.map(({ space }) => space))];
   return spaces.flatMap((id) => {
     const { info } = trace.space(id);
-    const most = info.nTouches < MIN_TOUCHES_PER_CREW ? 1 : jobs;
+    const extent = { info, seconds: secondsOf(trace, id) };
+    const most = info.nTouches < MIN_TOUCHES_FOR_THREADS ? 1 : jobs;
     const hasHuge = trace.manifest.hugeBlocks?.some(({ space, blocks }) => space === id && blocks.length > 0) ?? false;
-    const need = (worlds: readonly (readonly RunPlan[])[], threads: number): number =>
-      bufferBytes + needOf(info, hasHuge, worlds.flat(), threads);
-    const plan = (worlds: readonly (readonly RunPlan[])[]): PassPlan | undefined => {
-      for (let threads = Math.max(1, Math.min(most, worlds.length)); threads > 0; threads--) {
-        const memoryBytes = need(worlds, threads);
-        if (memoryBytes <= limit) return { space: info, shares: shareOut(worlds, threads), memoryBytes, bufferBytes };
-      }
-      return undefined;
-    };
+    const need = (worlds: Worlds, crew: Crew): number => bufferBytes + needOf(info, hasHuge, worlds.flat(), crew);
+    const planned = (worlds: Worlds, crew: Crew): PassPlan => ({
+      space: info,
+      shares: shareOut(extent, worlds, crew.threads),
+      helpers: crew.helpers,
+      memoryBytes: need(worlds, crew),
+      flushBytes: bufferBytes / worlds.flat().length,
+    });
+    const plan = (worlds: Worlds): PassPlan | undefined =>
+      crewsFor(extent, worlds, most)
+        .map((crew) => planned(worlds, crew))
+        .find(({ memoryBytes }) => memoryBytes <= limit);
     const passes: PassPlan[] = [];
-    let chosen: (readonly RunPlan[])[] = [];
+    let chosen: Worlds = [];
     for (const world of worldsOf(runs.filter((run) => run.space === id))) {
       const wider = plan([...chosen, world]);
       if (wider !== undefined && chosen.length > 0) passes.pop();
       chosen = wider === undefined ? [world] : [...chosen, world];
       const alone = wider ?? plan(chosen);
-      if (alone === undefined && memoryLimitBytes !== undefined) throw tooLarge(world, need([world], 1), memoryLimitBytes);
-      passes.push(alone ?? { space: info, shares: [world], memoryBytes: need([world], 1), bufferBytes });
+      if (alone === undefined && memoryLimitBytes !== undefined) throw tooLarge(world, need([world], ALONE), memoryLimitBytes);
+      passes.push(alone ?? planned([world], ALONE));
     }
     return passes;
   });
+}
+
+/** Recorded time, whatever part of it is wanted. */
+function secondsOf(trace: TraceReader, space: SpaceId): number {
+  return spansOf(trace, trace.space(space), undefined).reduce((sum, { t0Ns, t1Ns }) => sum + (t1Ns - t0Ns) / 1e9, 0);
 }
 
 function tooLarge(world: readonly RunPlan[], bytes: number, limit: number): UsageError {
@@ -72,18 +87,22 @@ function tooLarge(world: readonly RunPlan[], bytes: number, limit: number): Usag
 }
 
 /** About the most that a pass holds, without results that wait. */
-export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPlan[], threads: number): number {
+export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPlan[], { threads, helpers }: Crew): number {
   const { nPages, nFrames, nTouches, classBits } = space;
   const slots = nPages * 2 ** classBits;
   const setBytes = nPages / 8;
+  const tableBytes = isWorthBuffering(space, slots) ? slots : 0;
   const tlbs = new Set(runs.filter(({ world }) => world.tlb !== null).map(({ world }) => JSON.stringify([world.tlb, world.thp]))).size;
   const evicting = runs.filter(({ evict }) => evict !== undefined).length;
   return (
     PROCESS_BYTES +
     GARBAGE_BYTES +
-    THREAD_BYTES * (threads - 1) +
+    THREAD_BYTES * (threads - 1 + helpers) +
+    helpers * tableBytes +
+    (helpers > 0 ? PAGE_SLOTS * PAGE_ROOM_BYTES + 8 * nFrames : 0) +
     threads *
-      (slots * (4 * (1 + tlbs) + Number(isWorthBuffering(space, slots))) +
+      (slots * 4 * (1 + tlbs) +
+        tableBytes +
         4 * nPages * cachesOf(space, runs) +
         FRAME_BYTES * nFrames +
         TRUTH_SETS * setBytes +
@@ -96,6 +115,8 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
   );
 }
 
+/** A page of results that waits to be compressed, at most. */
+const PAGE_ROOM_BYTES = 1.1 * 2 ** 20;
 const BATCH_BYTES = 4 << 20;
 const FRAME_BYTES = 44;
 /** Sets of the id space that a thread and a run hold at once, those not collected yet included: measured on 64 M pages. */
@@ -129,43 +150,6 @@ function settles(world: RunPlan['world'], hasHuge: boolean): boolean {
 export function cachesOf({ classBits }: SpaceInfo, runs: readonly RunPlan[]): number {
   const targets = new Set(runs.map(({ target }) => target)).size;
   return targets * (classBits > 1 ? 3 : 1);
-}
-
-/** The most work first, each to the thread that has least. */
-function shareOut(worlds: readonly (readonly RunPlan[])[], threads: number): RunPlan[][] {
-  const shares = Array.from({ length: threads }, () => ({ work: 0, runs: [] as RunPlan[] }));
-  const byWork = worlds.map((runs) => ({ runs, work: runs.reduce((sum, run) => sum + workOf(run), 0) })).sort((a, b) => b.work - a.work);
-  for (const { runs, work } of byWork) {
-    const least = shares.reduce((best, share) => (share.work < best.work ? share : best));
-    least.work += work;
-    least.runs.push(...runs);
-  }
-  return shares.map(({ runs }) => runs);
-}
-
-/** CPU ms of a window over 1 M pages, beyond what the cheapest scheme takes: measured with windows of 100 ms. */
-const WINDOW_MS: Readonly<Record<string, number>> = {
-  'uffd-rwp': 5.4,
-  'uffd-rwp-sync': 5.9,
-  'uffd-wp': 0.9,
-  'uffd-wp-sync': 1.7,
-  'soft-dirty': 2.9,
-  'idle-page': 5.1,
-  'ept-young': 4.2,
-  mglru: 2.8,
-  'numa-hint': 3.1,
-};
-const OTHER_WINDOW_MS = 2;
-/** What a run of any scheme does in a window: its truth, its sets. */
-const COMMON_WINDOW_MS = 2;
-const NS_PER_S = 1e9;
-
-/** About what a run costs, per second of the trace; only the proportions count. */
-function workOf({ kind, scheme, params, evict }: RunPlan): number {
-  const own = kind === 'observed' ? 0 : (WINDOW_MS[scheme] ?? OTHER_WINDOW_MS);
-  const every = Number(params['interval'] ?? params['aggr'] ?? NS_PER_S);
-  // A swapper looks at every touch.
-  return ((own + COMMON_WINDOW_MS) * NS_PER_S) / Math.max(1e6, every) + (evict === undefined ? 0 : 1000);
 }
 
 /** Runs that must stay in one thread: those of one shared world. */

@@ -11,10 +11,11 @@ import {
   type TraceManifest,
   type TraceReader,
 } from '@workset/store';
-import { seatCrew } from './crew.ts';
-import { flagSignal, runJob, type Job } from './job.ts';
+import { flagSignal, runJob, type Help, type Job } from './job.ts';
+import type { Arena } from './memory/arena.ts';
 import { planPasses, type PassLimits, type PassPlan } from './passes.ts';
 import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
+import { Team } from './team/team.ts';
 import { runWorker, startWorkers } from './worker-pool.ts';
 
 export interface ReplayOptions extends PlanOptions, PassLimits {
@@ -81,7 +82,7 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
       options,
     );
     // They load their code while this thread goes on.
-    startWorkers(Math.max(0, ...passes.map(({ shares }) => shares.length - 1)));
+    startWorkers(Math.max(0, ...passes.map(({ shares, helpers }) => shares.length - 1 + helpers)));
     total = passes.reduce((sum, { space }) => sum + space.nTouches, 0);
     await writeInputs(options.out, trace);
   } finally {
@@ -95,7 +96,7 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
 async function runPasses(
   passes: readonly PassPlan[],
   total: number,
-  job: Omit<Job, 'runs' | 'bufferBytes'>,
+  job: Omit<Job, 'runs' | 'flushBytes'>,
   options: ReplayOptions,
 ): Promise<number> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
@@ -104,14 +105,14 @@ async function runPasses(
   options.signal?.addEventListener('abort', onAbort);
   // A pass keeps all threads busy.
   const oneAtATime = pLimit(1);
-  const done: number[][] = [];
+  const done = passes.map(() => 0);
   try {
-    const applied = (): number => done.reduce((sum, members) => sum + members.reduce((all, n) => all + n, 0), 0);
+    const applied = (): number => done.reduce((sum, n) => sum + n, 0);
     await Promise.all(
       passes.map((pass, i) =>
         oneAtATime(() =>
-          runPassPlan(pass, job, stop, (member, touches) => {
-            (done[i] ??= [])[member] = touches;
+          runPassPlan(pass, job, stop, (touches) => {
+            done[i] = touches;
             options.onProgress?.(applied(), total);
           }),
         ),
@@ -123,33 +124,54 @@ async function runPasses(
   }
 }
 
-/** This thread takes the first share, workers the others. One that fails stops the others; finished runs stay. */
+/** This thread takes the last share, and workers the others, or help with it. One that fails stops the others; finished runs stay. */
 async function runPassPlan(
-  { space, shares, bufferBytes }: PassPlan,
-  job: Omit<Job, 'runs' | 'bufferBytes'>,
+  { shares, helpers, flushBytes }: PassPlan,
+  job: Omit<Job, 'runs' | 'flushBytes'>,
   stop: Int32Array,
-  onProgress: (member: number, touches: number) => void,
+  onProgress: (touches: number) => void,
 ): Promise<void> {
-  const crew = shares.length > 1 ? seatCrew(space, shares.length) : undefined;
-  const members = crew === undefined ? [shares.flat()] : shares;
   const signal = flagSignal(stop);
   throwIfAborted(signal);
+  // All apply the same touches: the slowest says how far they are.
+  const done = shares.map(() => 0);
   const outcomes = await Promise.allSettled(
-    members.map(async (runs, i) => {
-      const own: Job = { ...job, runs, bufferBytes, seat: crew?.seats[i] };
+    shares.map(async (runs, i) => {
+      const own: Job = { ...job, runs, flushBytes };
+      const progress = (touches: number): void => {
+        done[i] = touches;
+        onProgress(Math.min(...done));
+      };
       try {
-        if (i === members.length - 1) onProgress(i, (await runJob(own, signal, (touches) => onProgress(i, touches))).touches);
-        else await runWorker({ job: own, stop }, (touches) => onProgress(i, touches));
+        if (i < shares.length - 1) await runWorker({ kind: 'job', job: own, stop }, progress);
+        else
+          progress(
+            (await runJob(own, signal, progress, helpers > 0 ? (arena, nPages) => startTeam(arena, nPages, helpers) : undefined)).touches,
+          );
       } catch (error) {
         Atomics.store(stop, 0, 1);
         throw error;
       }
     }),
   );
-  crew?.arena.close();
   const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown);
   const cause = failures.find((error) => !(error instanceof InterruptedError)) ?? failures[0];
   if (cause !== undefined) throw cause;
+}
+
+function startTeam(arena: Arena, nPages: number, helpers: number): Help | undefined {
+  if (arena.share() === undefined) return undefined;
+  const team = new Team(arena, nPages, helpers);
+  const ends = Promise.allSettled(
+    Array.from({ length: team.size - 1 }, () => runWorker({ kind: 'help', seat: team.seat }, () => undefined)),
+  );
+  return {
+    team,
+    end: async () => {
+      team.dismiss();
+      for (const outcome of await ends) if (outcome.status === 'rejected') throw outcome.reason;
+    },
+  };
 }
 
 /** Touches that a pass reads: all up to the end of the wanted time. Earlier ones count even before its start, as they made pages present. */

@@ -1,13 +1,17 @@
-/** Worker thread: runs one job after the other, polls a shared flag for cancellation, posts progress. */
+/** Worker thread: runs jobs, or helps others to, one after the other; polls a shared flag for cancellation, posts progress. */
 import module from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { Job } from './job.ts';
+import type { TeamSeat } from './team/control.ts';
 
-export interface WorkerStart {
-  readonly job: Job;
-  /** One int32 on a SharedArrayBuffer: 1 = stop. */
-  readonly stop: Int32Array;
-}
+export type WorkerStart =
+  | {
+      readonly kind: 'job';
+      readonly job: Job;
+      /** One int32 on a SharedArrayBuffer: 1 = stop. */
+      readonly stop: Int32Array;
+    }
+  | { readonly kind: 'help'; readonly seat: TeamSeat };
 export type WorkerMessage =
   | { readonly kind: 'progress'; readonly touches: number }
   | { readonly kind: 'done'; readonly touches: number }
@@ -29,18 +33,27 @@ const send = (message: WorkerMessage): void => port.postMessage(message);
 module.enableCompileCache?.();
 const { WorksetError } = await import('@workset/model');
 const { flagSignal, runJob } = await import('./job.ts');
+const { help } = await import('./team/helper.ts');
 
 port.on('message', (start: WorkerStart) => void run(start));
 
-async function run({ job, stop }: WorkerStart): Promise<void> {
+async function run(start: WorkerStart): Promise<void> {
   try {
-    const { touches } = await runJob(job, flagSignal(stop), (done) => send({ kind: 'progress', touches: done }));
-    send({ kind: 'done', touches });
+    send({ kind: 'done', touches: await outcomeOf(start) });
   } catch (error) {
-    // The others of its crew wait for it.
-    Atomics.store(stop, 0, 1);
     const known = error instanceof WorksetError ? error : undefined;
     const { name, message, stack } = error as Error;
     send({ kind: 'failed', name, message, stack, code: known?.code, exitCode: known?.exitCode, hint: known?.hint, place: known?.place });
   }
+}
+
+/** Touches applied. */
+async function outcomeOf(start: WorkerStart): Promise<number> {
+  if (start.kind === 'help') {
+    help(start.seat);
+    return 0;
+  }
+  const { job, stop } = start;
+  const { touches } = await runJob(job, flagSignal(stop), (done) => send({ kind: 'progress', touches: done }));
+  return touches;
 }

@@ -62,6 +62,7 @@ export function spaceOf(trace: PlainTrace, batchRows: number = BATCH_ROWS): Spac
     },
     batchRows,
     nBatches: Math.ceil(rows.length / batchRows),
+    touchPlaces: () => undefined,
     readBatch(i, into) {
       const batch = rows.slice(i * batchRows, (i + 1) * batchRows);
       into.set(batch);

@@ -25,6 +25,7 @@ function spaceOf(frames: readonly (readonly number[])[], batchRows: number, nPag
     },
     batchRows,
     nBatches: Math.ceil(rows.length / batchRows),
+    touchPlaces: () => undefined,
     readBatch(i, into) {
       const batch = rows.slice(i * batchRows, (i + 1) * batchRows);
       into.set(batch);

@@ -38,7 +38,7 @@ function hugeTrace(): TraceReader {
     truth: 'exact',
   };
   const space = { info } as SpaceReader;
-  return { manifest: {}, space: () => space } as unknown as TraceReader;
+  return { manifest: { spans: [{ t0Ns: 0, t1Ns: 1e10, label: '' }] }, space: () => space } as unknown as TraceReader;
 }
 
 async function runsOf(options: PlanOptions): Promise<readonly RunPlan[]> {

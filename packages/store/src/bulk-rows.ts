@@ -44,7 +44,7 @@ export class BulkEncoder {
       const constant = constantOf(value, rows);
       if (constant !== undefined) return this.#constant(column, constant, rows);
       const encoded = encodeColumn(column, value as Varying, rows);
-      for (const page of encoded.pages) bytes += page.bytes.length;
+      for (const page of encoded.pages) bytes += page.length;
       return encoded;
     });
     return { rows, columns, bytes };

@@ -1,6 +1,18 @@
 /** Durable files: whole writes and reads, hashes, and directories that appear all at once. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+  writevSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RunError, UsageError } from '@workset/model';
@@ -40,6 +52,17 @@ function writeSome(fd: number, bytes: NodeJS.ArrayBufferView, from: number, posi
     return writeSync(fd, bytes, from, bytes.byteLength - from, position);
   } catch (cause) {
     throw new RunError(`cannot write the trace: ${(cause as Error).message}`, 'free some disk space, or choose another --out', cause);
+  }
+}
+
+/** Writes all pieces, one after the other, from `position` on. */
+export function writeAllAt(fd: number, pieces: readonly Uint8Array[], position: number): void {
+  const all = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (all === 0 || writevSync(fd, pieces, position) === all) return;
+  // The system took a part: the rest as it comes, and so what stands in its way is said.
+  for (const piece of pieces) {
+    writeFullyAt(fd, piece, position);
+    position += piece.length;
   }
 }
 

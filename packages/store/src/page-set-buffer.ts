@@ -4,7 +4,7 @@ import { CHUNK_BYTES, TABLES } from '@workset/model';
 import type { ColumnSpec, PageBitmap, Scope } from '@workset/model';
 import { forEachChunk } from './page-chunks.ts';
 import { pageOfValues, ParquetFile, repeated, valuesOf, type ColumnPages } from './parquet/file.ts';
-import { pageOf, type Cell, type Page } from './parquet/pages.ts';
+import { PLAIN, pageOf, type Cell, type Compress, type Page } from './parquet/pages.ts';
 import type { SetKind } from './types.ts';
 
 /** A set in the form it is stored: chunk numbers, and the compressed pages of its chunks, `copies` times over. */
@@ -12,7 +12,6 @@ export interface PackedSet {
   readonly copies: number;
   readonly chunks: readonly number[];
   readonly pages: readonly Page[];
-  readonly bytes: number;
 }
 interface SetRow {
   readonly w: number;
@@ -30,11 +29,15 @@ const ROWS_PER_GROUP = 1 << 14;
 export class PageSetBuffer {
   readonly #runId: string;
   readonly #blocks: Float64Array;
+  readonly #compress: Compress;
   #rows: SetRow[] = [];
+  /** Rows whose bytes have been counted. */
+  #sized = 0;
 
-  constructor(runId: string, blocks: Float64Array) {
+  constructor(runId: string, blocks: Float64Array, compress: Compress) {
     this.#runId = runId;
     this.#blocks = blocks;
+    this.#compress = compress;
   }
 
   get isEmpty(): boolean {
@@ -42,24 +45,31 @@ export class PageSetBuffer {
   }
 
   pack(set: PageBitmap, copies: number): PackedSet {
-    return encode(set, this.#blocks, copies);
+    return encode(set, this.#blocks, copies, this.#compress);
   }
 
-  /** Adds a set; returns by how many bytes the buffer grew. `frozen`: the set will not change any more, so that its encoding can be shared between runs. */
-  add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen: boolean): number {
-    return this.addPacked(w, kind, [scope], frozen ? shared(set, this.#blocks) : this.pack(set, 1));
+  /** Adds a set. `frozen`: it will not change any more, so that its encoding can be shared between runs. */
+  add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen: boolean): void {
+    this.addPacked(w, kind, [scope], frozen ? this.#shared(set) : this.pack(set, 1));
   }
 
-  addPacked(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): number {
+  addPacked(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {
     assert.equal(set.copies, scopes.length);
     if (set.chunks.length > 0) this.#rows.push({ w, kind, scopes: scopes.toSorted(), set });
-    return set.bytes;
+  }
+
+  /** By how many bytes the buffer has grown since this was asked. */
+  takeGrowth(): number {
+    let bytes = 0;
+    for (; this.#sized < this.#rows.length; this.#sized++) for (const page of this.#rows[this.#sized]!.set.pages) bytes += page.length;
+    return bytes;
   }
 
   /** Writes all sets, ordered by window, kind, scope and chunk, and forgets them. */
   write(path: string): void {
     const rows = this.#rows.sort(byKey);
     this.#rows = [];
+    this.#sized = 0;
     const file = new ParquetFile(path, TABLES.page_sets);
     for (let from = 0; from < rows.length;) {
       let to = from;
@@ -89,29 +99,29 @@ export class PageSetBuffer {
           return cell === undefined ? valuesOf(column, chunks) : repeated(column, cell(row, scope), chunks.length);
         }),
       );
-      return pageOfValues(parts);
+      return pageOfValues(parts, this.#compress);
     });
+  }
+
+  #shared(set: PageBitmap): PackedSet {
+    const known = encodings.get(set);
+    if (known?.blocks === this.#blocks) return known.packed;
+    const packed = this.pack(set, 1);
+    encodings.set(set, { blocks: this.#blocks, packed });
+    return packed;
   }
 }
 
 const encodings = new WeakMap<PageBitmap, { readonly blocks: Float64Array; readonly packed: PackedSet }>();
 
-function shared(set: PageBitmap, blocks: Float64Array): PackedSet {
-  const known = encodings.get(set);
-  if (known?.blocks === blocks) return known.packed;
-  const packed = encode(set, blocks, 1);
-  encodings.set(set, { blocks, packed });
-  return packed;
-}
-
 /** Pages of one set, `copies` times over. */
-function encode(set: PageBitmap, blocks: Float64Array, copies: number): PackedSet {
+function encode(set: PageBitmap, blocks: Float64Array, copies: number, compress: Compress): PackedSet {
   const chunks: number[] = [];
   const pages: Page[] = [];
   const values = scratch(copies);
   let fill = 0;
   const flush = (): void => {
-    if (fill > 0) pages.push(pageOf(values.subarray(0, fill * VALUE_BYTES), fill));
+    if (fill > 0) pages.push(pageOf(values.subarray(0, fill * VALUE_BYTES), fill, PLAIN, compress));
     fill = 0;
   };
   for (let copy = 0; copy < copies; copy++) {
@@ -123,7 +133,7 @@ function encode(set: PageBitmap, blocks: Float64Array, copies: number): PackedSe
     });
   }
   flush();
-  return { copies, chunks, pages, bytes: pages.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+  return { copies, chunks, pages };
 }
 
 let scratchBytes = Buffer.alloc(0);

@@ -6,7 +6,7 @@ import type { PageBitmap, Row, Scope, TableSpec } from '@workset/model';
 import { BulkEncoder, type BulkColumn, type BulkRows } from './bulk-rows.ts';
 import { PageSetBuffer, type PackedSet } from './page-set-buffer.ts';
 import { ParquetFile, writeParquet } from './parquet/file.ts';
-import type { Cell } from './parquet/pages.ts';
+import { compressNow, type Cell } from './parquet/pages.ts';
 import { partPath, publishParts, writeTablePart } from './results-dir.ts';
 import type { EvictionTable, RunPart, RunPartOptions, SetKind, WindowRow } from './types.ts';
 
@@ -45,7 +45,7 @@ class BufferedRunPart implements RunPart {
 
   constructor(options: RunPartOptions) {
     this.#options = options;
-    this.#sets = new PageSetBuffer(options.runId, options.blocks);
+    this.#sets = new PageSetBuffer(options.runId, options.blocks, options.compress ?? compressNow);
     this.#buffers = {
       windows: new TableBuffer(TABLES.windows),
       regions: new TableBuffer(TABLES.regions),
@@ -61,13 +61,13 @@ class BufferedRunPart implements RunPart {
     this.#push('windows', [this.#options.runId, w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages]);
   }
   pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen = false): void {
-    this.#bytes += this.#sets.add(w, kind, scope, set, frozen);
+    this.#sets.add(w, kind, scope, set, frozen);
   }
   pack(set: PageBitmap, copies: number): PackedSet {
     return this.#sets.pack(set, copies);
   }
   packedSet(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {
-    this.#bytes += this.#sets.addPacked(w, kind, scopes, set);
+    this.#sets.addPacked(w, kind, scopes, set);
   }
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void {
     this.#push('regions', [this.#options.runId, w, startPage, nPages, score, ageNs]);
@@ -90,6 +90,7 @@ class BufferedRunPart implements RunPart {
   }
 
   async drain(): Promise<void> {
+    this.#bytes += this.#sets.takeGrowth();
     if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) this.#flush();
   }
 

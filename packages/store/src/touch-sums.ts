@@ -58,6 +58,18 @@ export class TouchSums {
     return this;
   }
 
+  /** Adds `words` words whose own sums are a and b. */
+  addSums(a: bigint, b: bigint, words: number): this {
+    this.#append(a, b, BigInt(words));
+    return this;
+  }
+
+  get a(): bigint {
+    return this.#a;
+  }
+  get b(): bigint {
+    return this.#b;
+  }
   /** a and b, 16 hex digits each. */
   toString(): string {
     return [this.#a, this.#b].map((sum) => sum.toString(16).padStart(16, '0')).join('');

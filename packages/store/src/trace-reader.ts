@@ -13,7 +13,7 @@ import { OBSERVATIONS, OBSERVED_REGIONS, OBSERVED_SETS, readObservations } from 
 import { NO_REMAPS, readRemaps, remapFileName } from './remap-log.ts';
 import { BATCH_ROWS, bytesOf, framingHash, touchFileName } from './touch-file.ts';
 import { sumsOf } from './touch-room.ts';
-import type { FrameColumns, RemapColumns, SpaceReader, SumTouches, TraceManifest, TraceReader } from './types.ts';
+import type { FrameColumns, RemapColumns, SpaceReader, SumTouches, TouchPlaces, TraceManifest, TraceReader } from './types.ts';
 
 /**
  * Opens the trace at `path`. Checks trace.json and the presence and size of every file now; contents when they are read.
@@ -213,9 +213,18 @@ class ColumnSpaceReader implements SpaceReader {
   readBatch(i: number, into: Int32Array, sum: SumTouches = sumsOf): number {
     const batch = this.#batches[i];
     assert(batch !== undefined, `batch ${i} of ${this.#batches.length}`);
-    this.#fd ??= openSync(this.#file, 'r');
-    readTouches(this.#fd, this.#file, i, batch, into, sum);
+    readTouches(this.#open(), this.#file, i, batch, into, sum);
     return batch.rows;
+  }
+
+  touchPlaces(): TouchPlaces | undefined {
+    const sums = this.#batches.flatMap((batch) => batch.sums ?? []);
+    if (sums.length < this.#batches.length) return undefined;
+    return { fd: this.#open(), offsets: Float64Array.from(this.#batches, ({ offset }) => offset), sums };
+  }
+
+  #open(): number {
+    return (this.#fd ??= openSync(this.#file, 'r'));
   }
 
   pageOf(id: number): number {

@@ -19,6 +19,7 @@ import type {
 } from '@workset/model';
 import type { BulkColumn } from './bulk-rows.ts';
 import type { PackedSet } from './page-set-buffer.ts';
+import type { Compress } from './parquet/pages.ts';
 
 /** `trace.json`: everything about a trace but its columns. */
 export interface TraceManifest {
@@ -117,6 +118,16 @@ export interface RemapColumns {
 /** The checksum of touches, as `TouchSums` gives it. */
 export type SumTouches = (touches: Int32Array) => string;
 
+/** Where the touches of a space lie. */
+export interface TouchPlaces {
+  /** Of the touch file; open until the trace is closed. */
+  readonly fd: number;
+  /** Byte offset of each batch in it. */
+  readonly offsets: Float64Array;
+  /** Of each batch, as `TouchSums` prints them. */
+  readonly sums: readonly string[];
+}
+
 export interface SpaceReader {
   readonly info: SpaceInfo;
   /** Block numbers (page number >> 9), ascending; dense id i is page blocks[i >> 9] * 512 + (i & 511). */
@@ -130,6 +141,8 @@ export interface SpaceReader {
    * sums, returns its rows. Throws TraceFormatError. `sum` does what `TouchSums` does, perhaps faster.
    */
   readBatch(i: number, into: Int32Array, sum?: SumTouches): number;
+  /** For readers of parts of batches, who check them; undefined where only whole batches can be checked (trace format 1). */
+  touchPlaces(): TouchPlaces | undefined;
   /** Page number of a dense id. */
   pageOf(id: number): number;
   /** Dense id of a page number, -1 when the space does not hold it. */
@@ -203,4 +216,6 @@ export interface RunPartOptions {
   readonly blocks: Float64Array;
   /** Bytes buffered before rows are flushed to disk. Default 64 MiB. */
   readonly flushBytes?: number;
+  /** Compresses the pages of page sets; default: at once. */
+  readonly compress?: Compress | undefined;
 }

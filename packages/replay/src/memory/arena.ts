@@ -24,7 +24,6 @@ export interface VectorLoops {
   stampBytes(touches: number, eights: number, bytes: number, byte: number): void;
   settle(bytes: number, stamps: number, words: number, base: number): void;
   recentTouchedAndWritten(bytes: number, after: number, words: number, touched: number, written: number): void;
-  maxInto(into: number, other: number, words: number): void;
   largest(column: number, words: number): number;
   sum(touches: number, rounds: number, out: number): void;
 }
@@ -44,12 +43,6 @@ export interface SharedArena {
   /** One int32 on a SharedArrayBuffer: the units of COLUMN_ALIGN bytes given out so far. */
   readonly used: Int32Array;
 }
-/** Where a column is in the memory, for threads that share it. */
-export interface ColumnAddress {
-  readonly byteOffset: number;
-  readonly length: number;
-}
-
 /** What one round of the vector loops writes. */
 const COLUMN_ALIGN = 128;
 
@@ -87,13 +80,12 @@ export class Arena {
     if (this.#memory === undefined) this.#open();
     return { memory: this.#memory!, used: this.#used };
   }
-  /** Where a column of this arena is; undefined for a plain array. */
-  addressOf(column: Int32Array): ColumnAddress | undefined {
-    return this.owns(column) ? { byteOffset: column.byteOffset, length: column.length } : undefined;
+  /** Bytes at an address of the memory, which may be given as a signed number. */
+  bytesAt(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.#memory!.buffer, address >>> 0, length);
   }
-  /** A column that another thread took. */
-  at({ byteOffset, length }: ColumnAddress): Int32Array {
-    return this.#own(new Int32Array(this.#memory!.buffer, byteOffset, length));
+  doublesAt(address: number, length: number): Float64Array {
+    return new Float64Array(this.#memory!.buffer, address >>> 0, length);
   }
 
   /** Gives the memory to the next arena of this thread. No column of this one may be used any more, in any thread. */
@@ -121,6 +113,10 @@ export class Arena {
   get loops(): VectorLoops {
     return this.#loops!;
   }
+  /** Others that do the same. */
+  set loops(loops: VectorLoops) {
+    this.#loops = loops;
+  }
   /** The TLB loops for sets of up to 4 * `vectors` ways: for memory in 4 KiB pages, and with 2 MiB pages and devices. */
   tlbLoop(vectors: number): TlbLoop {
     return (this.#loops as unknown as Record<string, TlbLoop>)[`tlb${vectors}`]!;
@@ -142,9 +138,9 @@ export class Arena {
   owns(column: Int32Array): boolean {
     return owners.get(column) === this;
   }
-  /** Words for two sets of the id space, of which 2 * words are cleared. */
-  scratch(words: number): Int32Array {
-    return this.#cleared(this.#scratch!, 2 * words);
+  /** Words for two sets of the id space, with anything in them. */
+  get scratch(): Int32Array {
+    return this.#scratch!;
   }
 
   /** A column whose first `length` values are 0. The room of a column is a whole number of COLUMN_ALIGN bytes. */

@@ -69,7 +69,7 @@ export function fillTouchedAndWritten(stamps: Int32Array, range: PageRange, afte
   const arena = Arena.loopsFor(stamps);
   const words = arena && wholeWords(range);
   if (arena === undefined || words === undefined) return addTouchedAndWrittenScalar(stamps, range, after, touched, written);
-  const sets = arena.scratch(words.n);
+  const sets = arena.scratch;
   const address = sets.byteOffset;
   arena.loops.touchedAndWritten(stamps.byteOffset + words.first * 256, after, words.n, address, address + words.n * 4);
   touched.words.set(sets.subarray(0, words.n), words.first);
@@ -89,7 +89,7 @@ export function addRecent(
   if (after > 255) return;
   const words = wholeWords(range);
   if (words === undefined) return addRecentScalar(recent, range, after, touched, written);
-  const sets = arena.scratch(words.n);
+  const sets = arena.scratch;
   const address = sets.byteOffset;
   arena.loops.recentTouchedAndWritten(recent.byteOffset + words.first * 64, after, words.n, address, address + words.n * 4);
   orInto(touched, words, sets, 0);
@@ -128,7 +128,7 @@ function addressOf(column: Int32Array, { first }: WholeWords): number {
 }
 
 function addBits(arena: Arena, words: WholeWords, out: PageBitmap, fill: (set: number) => void): void {
-  const set = arena.scratch(words.n);
+  const set = arena.scratch;
   fill(set.byteOffset);
   orInto(out, words, set, 0);
 }
@@ -210,7 +210,7 @@ function addTouchedAndWrittenScalar(stamps: Int32Array, range: PageRange, after:
 export function setMarks(marks: Int32Array, set: PageBitmap, now: number): void {
   const arena = Arena.loopsFor(marks);
   if (arena === undefined || marks.length < set.words.length << 5) return setMarksScalar(marks, set, now);
-  const bits = arena.scratch(0);
+  const bits = arena.scratch;
   bits.set(set.words);
   arena.loops.setMarks(marks.byteOffset, bits.byteOffset, set.words.length, now);
 }

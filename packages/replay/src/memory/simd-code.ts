@@ -1,7 +1,7 @@
 /**
  * The loops of bit-loops.ts as WebAssembly with 128-bit vectors.
  *
- * All take byte addresses in one memory and a number of 32-page words; sets are added to (`|=`). Stamps and marks are below 2^31.
+ * All take byte addresses in one memory and a number of 32-page words; sets are written over. Stamps and marks are below 2^31.
  */
 import {
   ADD,
@@ -62,9 +62,9 @@ function word(mask: (vector: number) => Code): Code {
     seq(mask(first), mask(first + 1), NARROW_32, mask(first + 2), mask(first + 3), NARROW_32, NARROW_16, BITMASK);
   return seq(half(0), half(4), constant(16), SHL, OR);
 }
-/** `*out |= word` */
-function addWord(out: number, bits: Code): Code {
-  return seq(get(out), load32(get(out)), bits, OR, STORE_32);
+/** `*out = word` */
+function putWord(out: number, bits: Code): Code {
+  return seq(get(out), bits, STORE_32);
 }
 /** newer(last, after, words, out) */
 function newer(): Func {
@@ -76,7 +76,7 @@ function newer(): Func {
     loop(
       words,
       seq(
-        addWord(
+        putWord(
           out,
           word((v) => seq(load(last, v * 16), get(limit), GREATER)),
         ),
@@ -96,7 +96,7 @@ function newerThanMarks(): Func {
     loop(
       words,
       seq(
-        addWord(out, word(isNewer)),
+        putWord(out, word(isNewer)),
         get(count),
         word((v) => seq(isNewer(v), load(marks, v * 16), ZERO, GREATER, V_AND)),
         POPCOUNT,
@@ -117,7 +117,7 @@ function stillMarked(): Func {
   const [last, marks, words, out] = [0, 1, 2, 3];
   const isMarked = (v: number): Code =>
     seq(load(marks, v * 16), ZERO, GREATER, load(last, v * 16), load(marks, v * 16), GREATER, V_AND_NOT);
-  const body = loop(words, seq(addWord(out, word(isMarked)), advance(last, 128), advance(marks, 128), advance(out, 4)));
+  const body = loop(words, seq(putWord(out, word(isMarked)), advance(last, 128), advance(marks, 128), advance(out, 4)));
   return { name: 'stillMarked', params: 4, result: false, locals: [], body };
 }
 
@@ -162,7 +162,7 @@ function takeNewer(): Func {
       seq(
         word(isNewer),
         set(bits),
-        addWord(out, get(bits)),
+        putWord(out, get(bits)),
         get(count),
         get(bits),
         POPCOUNT,
@@ -192,8 +192,8 @@ function touchedAndWritten(): Func {
     loop(
       words,
       seq(
-        addWord(touched, word(isTouched)),
-        addWord(written, word(isWritten)),
+        putWord(touched, word(isTouched)),
+        putWord(written, word(isWritten)),
         advance(pairs, 256),
         advance(touched, 4),
         advance(written, 4),
@@ -317,8 +317,8 @@ function recentTouchedAndWritten(): Func {
     loop(
       words,
       seq(
-        addWord(touched, both(isTouched)),
-        addWord(written, both(isWritten)),
+        putWord(touched, both(isTouched)),
+        putWord(written, both(isWritten)),
         advance(table, 64),
         advance(touched, 4),
         advance(written, 4),
@@ -326,14 +326,6 @@ function recentTouchedAndWritten(): Func {
     ),
   );
   return { name: 'recentTouchedAndWritten', params: 5, result: false, locals: [V128], body };
-}
-
-/** maxInto(into, other, words) */
-function maxInto(): Func {
-  const [into, other, words] = [0, 1, 2];
-  const one = (v: number): Code => seq(get(into), load(into, v * 16), load(other, v * 16), MAX, store(v * 16));
-  const body = loop(words, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(into, 128), advance(other, 128)));
-  return { name: 'maxInto', params: 3, result: false, locals: [], body };
 }
 
 /** largest(column, words): the largest value, unsigned */
@@ -365,6 +357,5 @@ export const SIMD_FUNCTIONS: readonly Func[] = [
   stampBytes(),
   settle(),
   recentTouchedAndWritten(),
-  maxInto(),
   largest(),
 ];

@@ -22,14 +22,13 @@ export class StampMemory {
   /**
    * @param clock memory whose frame count this one follows (page walks follow touches)
    * @param arena where columns are kept; default that of the clock, or a new one
-   * @param stamps stamps that other threads write too
    */
-  constructor(nPages: number, classBits: number, clock?: StampMemory, arena?: Arena, stamps?: Int32Array) {
+  constructor(nPages: number, classBits: number, clock?: StampMemory, arena?: Arena) {
     this.#clock = clock;
     this.nPages = nPages;
     this.classBits = classBits;
     this.arena = arena ?? clock?.arena ?? new Arena(nPages);
-    this.column = new StampColumn(stamps ?? this.arena.int32(nPages * 2 ** classBits), this.arena);
+    this.column = new StampColumn(this.arena.int32(nPages * 2 ** classBits), this.arena);
   }
 
   /** All stamps, up to date. */

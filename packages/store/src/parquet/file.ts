@@ -2,9 +2,10 @@
  * Writes a Parquet file of one results table. Our own writer, and a small one, because replay writes the same page sets for many
  * runs: a compressed page can be written again as it is, and a replay needs no database (190 ms to load, and a sort of every row).
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { ColumnSpec, SqlType, TableSpec } from '@workset/model';
-import { CODEC, pageOf, pageOfCells, plain, type Cell, type Page } from './pages.ts';
+import { CODEC, PLAIN, pageOf, pageOfCells, plain, type Cell, type Compress, type Page } from './pages.ts';
+import { writeAllAt } from '../files.ts';
 import { binary, encodeStruct, i32, i32s, i64, struct, structs, text, texts, type Field } from './thrift.ts';
 
 /** Smallest and largest value of a column, for readers that skip files by it. */
@@ -26,7 +27,6 @@ const PHYSICAL: Readonly<Record<SqlType, number>> = { BOOLEAN: 0, INTEGER: 1, BI
 const CONVERTED: Partial<Readonly<Record<SqlType, number>>> = { VARCHAR: 0, UBIGINT: 14, BIGINT: 18 };
 const REQUIRED = 0;
 const OPTIONAL = 1;
-const PLAIN = 0;
 const RLE = 3;
 
 /** Row groups one after the other, then the footer. */
@@ -40,7 +40,7 @@ export class ParquetFile {
   constructor(path: string, table: TableSpec) {
     this.#fd = openSync(path, 'w');
     this.#table = table;
-    this.#write(MAGIC);
+    this.#write([MAGIC]);
   }
 
   /** Pages of every column, in the order of the table's columns; all columns hold `rows` values. */
@@ -66,14 +66,14 @@ export class ParquetFile {
     ]);
     const length = Buffer.alloc(4);
     length.writeUInt32LE(footer.length);
-    this.#write(Buffer.concat([footer, length, MAGIC]));
+    this.#write([footer, length, MAGIC]);
     closeSync(this.#fd);
   }
 
   #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN, dictionary }: ColumnPages): Field[] {
     const start = this.#offset;
     const all = dictionary === undefined ? pages : [dictionary, ...pages];
-    for (const page of all) this.#write(page.bytes);
+    this.#write(all.flatMap(({ pieces }) => pieces));
     const nValues = pages.reduce((sum, page) => sum + page.nValues, 0);
     const raw = all.reduce((sum, page) => sum + page.rawBytes, 0);
     const meta = [
@@ -84,16 +84,16 @@ export class ParquetFile {
       i64(5, nValues),
       i64(6, raw),
       i64(7, this.#offset - start),
-      i64(9, start + (dictionary?.bytes.length ?? 0)),
+      i64(9, start + (dictionary?.length ?? 0)),
       ...(dictionary === undefined ? [] : [i64(11, start)]),
       ...(extent === undefined ? [] : [struct(12, [binary(5, bare(column, extent.max)), binary(6, bare(column, extent.min))])]),
     ];
     return [i64(2, start), struct(3, meta)];
   }
 
-  #write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + done);
-    this.#offset += bytes.length;
+  #write(pieces: readonly Uint8Array[]): void {
+    writeAllAt(this.#fd, pieces, this.#offset);
+    this.#offset += pieces.reduce((sum, { length }) => sum + length, 0);
   }
 }
 
@@ -133,10 +133,10 @@ export function repeated(column: ColumnSpec, cell: NonNullable<Cell>, n: number)
   return { raw: Buffer.alloc(n * one.length, one), n, extent: extentOf([cell]) };
 }
 /** One page of all values, none of them null. */
-export function pageOfValues(parts: readonly Values[]): ColumnPages {
+export function pageOfValues(parts: readonly Values[], compress: Compress): ColumnPages {
   const cells = parts.flatMap(({ extent }) => (extent === undefined ? [] : [extent.min, extent.max]));
   const n = parts.reduce((sum, part) => sum + part.n, 0);
-  return { pages: [pageOf(Buffer.concat(parts.map(({ raw }) => raw)), n)], extent: extentOf(cells) };
+  return { pages: [pageOf(Buffer.concat(parts.map(({ raw }) => raw)), n, PLAIN, compress)], extent: extentOf(cells) };
 }
 
 function schemaElement({ name, type, nullable }: ColumnSpec): Field[] {

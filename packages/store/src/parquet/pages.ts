@@ -7,13 +7,18 @@ import { encodeStruct, i32, struct, type Field } from './thrift.ts';
 /** A value of a results table as `Row` holds it. */
 export type Cell = Row[string];
 
-/** A page with its header, ready to be written any number of times. */
+/** A page with its header, ready to be written any number of times. It may be compressed only when somebody asks for it. */
 export interface Page {
-  readonly bytes: Uint8Array;
+  /** Its bytes, in pieces. */
+  readonly pieces: readonly Uint8Array[];
+  readonly length: number;
   readonly nValues: number;
   /** Header and values before compression. */
   readonly rawBytes: number;
 }
+
+/** Takes bytes, which may change afterwards; gives what they are compressed when asked. Equal bytes give equal results. */
+export type Compress = (raw: Uint8Array) => () => Uint8Array;
 
 const ZSTD = 6;
 const GZIP = 2;
@@ -21,7 +26,7 @@ const DATA_PAGE = 0;
 const DICTIONARY_PAGE = 2;
 /** Indices into the dictionary page of the column. */
 export const RLE_DICTIONARY = 8;
-const PLAIN = 0;
+export const PLAIN = 0;
 const RLE = 3;
 
 /** Zstandard; gzip under a Node that lacks it (before 22.15). */
@@ -29,27 +34,58 @@ export const CODEC = typeof zlib.zstdCompressSync === 'function' ? ZSTD : GZIP;
 
 const MAX_CHUNK_BYTES = 96 << 10;
 
-function compress(raw: Uint8Array): Uint8Array {
+/** The bytes of a page as they are stored. */
+export function compressed(raw: Uint8Array): Uint8Array {
   if (CODEC === GZIP) return zlib.gzipSync(raw, { level: 1 });
   // Room for most results in one piece, and no more than the input needs.
   const chunkSize = Math.min(raw.length + 64, MAX_CHUNK_BYTES);
   return zlib.zstdCompressSync(raw, { chunkSize, params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
 }
 
+export const compressNow: Compress = (raw) => {
+  const bytes = compressed(raw);
+  return () => bytes;
+};
+
 /** The page of values already encoded (behind their definition levels, if any); as PLAIN unless told otherwise. */
-export function pageOf(raw: Uint8Array, nValues: number, encoding = PLAIN): Page {
-  return page(DATA_PAGE, raw, nValues, struct(5, [i32(1, nValues), i32(2, encoding), i32(3, RLE), i32(4, RLE)]));
+export function pageOf(raw: Uint8Array, nValues: number, encoding = PLAIN, compress: Compress = compressNow): Page {
+  return new CompressedPage(DATA_PAGE, raw, nValues, struct(5, [i32(1, nValues), i32(2, encoding), i32(3, RLE), i32(4, RLE)]), compress);
 }
 
 /** The distinct values of a column, as PLAIN, that its data pages refer to. */
 export function dictionaryOf(raw: Uint8Array, nValues: number): Page {
-  return page(DICTIONARY_PAGE, raw, nValues, struct(7, [i32(1, nValues), i32(2, PLAIN)]));
+  return new CompressedPage(DICTIONARY_PAGE, raw, nValues, struct(7, [i32(1, nValues), i32(2, PLAIN)]), compressNow);
 }
 
-function page(type: number, raw: Uint8Array, nValues: number, details: Field): Page {
-  const body = compress(raw);
-  const header = encodeStruct([i32(1, type), i32(2, raw.length), i32(3, body.length), details]);
-  return { bytes: Buffer.concat([header, body]), nValues, rawBytes: header.length + raw.length };
+class CompressedPage implements Page {
+  readonly nValues: number;
+  readonly #type: number;
+  readonly #rawLength: number;
+  readonly #details: Field;
+  readonly #body: () => Uint8Array;
+  #made: readonly [header: Uint8Array, body: Uint8Array] | undefined;
+
+  constructor(type: number, raw: Uint8Array, nValues: number, details: Field, compress: Compress) {
+    this.#type = type;
+    this.#rawLength = raw.length;
+    this.nValues = nValues;
+    this.#details = details;
+    this.#body = compress(raw);
+  }
+
+  get pieces(): readonly [header: Uint8Array, body: Uint8Array] {
+    if (this.#made !== undefined) return this.#made;
+    const body = this.#body();
+    const header = encodeStruct([i32(1, this.#type), i32(2, this.#rawLength), i32(3, body.length), this.#details]);
+    return (this.#made = [header, body]);
+  }
+  get length(): number {
+    const [header, body] = this.pieces;
+    return header.length + body.length;
+  }
+  get rawBytes(): number {
+    return this.pieces[0].length + this.#rawLength;
+  }
 }
 
 export function pageOfCells(column: ColumnSpec, cells: readonly Cell[]): Page {

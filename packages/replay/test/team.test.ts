@@ -1,4 +1,4 @@
-/** Threads that share a pass: the same bytes as one thread, whatever they watch; a failed or interrupted member takes the others along. */
+/** Threads that help with a pass, or go through it side by side: the same bytes as one thread; damage and interruption reach all. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { InterruptedError, NS_PER_MS, NS_PER_S, TraceFormatError } from '@workse
 import { synthesise } from '@workset/ingest';
 import { DEFAULT_TLB, planReplay, replay, type ReplayOptions } from '@workset/replay';
 
-/** Enough touches for a crew, and in a window enough to share out: see the thresholds in replay.ts and feed.ts. */
+/** Enough touches for several threads, and in a window enough to share out: see the thresholds in passes.ts and feed.ts. */
 const SYNTH = { pages: 40_960, seconds: 1.2, rate: 4e6, seed: 3 };
 const WINDOW_NS = 400 * NS_PER_MS;
 
@@ -18,7 +18,7 @@ let trace: string;
 let results = 0;
 
 before(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'workset-crew-'));
+  dir = mkdtempSync(join(tmpdir(), 'workset-team-'));
   trace = join(dir, 'mixed.trace');
   await synthesise('mixed', { ...SYNTH, out: trace });
 });
@@ -36,15 +36,16 @@ function hashesOf(out: string): Map<string, string> {
   return new Map(paths.map((path) => [path.slice(out.length), createHash('sha256').update(readFileSync(path)).digest('hex')]));
 }
 
-describe('a crew', () => {
+describe('several threads', () => {
   const cases: Readonly<Record<string, Partial<ReplayOptions>>> = {
     'schemes at their defaults': {},
     'schemes that look at nothing but stamps': { schemes: ['uffd-rwp', 'uffd-wp', 'idle-page', 'soft-dirty', 'mm-young'] },
     'a TLB and shared worlds': { schemes: ['idle-page', 'mglru', 'uffd-rwp'], worlds: [['idle-page', 'mglru']], tlb: DEFAULT_TLB },
+    swappers: { schemes: ['uffd-wp'], evict: ['uffd-wp:limit=50%', 'uffd-wp:limit=70%'] },
     'a part of the time': { schemes: ['uffd-rwp', 'damon-paddr'], time: [300 * NS_PER_MS, 900 * NS_PER_MS] },
   };
   for (const [name, options] of Object.entries(cases)) {
-    it(`writes what one thread writes: ${name}`, async () => {
+    it(`write what one thread writes: ${name}`, async () => {
       const one = await replayed({ ...options, jobs: 1 });
       assert.ok([...one.keys()].some((path) => path.startsWith('/page_sets/')));
       assert.deepEqual(await replayed({ ...options, jobs: 2 }), one);
@@ -52,12 +53,12 @@ describe('a crew', () => {
     });
   }
 
-  // So many touches in a frame that members put the stamps of whole batches into place in turn, and batches of more frames than bytes tell apart.
+  // So many touches in a frame that pieces of several batches are stamped side by side, and pieces of as many frames as bytes tell apart.
   for (const [name, seconds, rate] of [
-    ['a batch in one piece', 0.4, 4e7],
-    ['some batches in two', 1.2, 9.32e6],
+    ['pieces cut by rows', 0.4, 4e7],
+    ['pieces cut by frames', 1.2, 9.32e6],
   ] as const) {
-    it(`writes what one thread writes when its members take turns: ${name}`, async () => {
+    it(`write what one thread writes when touches are stamped side by side: ${name}`, async () => {
       const dense = join(dir, `${rate}.trace`);
       await synthesise('zipf', { ...SYNTH, seconds, rate, out: dense });
       const options = { schemes: ['uffd-rwp', 'uffd-wp', 'idle-page', 'damon-paddr'], windowNs: (seconds / 3) * NS_PER_S };
@@ -67,7 +68,7 @@ describe('a crew', () => {
     });
   }
 
-  it('applies every touch once', async () => {
+  it('apply every touch', async () => {
     const out = join(dir, `results-${results++}`);
     const schemes = ['uffd-rwp', 'idle-page', 'soft-dirty'];
     const { touches } = await replay(trace, { out, windowNs: WINDOW_NS, schemes, jobs: 3 });
@@ -75,7 +76,7 @@ describe('a crew', () => {
     assert.deepEqual([plan.passes, plan.touches], [1, touches]);
   });
 
-  it('stops together when interrupted, and leaves no run', async () => {
+  it('stop together when interrupted, and leave no run', async () => {
     const out = join(dir, `results-${results++}`);
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 60);
@@ -87,10 +88,9 @@ describe('a crew', () => {
     );
   });
 
-  it('fails together when one member cannot go on', async () => {
+  it('fail together when touches are damaged', async () => {
     const broken = join(dir, 'broken.trace');
     await synthesise('mixed', { ...SYNTH, out: broken });
-    // The last batch is read by the member that applies the later frames.
     const fd = openSync(join(broken, 'touches.gpa.arrow'), 'r+');
     writeSync(fd, Uint8Array.of(255, 255, 255), 0, 3, 9 << 20);
     closeSync(fd);

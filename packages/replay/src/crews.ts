@@ -1,0 +1,105 @@
+/** How threads divide a pass: by an estimate of what its runs cost. Only proportions count, and results do not depend on it. */
+import type { SpaceInfo } from '@workset/model';
+import type { RunPlan } from './plan.ts';
+import { MAX_MEMBERS } from './team/control.ts';
+
+export interface Crew {
+  /** Threads with runs of their own, each of which goes through all touches. */
+  readonly threads: number;
+  /** Further threads that help the only one with runs. */
+  readonly helpers: number;
+}
+export const ALONE: Crew = { threads: 1, helpers: 0 };
+
+/** Runs that must stay in one thread, together: those of one shared world. */
+export type Worlds = readonly (readonly RunPlan[])[];
+
+/** A space, and how much of its time is replayed, s. */
+export interface Extent {
+  readonly info: SpaceInfo;
+  readonly seconds: number;
+}
+
+/** Ways to divide the work among up to `jobs` threads: the quickest by estimate first, then others, one thread alone last. */
+export function crewsFor(extent: Extent, worlds: Worlds, jobs: number): Crew[] {
+  if (jobs < 2) return [ALONE];
+  const helpers = Math.min(MAX_MEMBERS, jobs) - 1;
+  const alone = workOf(extent, worlds.flat());
+  const helped = alone.all - (alone.divisible * helpers) / (helpers + 1);
+  const shares = Array.from({ length: Math.min(jobs, worlds.length) - 1 }, (_, i) => ({ threads: i + 2, helpers: 0 })).reverse();
+  const shared = (crew: Crew): number => Math.max(...shareOut(extent, worlds, crew.threads).map((runs) => workOf(extent, runs).all));
+  const isShared = shares.length > 0 && shared(shares[0]!) < helped;
+  const help = [{ threads: 1, helpers }];
+  return [...(isShared ? shares : help), ...(isShared ? help : shares), ALONE];
+}
+
+/** The most work first, each to the thread that has least. */
+export function shareOut(extent: Extent, worlds: Worlds, threads: number): RunPlan[][] {
+  const shares = Array.from({ length: threads }, () => ({ work: 0, runs: [] as RunPlan[] }));
+  const own = (runs: readonly RunPlan[]): number => runs.reduce((sum, run) => sum + runWork(extent, run).all, 0);
+  const byWork = worlds.map((runs) => ({ runs, work: own(runs) })).sort((a, b) => b.work - a.work);
+  for (const { runs, work } of byWork) {
+    const least = shares.reduce((best, share) => (share.work < best.work ? share : best));
+    least.work += work;
+    least.runs.push(...runs);
+  }
+  return shares.map(({ runs }) => runs);
+}
+
+/** CPU time, ms: in all, and as much of it as a team divides. */
+interface Work {
+  readonly all: number;
+  readonly divisible: number;
+}
+
+/** ns per touch: to read and stamp it, to look it up in a TLB, to show it to a swapper, to a sampler. Measured on Zen 3. */
+const TOUCH_NS = 3;
+const TLB_NS = 15;
+const EVICT_NS = 15;
+const SAMPLE_NS = 2;
+
+/** One thread that goes through all touches for some runs. */
+function workOf(extent: Extent, runs: readonly RunPlan[]): Work {
+  const { nTouches } = extent.info;
+  const tlbs = new Set(runs.flatMap(({ world }) => (world.tlb === null ? [] : [JSON.stringify([world.tlb, world.thp])]))).size;
+  const watches = tlbs > 0 || runs.some(({ evict, scheme }) => evict !== undefined || scheme === 'pebs');
+  const works = runs.map((run) => runWork(extent, run));
+  const touches = (nTouches * TOUCH_NS) / 1e6;
+  return {
+    all: touches + (nTouches * TLB_NS * tlbs) / 1e6 + works.reduce((sum, { all }) => sum + all, 0),
+    // Who looks at single touches has them applied in their order.
+    divisible: (watches ? 0 : touches) + works.reduce((sum, { divisible }) => sum + divisible, 0),
+  };
+}
+
+/** CPU ms of a window over 1 M pages, beyond what the cheapest scheme takes: measured with windows of 100 ms. */
+const WINDOW_MS: Readonly<Record<string, number>> = {
+  'uffd-rwp': 5.4,
+  'uffd-rwp-sync': 5.9,
+  'uffd-wp': 0.9,
+  'uffd-wp-sync': 1.7,
+  'soft-dirty': 2.9,
+  'idle-page': 5.1,
+  'ept-young': 4.2,
+  mglru: 2.8,
+  'numa-hint': 3.1,
+};
+const OTHER_WINDOW_MS = 2;
+/** What a run of any scheme does in a window: its truth, its sets. */
+const COMMON_WINDOW_MS = 2;
+const NS_PER_S = 1e9;
+/** Of the schemes that go page by page, the share of their work that is loops over pages and compression. */
+const DIVISIBLE_SHARE = 0.8;
+const NOT_BY_PAGE = /^(damon|mglru|numa|pebs)/;
+
+/** What a run costs beyond the touches. */
+function runWork({ info, seconds }: Extent, { kind, scheme, params, evict }: RunPlan): Work {
+  const own = kind === 'observed' ? 0 : (WINDOW_MS[scheme] ?? OTHER_WINDOW_MS);
+  const every = Math.max(1e6, Number(params['interval'] ?? params['aggr'] ?? NS_PER_S));
+  const windows = ((own + COMMON_WINDOW_MS) * (info.nPages / 2 ** 20) * seconds * NS_PER_S) / every;
+  const perTouch = (evict === undefined ? 0 : EVICT_NS) + (scheme === 'pebs' ? SAMPLE_NS : 0);
+  return {
+    all: windows + (info.nTouches * perTouch) / 1e6,
+    divisible: kind === 'observed' || NOT_BY_PAGE.test(scheme) ? 0 : windows * DIVISIBLE_SHARE,
+  };
+}

@@ -1,0 +1,121 @@
+/** What the threads of a team share beside the arena: the work that is posted, and what came of it. */
+import type { SharedArena } from '../memory/arena.ts';
+
+/** A helper's place; it can be sent to a worker. */
+export interface TeamSeat {
+  readonly control: SharedArrayBuffer;
+  readonly arena: SharedArena;
+  readonly nPages: number;
+}
+
+/** Most threads of a team. */
+export const MAX_MEMBERS = 32;
+/** Most parts of batches that a piece of touches can have. */
+export const PARTS_PER_PIECE = 4;
+/** Pages that wait for compression, or for being fetched. */
+export const PAGE_SLOTS = 16;
+
+/** Int32 words of the control. */
+export const AT = {
+  /** Number of the posted work << 8 | its next chunk; CLOSED as a chunk while the work is being described. */
+  ticket: 0,
+  /** Chunks done of the posted work. */
+  done: 1,
+  sleepers: 2,
+  dismissed: 3,
+  /** A helper could not do a chunk. */
+  failed: 4,
+  /** 1 while the leader sleeps until `done` changes. */
+  leaderSleeps: 5,
+  kind: 6,
+  chunks: 7,
+  /** Sum of what the chunks returned. */
+  result: 8,
+  /** Of loops: units of 32 pages in all and in a chunk, and the arguments. */
+  words: 9,
+  chunkWords: 10,
+  args: 11,
+  /** Of pieces of touches: the file, and where in the arena its batch offsets and first rows of frames are. */
+  fd: 20,
+  offsets: 21,
+  nBatches: 22,
+  rowStart: 23,
+  nFrames: 24,
+  slots: 25,
+  stamps: 26,
+  /** Pages posted and taken so far, modulo 2^31. */
+  pagesPosted: 27,
+  pagesTaken: 28,
+  pageRoom: 29,
+  pageRoomBytes: 30,
+  nTables: 31,
+  /** Address of the table of bytes of each piece, and the frame that its bytes count from. */
+  tables: 32,
+  bases: 64,
+  /** Of each page slot: bytes in it, and 1 + the number of the page that is compressed in it. */
+  pageBytes: 96,
+  pageDone: 112,
+} as const;
+const INTS = 128;
+
+/** Float64 values per piece: first and last row, first frame, and afterwards the parts it has, or -1 when it could not be read. */
+export const PIECE_VALUES = 4;
+
+export const CLOSED = 255;
+
+/** Views on the shared control. */
+export class Control {
+  readonly buffer: SharedArrayBuffer;
+  readonly ints: Int32Array;
+  /** PIECE_VALUES per piece. */
+  readonly pieces: Float64Array;
+  /** Batch, rows before and in the part, sums a and b, PARTS_PER_PIECE times per piece. */
+  readonly parts: BigInt64Array;
+
+  constructor(buffer?: SharedArrayBuffer) {
+    const piecesAt = INTS * 4;
+    const partsAt = piecesAt + MAX_MEMBERS * PIECE_VALUES * 8;
+    this.buffer = buffer ?? new SharedArrayBuffer(partsAt + MAX_MEMBERS * PARTS_PER_PIECE * PART_VALUES * 8);
+    this.ints = new Int32Array(this.buffer, 0, INTS);
+    this.pieces = new Float64Array(this.buffer, piecesAt, MAX_MEMBERS * PIECE_VALUES);
+    this.parts = new BigInt64Array(this.buffer, partsAt);
+  }
+}
+export const PART_VALUES = 5;
+
+/** Kinds of work: a loop by its number, or one of these. */
+export const SETTLE = 1000;
+export const STAMP = 1001;
+
+/** Looks at shared words again and again, for a while: a sleeping thread of a virtual machine wakes up late, and to cold caches. */
+export class Spinner {
+  readonly #maxMs: number;
+  #ms: number;
+
+  constructor(maxMs: number) {
+    this.#maxMs = maxMs;
+    this.#ms = maxMs;
+  }
+
+  /** Looks until `holds`; false when it gave up. */
+  until(holds: () => boolean): boolean {
+    let last = performance.now();
+    const end = last + this.#ms;
+    for (;;) {
+      for (let look = 0; look < 32; look++) if (holds()) return this.#grow();
+      const now = performance.now();
+      // Somebody else had the processor meanwhile, and would have it again.
+      if (now - last > STOLEN_MS) this.#ms = Math.max(MIN_SPIN_MS, this.#ms / 2);
+      if (now > end || now - last > STOLEN_MS) return false;
+      last = now;
+    }
+  }
+
+  #grow(): true {
+    this.#ms = Math.min(this.#maxMs, this.#ms * 1.1);
+    return true;
+  }
+}
+
+const STOLEN_MS = 0.5;
+const MIN_SPIN_MS = 0.05;

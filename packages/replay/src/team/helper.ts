@@ -1,0 +1,28 @@
+/** A thread that does what a pass can share out: chunks of vector loops, pieces of touches, and pages to compress when there is nothing else. */
+import { Arena } from '../memory/arena.ts';
+import { AT, Control, Spinner, type TeamSeat } from './control.ts';
+import { Hand } from './hand.ts';
+import { PageWork } from './page-queue.ts';
+
+/** Longest wait awake, longest sleep, ms. */
+const SPIN_MS = 4;
+const NAP_MS = 20;
+
+/** Helps until it is dismissed. */
+export function help({ control: buffer, arena: shared, nPages }: TeamSeat): void {
+  const control = new Control(buffer);
+  const { ints } = control;
+  const arena = Arena.join(shared, nPages);
+  const hand = new Hand(control, arena, arena.loops);
+  const pages = new PageWork(control, arena);
+  const spinner = new Spinner(SPIN_MS);
+  while (Atomics.load(ints, AT.dismissed) === 0) {
+    if (hand.work() > 0 || pages.work()) continue;
+    const ticket = Atomics.load(ints, AT.ticket);
+    const isIdle = (): boolean => Atomics.load(ints, AT.ticket) === ticket && !pages.isWaiting && Atomics.load(ints, AT.dismissed) === 0;
+    if (spinner.until(() => !isIdle())) continue;
+    Atomics.add(ints, AT.sleepers, 1);
+    if (isIdle()) Atomics.wait(ints, AT.ticket, ticket, NAP_MS);
+    Atomics.sub(ints, AT.sleepers, 1);
+  }
+}

@@ -1,0 +1,88 @@
+/** Reads a piece of the touches of a pass and stamps it as bytes into a table of its own. */
+import { LANES_BYTES, readFully, ROUND_WORDS, TouchSums, BATCH_ROWS } from '@workset/store';
+import type { Arena, VectorLoops } from '../memory/arena.ts';
+import { largest } from '../memory/bit-loops.ts';
+import { AT, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
+
+/** So many touches are read, summed and stamped at a time: they stay in the cache. */
+const READ_ROWS = 1 << 15;
+
+export class PieceStamper {
+  readonly #control: Control;
+  readonly #arena: Arena;
+  readonly #loops: VectorLoops;
+  readonly #touches: Int32Array;
+  readonly #lanes: Int32Array;
+  readonly #offsets: Float64Array;
+  readonly #rowStart: Float64Array;
+
+  constructor(control: Control, arena: Arena, loops: VectorLoops) {
+    const { ints } = control;
+    this.#control = control;
+    this.#arena = arena;
+    this.#loops = loops;
+    this.#touches = arena.int32(READ_ROWS);
+    this.#lanes = arena.int32(LANES_BYTES / 4);
+    this.#offsets = arena.doublesAt(ints[AT.offsets]!, ints[AT.nBatches]!);
+    this.#rowStart = arena.doublesAt(ints[AT.rowStart]!, ints[AT.nFrames]! + 1);
+  }
+
+  /** The parts of batches that the piece has, -1 when it cannot be read or holds what is no touch. */
+  stamp(piece: number): number {
+    const [first, end, firstFrame] = this.#control.pieces.subarray(piece * PIECE_VALUES) as unknown as [number, number, number];
+    const { ints } = this.#control;
+    const table = this.#arena.bytesAt(ints[AT.tables + piece]!, ints[AT.slots]!);
+    const base = ints[AT.bases + piece]!;
+    let parts = 0;
+    let frame = firstFrame;
+    for (let row = first; row < end; parts++) {
+      const batch = Math.floor(row / BATCH_ROWS);
+      const stop = Math.min(end, (batch + 1) * BATCH_ROWS);
+      const sums = new TouchSums();
+      const from = row;
+      for (; row < stop; row = Math.min(stop, row + READ_ROWS)) {
+        const n = Math.min(READ_ROWS, stop - row);
+        if (!this.#read(batch, row, n, sums)) return -1;
+        frame = this.#apply(row, n, frame, table, base);
+      }
+      this.#keep(piece, parts, batch, from, stop, sums);
+    }
+    return parts;
+  }
+
+  #read(batch: number, row: number, n: number, sums: TouchSums): boolean {
+    const touches = this.#touches;
+    const { ints } = this.#control;
+    if (readFully(ints[AT.fd]!, touches, n * 4, this.#offsets[batch]! + 4 * (row - batch * BATCH_ROWS)) < n * 4) return false;
+    if (largest(touches, n) >= ints[AT.slots]!) return false;
+    const rounds = Math.floor(n / ROUND_WORDS);
+    if (rounds > 0) {
+      this.#loops.sum(touches.byteOffset, rounds, this.#lanes.byteOffset);
+      sums.addLanes(this.#lanes, rounds * ROUND_WORDS);
+    }
+    sums.add(touches, rounds * ROUND_WORDS, n);
+    return true;
+  }
+
+  /** Stamps the n touches read, of which the first is in `frame` or later; returns the frame of the last. */
+  #apply(row: number, n: number, frame: number, table: Uint8Array, base: number): number {
+    const rowStart = this.#rowStart;
+    const touches = this.#touches;
+    for (let i = 0; i < n;) {
+      while (rowStart[frame + 1]! <= row + i) frame++;
+      const stop = Math.min(n, rowStart[frame + 1]! - row);
+      const byte = frame + 1 - base;
+      const eights = (stop - i) >> 3;
+      if (eights > 0) this.#loops.stampBytes(touches.byteOffset + 4 * i, eights, table.byteOffset, byte);
+      for (let rest = i + 8 * eights; rest < stop; rest++) table[touches[rest]!] = byte;
+      i = stop;
+    }
+    return frame;
+  }
+
+  #keep(piece: number, part: number, batch: number, from: number, to: number, { a, b }: TouchSums): void {
+    const at = (piece * PARTS_PER_PIECE + part) * PART_VALUES;
+    const values = [BigInt(batch), BigInt(from - batch * BATCH_ROWS), BigInt(to - from), a, b];
+    for (const [i, value] of values.entries()) this.#control.parts[at + i] = BigInt.asIntN(64, value);
+  }
+}
