@@ -80,9 +80,12 @@ export async function runJob(
     await Promise.all(parts.map((part) => part.abort()));
     throw error;
   } finally {
-    await help?.end();
-    arena?.close();
-    trace.close();
+    try {
+      await help?.end();
+    } finally {
+      arena?.close();
+      trace.close();
+    }
   }
 }
 

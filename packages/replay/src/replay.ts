@@ -111,7 +111,7 @@ async function runPasses(
     await Promise.all(
       passes.map((pass, i) =>
         oneAtATime(() =>
-          runPassPlan(pass, job, stop, (touches) => {
+          runPassPlan(pass, job, stop, options.memoryLimitBytes !== undefined, (touches) => {
             done[i] = touches;
             options.onProgress?.(applied(), total);
           }),
@@ -124,13 +124,19 @@ async function runPasses(
   }
 }
 
+/** Threads that had columns for more pages are not kept. */
+const MAX_KEPT_PAGES = 1 << 21;
+
 /** This thread takes the last share, and workers the others, or help with it. One that fails stops the others; finished runs stay. */
 async function runPassPlan(
-  { shares, helpers, flushBytes }: PassPlan,
+  { space, shares, helpers, flushBytes }: PassPlan,
   job: Omit<Job, 'runs' | 'flushBytes'>,
   stop: Int32Array,
+  hasLimit: boolean,
   onProgress: (touches: number) => void,
 ): Promise<void> {
+  // What an idle thread holds, the next pass may be meant to have.
+  const keepsThreads = !hasLimit && space.nPages <= MAX_KEPT_PAGES;
   const signal = flagSignal(stop);
   throwIfAborted(signal);
   // All apply the same touches: the slowest says how far they are.
@@ -143,7 +149,7 @@ async function runPassPlan(
         onProgress(Math.min(...done));
       };
       try {
-        if (i < shares.length - 1) await runWorker({ kind: 'job', job: own, stop }, progress);
+        if (i < shares.length - 1) await runWorker({ kind: 'job', job: own, stop }, progress, keepsThreads);
         else
           progress(
             (await runJob(own, signal, progress, helpers > 0 ? (arena, nPages) => startTeam(arena, nPages, helpers) : undefined)).touches,

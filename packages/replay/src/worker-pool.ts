@@ -10,8 +10,11 @@ export function startWorkers(n: number): void {
   while (idle.length < n) idle.push(newWorker());
 }
 
-/** Runs one job on a thread of its own; rejects with what the job threw. */
-export async function runWorker(start: WorkerStart, onProgress: (touches: number) => void): Promise<void> {
+/**
+ * Runs one job on a thread of its own; rejects with what the job threw. `isKept` false ends the thread afterwards, and with it the
+ * memory that it would hold for its next arena.
+ */
+export async function runWorker(start: WorkerStart, onProgress: (touches: number) => void, isKept = true): Promise<void> {
   const worker = idle.pop() ?? newWorker();
   worker.ref();
   try {
@@ -21,6 +24,7 @@ export async function runWorker(start: WorkerStart, onProgress: (touches: number
     void worker.terminate();
     throw error;
   }
+  if (!isKept) return void (await worker.terminate());
   worker.unref();
   idle.push(worker);
 }

@@ -4,7 +4,9 @@ import { after, before, describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Prng } from '@workset/model';
 import { compressed } from '@workset/store';
-import { Arena, type VectorLoops } from '../src/memory/arena.ts';
+import { Arena, type SharedArena, type VectorLoops } from '../src/memory/arena.ts';
+import { checkHelpers, Control } from '../src/team/control.ts';
+import { help } from '../src/team/helper.ts';
 import { SHARED_LOOPS } from '../src/team/loops.ts';
 import { Team } from '../src/team/team.ts';
 import type { WorkerStart } from '../src/worker.ts';
@@ -77,5 +79,14 @@ describe('a loop shared out', () => {
     });
     const order = raws.map((_, i) => (i * 37) % raws.length);
     for (const i of order) assert.ok(Buffer.from(thunks[i]!()).equals(Buffer.from(compressed(raws[i]!))), `page ${i}`);
+  });
+});
+
+describe('a helper that fails', () => {
+  it('says so, and whoever waits for it stops waiting', () => {
+    const control = new Control();
+    checkHelpers(control, performance.now());
+    assert.throws(() => help({ control: control.buffer, arena: {} as SharedArena, nPages: PAGES }));
+    assert.throws(() => checkHelpers(control, performance.now()), /a helper thread of the replay failed/);
   });
 });

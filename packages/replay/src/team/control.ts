@@ -23,7 +23,7 @@ export const AT = {
   done: 1,
   sleepers: 2,
   dismissed: 3,
-  /** A helper could not do a chunk. */
+  /** 1 = a helper could not go on. */
   failed: 4,
   /** 1 while the leader sleeps until `done` changes. */
   leaderSleeps: 5,
@@ -43,7 +43,7 @@ export const AT = {
   nFrames: 24,
   slots: 25,
   stamps: 26,
-  /** Pages posted and taken so far, modulo 2^31. */
+  /** Pages posted and taken so far. */
   pagesPosted: 27,
   pagesTaken: 28,
   pageRoom: 29,
@@ -117,5 +117,17 @@ export class Spinner {
   }
 }
 
+/**
+ * Throws when a helper failed, or when `since` (performance.now) is so long ago that one must have: what it threw is heard of when
+ * the pass ends.
+ */
+export function checkHelpers({ ints }: Control, since: number): void {
+  if (Atomics.load(ints, AT.failed) === 1) throw new Error('a helper thread of the replay failed');
+  if (performance.now() - since > ANSWER_MS) throw new Error('a helper thread of the replay has not answered for a minute');
+}
+const ANSWER_MS = 60_000;
+
+/** How long the leader waits awake, ms. */
+export const LEADER_SPIN_MS = 2;
 const STOLEN_MS = 0.5;
 const MIN_SPIN_MS = 0.05;

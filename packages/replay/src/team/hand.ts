@@ -37,9 +37,6 @@ export class Hand {
       try {
         const result = this.#chunk(Atomics.load(ints, AT.kind), chunk);
         if (result !== 0) Atomics.add(ints, AT.result, result);
-      } catch (error) {
-        Atomics.store(ints, AT.failed, 1);
-        throw error;
       } finally {
         Atomics.add(ints, AT.done, 1);
         if (Atomics.load(ints, AT.leaderSleeps) === 1) Atomics.notify(ints, AT.done);

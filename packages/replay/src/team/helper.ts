@@ -8,9 +8,18 @@ import { PageWork } from './page-queue.ts';
 const SPIN_MS = 4;
 const NAP_MS = 20;
 
-/** Helps until it is dismissed. */
-export function help({ control: buffer, arena: shared, nPages }: TeamSeat): void {
-  const control = new Control(buffer);
+/** Helps until it is dismissed. The leader hears of what it throws. */
+export function help(seat: TeamSeat): void {
+  const control = new Control(seat.control);
+  try {
+    helpWith(control, seat);
+  } catch (error) {
+    Atomics.store(control.ints, AT.failed, 1);
+    throw error;
+  }
+}
+
+function helpWith(control: Control, { arena: shared, nPages }: TeamSeat): void {
   const { ints } = control;
   const arena = Arena.join(shared, nPages);
   const hand = new Hand(control, arena, arena.loops);

@@ -1,7 +1,7 @@
 /** Pages of results on their way through compression, in slots of shared memory: whoever is free compresses, the leader fetches. */
 import { compressed } from '@workset/store';
 import type { Arena } from '../memory/arena.ts';
-import { AT, PAGE_SLOTS, Spinner, type Control } from './control.ts';
+import { AT, checkHelpers, LEADER_SPIN_MS, PAGE_SLOTS, Spinner, type Control } from './control.ts';
 
 /** Smaller pages are compressed at once. */
 const MIN_BYTES = 4096;
@@ -71,7 +71,7 @@ export class PageQueue {
   readonly #work: PageWork;
   readonly #wake: () => void;
   readonly #posted: Posted[] = [];
-  readonly #spinner = new Spinner(SPIN_MS);
+  readonly #spinner = new Spinner(LEADER_SPIN_MS);
   #fetched = 0;
   #slab = Buffer.alloc(0);
   #slabUsed = 0;
@@ -129,15 +129,14 @@ export class PageQueue {
 
   #waitFor(n: number): void {
     const { ints } = this.#control;
-    const end = performance.now() + WAIT_MS;
-    while (!this.#spinner.until(() => Atomics.load(ints, AT.pageDone + (n % PAGE_SLOTS)) === n + 1)) {
-      if (performance.now() > end) throw new Error('a helper thread of the replay has not compressed a page within a minute');
+    const slot = AT.pageDone + (n % PAGE_SLOTS);
+    const since = performance.now();
+    while (!this.#spinner.until(() => Atomics.load(ints, slot) === n + 1)) {
+      checkHelpers(this.#control, since);
       // Its owner does not say when it is ready.
-      Atomics.wait(ints, AT.pageDone + (n % PAGE_SLOTS), Atomics.load(ints, AT.pageDone + (n % PAGE_SLOTS)), 1);
+      Atomics.wait(ints, slot, Atomics.load(ints, slot), 1);
     }
   }
 }
 
-const WAIT_MS = 60_000;
-const SPIN_MS = 2;
 const SLAB_BYTES = 1 << 20;

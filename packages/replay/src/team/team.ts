@@ -6,8 +6,10 @@ import type { Compress, SpaceReader } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
 import {
   AT,
+  checkHelpers,
   CLOSED,
   Control,
+  LEADER_SPIN_MS,
   MAX_MEMBERS,
   PAGE_SLOTS,
   PART_VALUES,
@@ -28,8 +30,6 @@ const MAX_CHUNKS = 64;
 /** Raw bytes of the largest page of a page set, twice over: see page-set-buffer.ts of the store. */
 const MAX_PAGE_BYTES = 2 * 64 * 8196;
 const CHUNK_PAGES = 65536;
-const SPIN_MS = 2;
-const WAIT_MS = 60_000;
 
 /** Rows [from, to) of the touches, of which the first is in `frame`; stamped into a table of bytes that count from frame `base`. */
 export interface Piece {
@@ -56,7 +56,7 @@ export class Team {
   readonly #control = new Control();
   readonly #arena: Arena;
   readonly #hand: Hand;
-  readonly #spinner = new Spinner(SPIN_MS);
+  readonly #spinner = new Spinner(LEADER_SPIN_MS);
   #number = 0;
 
   /** @param arena that of the pass, with vector loops, which are shared out from now on */
@@ -173,7 +173,6 @@ export class Team {
     this.#wake();
     this.#hand.work();
     this.#awaitChunks(chunks);
-    if (Atomics.load(ints, AT.failed) === 1) throw new Error('a helper thread of the replay failed');
     return Atomics.load(ints, AT.result);
   }
 
@@ -181,11 +180,11 @@ export class Team {
     const { ints } = this.#control;
     const isDone = (): boolean => Atomics.load(ints, AT.done) >= chunks;
     if (isDone() || this.#spinner.until(isDone)) return;
-    const end = performance.now() + WAIT_MS;
+    const since = performance.now();
     Atomics.store(ints, AT.leaderSleeps, 1);
     for (let done = Atomics.load(ints, AT.done); done < chunks; done = Atomics.load(ints, AT.done)) {
       Atomics.wait(ints, AT.done, done, 20);
-      if (performance.now() > end) throw new Error('a helper thread of the replay has not answered for a minute');
+      checkHelpers(this.#control, since);
     }
     Atomics.store(ints, AT.leaderSleeps, 0);
   }
