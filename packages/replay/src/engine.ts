@@ -137,7 +137,9 @@ class Pass implements FrameClock, RunHost {
       let next = Infinity;
       for (const run of this.#runs) next = Math.min(next, run.nextNs);
       if (next > until || next === Infinity) break;
-      await this.#advance(next);
+      let after = until;
+      for (const run of this.#runs) after = Math.min(after, run.expectedAfter(next));
+      await this.#advance(next, after);
       for (const run of this.#runs) run.finishDue(next);
       for (const run of this.#runs) run.wakeDue(next);
       if (this.#truths.size > MAX_SHARED_TRUTHS) this.#truths.clear();
@@ -147,14 +149,14 @@ class Pass implements FrameClock, RunHost {
     if (until !== Infinity) await this.#advance(until);
   }
 
-  /** Applies every frame that ends by `ns`. */
-  async #advance(ns: number): Promise<void> {
+  /** Applies every frame that ends by `ns`; those that end by `afterNs` are probably next. */
+  async #advance(ns: number, afterNs = ns): Promise<void> {
     throwIfAborted(this.#options.signal);
     const { t1Ns, n } = this.#options.space.frames;
     let end = this.memory.framesApplied;
     while (end < n && t1Ns[end]! <= ns) end++;
     await this.#remapUntil(end);
-    await this.#feed.advanceTo(end, this.#watcher());
+    await this.#feed.advanceTo(end, this.#watcher(), afterNs > ns && afterNs < Infinity ? this.firstEndingAfter(afterNs) : end);
   }
 
   /** Moves pages in the frames before `end`: each before the touches of the frame in which it moved. */

@@ -1,14 +1,15 @@
 /** Reads the touches of a space batch by batch and applies them to the stamps; those who look at single touches see each of them once. */
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted, TraceFormatError } from '@workset/model';
-import { BATCH_ROWS, type SpaceReader } from '@workset/store';
+import type { SpaceReader } from '@workset/store';
 import { BatchChecks } from './batch-checks.ts';
 import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
-import { isWorthBuffering, RECENT_FRAMES } from './memory/stamp-column.ts';
+import { isWorthBuffering } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
-import { PARTS_PER_PIECE } from './team/control.ts';
-import type { Piece, Team } from './team/team.ts';
+import { tablesFor, type Piece } from './team/piece-queue.ts';
+import { SharedTouches } from './team/shared-touches.ts';
+import type { Team } from './team/team.ts';
 
 /** Someone who looks at single touches, frame by frame in order. */
 export interface Watcher {
@@ -31,11 +32,6 @@ export interface FeedOptions {
 const PROGRESS_TOUCHES = 1 << 22;
 /** Longest time without a look at the event loop, ms: signals and messages of other threads arrive there. */
 const BREATH_MS = 50;
-/** Fewer touches than this are applied by one thread. */
-const SHARED_TOUCHES = 1 << 18;
-/** So that they lie in as many batches as a piece can have parts. */
-const PIECE_ROWS = (PARTS_PER_PIECE - 1) * BATCH_ROWS;
-
 export class TouchFeed {
   readonly memory: StampMemory;
   /** Touches applied by this thread. */
@@ -43,7 +39,7 @@ export class TouchFeed {
   readonly #options: FeedOptions;
   readonly #buffer: Int32Array;
   readonly #sum = (touches: Int32Array): string => this.memory.arena.sumsOf(this.#buffer, touches.length);
-  readonly #sharesTouches: boolean;
+  readonly #shared: SharedTouches | undefined;
   readonly #checks: BatchChecks;
   #batch = -1;
   #batchRows = 0;
@@ -55,21 +51,30 @@ export class TouchFeed {
     const { info, batchRows } = options.space;
     this.memory = new StampMemory(info.nPages, info.classBits, undefined, options.arena);
     this.#buffer = this.memory.arena.int32(Math.min(batchRows, Math.max(1, info.nTouches)));
-    const { column } = this.memory;
-    if (isWorthBuffering(info, column.length)) column.buffer(options.team?.size);
-    this.#sharesTouches = (options.team?.reads(options.space) ?? false) && column.emptyTables().length > 1;
+    if (isWorthBuffering(info, this.memory.column.length)) this.memory.column.buffer();
+    this.#shared = options.team === undefined ? undefined : this.#sharedTouches(options.team);
     this.#checks = new BatchChecks(options.space, (batch) => {
       this.#batch = -1;
       this.#load(batch);
     });
   }
 
-  /** Applies all frames before `end`. */
-  async advanceTo(end: number, watcher: Watcher | undefined): Promise<void> {
+  /** Touches that the team stamps as bytes, where that can be. */
+  #sharedTouches(team: Team): SharedTouches | undefined {
+    const { space } = this.#options;
+    const { column } = this.memory;
+    if (!column.isBuffered || !team.reads(space)) return undefined;
+    const tables = column.tables(tablesFor(team.size, column.length));
+    return tables.length === 0 ? undefined : new SharedTouches(team, column, tables, space.frames.rowStart);
+  }
+
+  /** Applies all frames before `end`; those from there to `expected` are probably wanted next. */
+  async advanceTo(end: number, watcher: Watcher | undefined, expected = end): Promise<void> {
     const { memory } = this;
     const first = memory.framesApplied;
     if (end <= first) return;
-    if (watcher === undefined && this.#isWorthSharing(first, end)) await this.#applyTogether(this.#options.team!, first, end);
+    if (watcher !== undefined) this.#shared?.drop();
+    if (watcher === undefined && this.#shared?.aim(first, end, expected)) await this.#applyTogether(this.#shared, end);
     else await this.#apply(first, end, watcher);
     memory.framesApplied = end;
   }
@@ -79,27 +84,12 @@ export class TouchFeed {
     this.#checks.finish();
   }
 
-  #isWorthSharing(first: number, end: number): boolean {
-    if (!this.#sharesTouches) return false;
-    const { rowStart } = this.#options.space.frames;
-    return rowStart[end]! - rowStart[first]! >= Math.max(SHARED_TOUCHES, this.memory.column.length / 4);
-  }
-
-  /** Each thread of the team stamps a piece into bytes of its own, which are then settled in the order of the pieces. */
-  async #applyTogether(team: Team, first: number, end: number): Promise<void> {
-    const { column } = this.memory;
-    const tables = column.emptyTables();
-    const { rowStart } = this.#options.space.frames;
-    let frame = first;
-    for (let row = rowStart[first]!; row < rowStart[end]!;) {
-      const pieces = cutPieces(rowStart, row, frame, end, tables.length);
-      const parts = team.stamp(pieces, tables);
+  async #applyTogether(shared: SharedTouches, end: number): Promise<void> {
+    for (let settled = shared.settle(end); settled !== undefined; settled = shared.settle(end)) {
+      const { pieces, parts } = settled;
       if (parts === undefined) this.#explain(pieces);
-      team.settle(column.stamps, pieces.length);
       for (const part of parts) this.#checks.part(part);
-      ({ to: row, frame } = pieces.at(-1)!);
-      while (frame < end && rowStart[frame + 1]! <= row) frame++;
-      this.touches += row - pieces[0]!.from;
+      this.touches += pieces.at(-1)!.to - pieces[0]!.from;
       await this.#breathe();
     }
   }
@@ -181,32 +171,4 @@ export class TouchFeed {
     await setImmediate();
     this.#breathAt = performance.now() + BREATH_MS;
   }
-}
-
-/** One piece for each of `n` threads, as long as the next ones will be, of as many frames as bytes can tell apart. */
-function cutPieces(rowStart: Float64Array, row: number, frame: number, end: number, n: number): Piece[] {
-  const rest = rowStart[end]! - row;
-  const most = Math.min(PIECE_ROWS, (rest / (end - frame)) * RECENT_FRAMES);
-  const rows = Math.ceil(rest / (n * Math.ceil(rest / (n * most))));
-  const pieces: Piece[] = [];
-  for (let from = row; from < rowStart[end]! && pieces.length < n;) {
-    const base = frameOf(rowStart, frame, end, from);
-    const to = Math.min(from + rows, rowStart[Math.min(end, base + RECENT_FRAMES)]!);
-    pieces.push({ from, to, frame: base, base });
-    frame = base;
-    from = to;
-  }
-  return pieces;
-}
-
-/** The last frame of [first, end) that starts at `row` or earlier: the one that holds it. */
-function frameOf(rowStart: Float64Array, first: number, end: number, row: number): number {
-  let low = first;
-  let high = end - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (rowStart[middle]! <= row) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

@@ -1,6 +1,6 @@
 /** One pass over one space for a group of runs, by one thread and those who help it. */
 import { BLOCK_PAGES, formatParam, PageBitmap, REMAP_KINDS, type Row, type TraceSpan } from '@workset/model';
-import { createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
+import { allDone, createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
 import { runPass, type PassRun, type PassWorld, type Remap } from './engine.ts';
 import { Arena } from './memory/arena.ts';
 import { DEFAULT_WORLD } from './memory/world.ts';
@@ -74,7 +74,8 @@ export async function runJob(
       onProgress,
     });
     finishEvictions(runs, summary.windows, new ReferenceRuns(space, signal));
-    await closeAll(parts, (i) => runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!));
+    // All at once, so that they wait for the disk together; those that can finish do before the first failure is thrown.
+    await allDone(parts.map((part, i) => part.close(runRow(trace, job, job.runs[i]!, spans, summary.windows[i]!))));
     return { touches: summary.touches };
   } catch (error) {
     await Promise.all(parts.map((part) => part.abort()));
@@ -87,13 +88,6 @@ export async function runJob(
       trace.close();
     }
   }
-}
-
-/** All at once, so that they wait for the disk together; those that can finish do before the first failure is thrown. */
-async function closeAll(parts: readonly RunPart[], rowOf: (i: number) => Row): Promise<void> {
-  const outcomes = await Promise.allSettled(parts.map((part, i) => part.close(rowOf(i))));
-  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
 }
 
 /** Pages that moved, where the trace says so: trackers of frames lose what they marked. */

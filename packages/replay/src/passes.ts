@@ -6,6 +6,7 @@ import { isWorthBuffering } from './memory/stamp-column.ts';
 import { worldKey, type RunPlan } from './plan.ts';
 import { spansOf } from './spans.ts';
 import { PAGE_SLOTS } from './team/control.ts';
+import { tablesFor } from './team/piece-queue.ts';
 
 /** One pass over one space: either all runs in one thread that others help, or in several threads that each go through all touches. */
 export interface PassPlan {
@@ -98,7 +99,7 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
     PROCESS_BYTES +
     GARBAGE_BYTES +
     THREAD_BYTES * (threads - 1 + helpers) +
-    helpers * tableBytes +
+    (helpers > 0 && tableBytes > 0 ? tablesFor(1 + helpers, slots) * tableBytes : 0) +
     (helpers > 0 ? PAGE_SLOTS * PAGE_ROOM_BYTES + 8 * nFrames : 0) +
     threads *
       (slots * 4 * (1 + tlbs) +

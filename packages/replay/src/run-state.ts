@@ -40,6 +40,7 @@ export class RunState {
   readonly #ledger: Ledger;
   #pending: PendingWindow[] = [];
   #wakeNs = Infinity;
+  #lastNs = 0;
   #tracker: Tracker | undefined;
   #kernel: SimKernel | undefined;
   #nextReport = 0;
@@ -69,6 +70,7 @@ export class RunState {
       sample: (period, out) => this.#pass.sample(period, out),
     });
     this.#kernel.now = start;
+    this.#lastNs = start;
     this.#tracker = work.scheme.attach(this.#kernel, work.params);
     this.#setWake(this.#tracker.firstWakeNs);
   }
@@ -83,6 +85,13 @@ export class RunState {
   /** Books work done after the last report. */
   finish(): void {
     this.#ledger.flush(AFTER_LAST_REPORT, this.#run.part);
+  }
+
+  /** When it probably wants to be woken next after `now`, if it goes on as before; a wrong guess costs time, nothing else. */
+  expectedAfter(now: Nanos): Nanos {
+    if (this.nextNs > now) return this.nextNs;
+    const { work } = this.#run;
+    return work.kind === 'observed' ? (work.reports[this.#nextReport + 1]?.claimT1Ns ?? Infinity) : now + (now - this.#lastNs);
   }
 
   /** Completes windows whose outer end has come. */
@@ -100,6 +109,7 @@ export class RunState {
 
   wakeDue(now: Nanos): void {
     if (this.#wakeNs > now) return;
+    this.#lastNs = now;
     const { work } = this.#run;
     if (work.kind === 'observed') {
       this.#report(work.reports[this.#nextReport++]!);

@@ -10,8 +10,8 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
-  writevSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -55,15 +55,42 @@ function writeSome(fd: number, bytes: NodeJS.ArrayBufferView, from: number, posi
   }
 }
 
-/** Writes all pieces, one after the other, from `position` on. */
-export function writeAllAt(fd: number, pieces: readonly Uint8Array[], position: number): void {
-  const all = pieces.reduce((sum, { length }) => sum + length, 0);
-  if (all === 0 || writevSync(fd, pieces, position) === all) return;
-  // The system took a part: the rest as it comes, and so what stands in its way is said.
-  for (const piece of pieces) {
-    writeFullyAt(fd, piece, position);
-    position += piece.length;
+/** Less is written at once: another thread would take longer to be asked. */
+const SMALL_FILE_BYTES = 256 << 10;
+
+/** Makes a file of the pieces, one after the other; large ones while this thread goes on, several side by side. Throws RunError. */
+export async function writeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  try {
+    if (bytes < SMALL_FILE_BYTES) writeFileSync(path, Buffer.concat(pieces, bytes));
+    else await writeLargeFile(path, pieces);
+  } catch (cause) {
+    throw new RunError(`cannot write ${path}: ${(cause as Error).message}`, 'free some disk space, or choose another --out', cause);
   }
+}
+
+async function writeLargeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    // The system may take a part of them.
+    for (let rest = pieces; rest.length > 0;) rest = behind(rest, (await file.writev(rest)).bytesWritten);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The pieces without their first `bytes` bytes. */
+function behind(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let from = 0;
+  for (; from < pieces.length && bytes >= pieces[from]!.length; from++) bytes -= pieces[from]!.length;
+  return bytes === 0 ? pieces.slice(from) : [pieces[from]!.subarray(bytes), ...pieces.slice(from + 1)];
+}
+
+/** Waits for all of them, then throws what the first one failed of, if one did. */
+export async function allDone(works: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(works);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
 }
 
 /** Reads `length` bytes from `position` into the start of `into`; returns how many there were. */

@@ -1,5 +1,5 @@
 export type { BulkColumn, TextCodes } from './bulk-rows.ts';
-export { readFully } from './files.ts';
+export { allDone, readFully } from './files.ts';
 export { isTrace, readManifest } from './manifest.ts';
 export type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
 export { createResultsDir, finishedRuns, isResults, RESULTS_FORMAT, RESULTS_VERSION, resultsInfo, writeTablePart } from './results-dir.ts';

@@ -66,11 +66,11 @@ export class PageSetBuffer {
   }
 
   /** Writes all sets, ordered by window, kind, scope and chunk, and forgets them. */
-  write(path: string): void {
+  write(path: string): Promise<void> {
     const rows = this.#rows.sort(byKey);
     this.#rows = [];
     this.#sized = 0;
-    const file = new ParquetFile(path, TABLES.page_sets);
+    const file = new ParquetFile(TABLES.page_sets);
     for (let from = 0; from < rows.length;) {
       let to = from;
       let n = 0;
@@ -79,7 +79,7 @@ export class PageSetBuffer {
       file.rowGroup(n, this.#columns(rows.slice(from, to)));
       from = to;
     }
-    file.close();
+    return file.write(path);
   }
 
   #columns(rows: readonly SetRow[]): ColumnPages[] {

@@ -77,7 +77,7 @@ export async function writeTablePart(dir: string, table: TableId, part: string, 
   const path = partPath(dir, table, part);
   if (rows.length === 0) return rmSync(path, { force: true });
   const columns = spec.columns.map(({ name }) => rows.map((row) => cellOf(spec, name, row)));
-  writeParquet(`${path}.part`, spec, columns);
+  await writeParquet(`${path}.part`, spec, columns);
   await publishParts([path]);
 }
 

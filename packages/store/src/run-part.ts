@@ -3,6 +3,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { TABLES } from '@workset/model';
 import type { PageBitmap, Row, Scope, TableSpec } from '@workset/model';
+import { allDone } from './files.ts';
 import { BulkEncoder, type BulkColumn, type BulkRows } from './bulk-rows.ts';
 import { PageSetBuffer, type PackedSet } from './page-set-buffer.ts';
 import { ParquetFile, writeParquet } from './parquet/file.ts';
@@ -91,11 +92,11 @@ class BufferedRunPart implements RunPart {
 
   async drain(): Promise<void> {
     this.#bytes += this.#sets.takeGrowth();
-    if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) this.#flush();
+    if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) await this.#flush();
   }
 
   async close(run: Row): Promise<void> {
-    this.#flush();
+    await this.#flush();
     await publishParts(this.#flushed);
     await writeTablePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
   }
@@ -109,22 +110,24 @@ class BufferedRunPart implements RunPart {
     this.#bytes += 16 * cells.length;
   }
 
-  #flush(): void {
+  /** Writes what has come so far; no more may come until it is written. */
+  async #flush(): Promise<void> {
+    const files: Promise<void>[] = [];
     for (const table of TABLES_OF_A_RUN) {
       const buffer = this.#buffers[table];
-      if (buffer.rows > 0) writeParquet(this.#nextPart(table, buffer.parts++), buffer.table, buffer.take());
+      if (buffer.rows > 0) files.push(writeParquet(this.#nextPart(table, buffer.parts++), buffer.table, buffer.take()));
     }
-    for (const [table, bulk] of this.#bulk) this.#flushBulk(table, bulk);
-    if (!this.#sets.isEmpty) this.#sets.write(this.#nextPart(PAGE_SETS, this.#setParts++));
+    for (const [table, bulk] of this.#bulk) if (bulk.groups.length > 0) files.push(this.#writeBulk(table, bulk));
+    if (!this.#sets.isEmpty) files.push(this.#sets.write(this.#nextPart(PAGE_SETS, this.#setParts++)));
     this.#bytes = 0;
+    await allDone(files);
   }
 
-  #flushBulk(table: EvictionTable, bulk: BulkTable): void {
-    if (bulk.groups.length === 0) return;
-    const file = new ParquetFile(this.#nextPart(table, this.#buffers[table].parts++), TABLES[table]);
+  #writeBulk(table: EvictionTable, bulk: BulkTable): Promise<void> {
+    const file = new ParquetFile(TABLES[table]);
     for (const { rows, columns } of bulk.groups) file.rowGroup(rows, columns);
-    file.close();
     bulk.groups = [];
+    return file.write(this.#nextPart(table, this.#buffers[table].parts++));
   }
 
   /** Path to write the n-th part of a table to. */

@@ -25,7 +25,6 @@ export class StampColumn {
   readonly #stamps: Int32Array;
   readonly #arena: Arena;
   #recent: Uint8Array | undefined;
-  #tables: readonly Uint8Array[] = [];
   /** Frames applied when the bytes were last all zero: a byte b stands for the stamp #base + b. */
   #base = 0;
   #isSettled = true;
@@ -44,18 +43,19 @@ export class StampColumn {
     return this.#stamps;
   }
 
-  /** Puts bytes before the stamps from now on, where vector loops can reach both: for each of `threads` a table. */
-  buffer(threads = 1): void {
-    if (this.#recent !== undefined || this.length % ROUND !== 0 || Arena.loopsFor(this.#stamps) === undefined) return;
-    const rooms = Array.from({ length: threads }, () => this.#arena.int32(this.length / 4));
-    if (!rooms.every((room) => this.#arena.owns(room))) return;
-    this.#tables = rooms.map((room) => new Uint8Array(room.buffer, room.byteOffset, this.length));
-    this.#recent = this.#tables[0];
+  /** Puts bytes before the stamps from now on, where vector loops can reach both. */
+  buffer(): void {
+    if (this.#recent === undefined && this.length % ROUND === 0) [this.#recent] = this.tables(1);
   }
-  /** The tables, all zero: who stamps into them settles them into `stamps`. None when there are no bytes. */
-  emptyTables(): readonly Uint8Array[] {
-    this.settle();
-    return this.#tables;
+  /** Further tables of bytes, all zero: who stamps into them settles them into `stamps`. None where vector loops cannot reach them. */
+  tables(n: number): Uint8Array[] {
+    if (Arena.loopsFor(this.#stamps) === undefined) return [];
+    const rooms = Array.from({ length: n }, () => this.#arena.int32(this.length / 4));
+    if (!rooms.every((room) => this.#arena.owns(room))) return [];
+    return rooms.map((room) => new Uint8Array(room.buffer, room.byteOffset, this.length));
+  }
+  get isBuffered(): boolean {
+    return this.#recent !== undefined;
   }
 
   /**

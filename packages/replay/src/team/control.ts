@@ -10,6 +10,8 @@ export interface TeamSeat {
 
 /** Most threads of a team. */
 export const MAX_MEMBERS = 32;
+/** Most pieces of touches that are on their way, each with a table of bytes. */
+export const PIECE_SLOTS = 32;
 /** Most parts of batches that a piece of touches can have. */
 export const PARTS_PER_PIECE = 4;
 /** Pages that wait for compression, or for being fetched. */
@@ -41,24 +43,32 @@ export const AT = {
   nBatches: 22,
   rowStart: 23,
   nFrames: 24,
+  /** Bytes of a table; tables in use. */
   slots: 25,
-  stamps: 26,
+  nTables: 26,
+  /** Pieces posted and taken so far: piece n has slot n % nTables. */
+  piecesPosted: 27,
+  piecesTaken: 28,
+  /** Of settling: the stamps, the first piece, and how many. */
+  stamps: 29,
+  settleFirst: 30,
+  settleCount: 31,
   /** Pages posted and taken so far. */
-  pagesPosted: 27,
-  pagesTaken: 28,
-  pageRoom: 29,
-  pageRoomBytes: 30,
-  nTables: 31,
-  /** Address of the table of bytes of each piece, and the frame that its bytes count from. */
-  tables: 32,
-  bases: 64,
+  pagesPosted: 32,
+  pagesTaken: 33,
+  pageRoom: 34,
+  pageRoomBytes: 35,
   /** Of each page slot: bytes in it, and 1 + the number of the page that is compressed in it. */
-  pageBytes: 96,
-  pageDone: 112,
+  pageBytes: 40,
+  pageDone: 56,
+  /** Of each piece slot: the address of its table, the frame that its bytes count from, and 1 + the number of the piece that is stamped. */
+  tables: 72,
+  bases: 104,
+  pieceDone: 136,
 } as const;
-const INTS = 128;
+const INTS = 168;
 
-/** Float64 values per piece: first and last row, first frame, and afterwards the parts it has, or -1 when it could not be read. */
+/** Float64 values per piece slot: first and last row, first frame, and afterwards the parts it has, or -1 when it could not be read. */
 export const PIECE_VALUES = 4;
 
 export const CLOSED = 255;
@@ -67,25 +77,24 @@ export const CLOSED = 255;
 export class Control {
   readonly buffer: SharedArrayBuffer;
   readonly ints: Int32Array;
-  /** PIECE_VALUES per piece. */
+  /** PIECE_VALUES per slot. */
   readonly pieces: Float64Array;
-  /** Batch, rows before and in the part, sums a and b, PARTS_PER_PIECE times per piece. */
+  /** Batch, rows before and in the part, sums a and b, PARTS_PER_PIECE times per slot. */
   readonly parts: BigInt64Array;
 
   constructor(buffer?: SharedArrayBuffer) {
     const piecesAt = INTS * 4;
-    const partsAt = piecesAt + MAX_MEMBERS * PIECE_VALUES * 8;
-    this.buffer = buffer ?? new SharedArrayBuffer(partsAt + MAX_MEMBERS * PARTS_PER_PIECE * PART_VALUES * 8);
+    const partsAt = piecesAt + PIECE_SLOTS * PIECE_VALUES * 8;
+    this.buffer = buffer ?? new SharedArrayBuffer(partsAt + PIECE_SLOTS * PARTS_PER_PIECE * PART_VALUES * 8);
     this.ints = new Int32Array(this.buffer, 0, INTS);
-    this.pieces = new Float64Array(this.buffer, piecesAt, MAX_MEMBERS * PIECE_VALUES);
+    this.pieces = new Float64Array(this.buffer, piecesAt, PIECE_SLOTS * PIECE_VALUES);
     this.parts = new BigInt64Array(this.buffer, partsAt);
   }
 }
 export const PART_VALUES = 5;
 
-/** Kinds of work: a loop by its number, or one of these. */
+/** Kinds of work: a loop by its number, or this. */
 export const SETTLE = 1000;
-export const STAMP = 1001;
 
 /** Looks at shared words again and again, for a while: a sleeping thread of a virtual machine wakes up late, and to cold caches. */
 export class Spinner {

@@ -1,8 +1,7 @@
 /** Does chunks of the work that a team's leader posted; the leader has one, and each helper. */
-import type { Arena, VectorLoops } from '../memory/arena.ts';
-import { type Control, AT, CLOSED, PIECE_VALUES, SETTLE, STAMP } from './control.ts';
+import type { VectorLoops } from '../memory/arena.ts';
+import { type Control, AT, CLOSED, SETTLE } from './control.ts';
 import { SHARED_LOOPS } from './loops.ts';
-import { PieceStamper } from './piece-stamper.ts';
 
 type Loop = (a: number, b: number, c: number, d: number, e: number) => number | void;
 
@@ -13,12 +12,9 @@ export class Hand {
   readonly #control: Control;
   readonly #loops: VectorLoops;
   readonly #byNumber: readonly Loop[];
-  readonly #arena: Arena;
-  #stamper: PieceStamper | undefined;
 
-  constructor(control: Control, arena: Arena, loops: VectorLoops) {
+  constructor(control: Control, loops: VectorLoops) {
     this.#control = control;
-    this.#arena = arena;
     this.#loops = loops;
     this.#byNumber = SHARED_LOOPS.map(({ name }) => loops[name] as Loop);
   }
@@ -45,7 +41,6 @@ export class Hand {
   }
 
   #chunk(kind: number, chunk: number): number {
-    if (kind === STAMP) return this.#stamp(chunk);
     const { ints } = this.#control;
     const first = chunk * ints[AT.chunkWords]!;
     const n = Math.min(ints[AT.chunkWords]!, ints[AT.words]! - first);
@@ -59,14 +54,10 @@ export class Hand {
   #settle(first: number, n: number): number {
     const { ints } = this.#control;
     const stamps = ints[AT.stamps]! + first * ROUND_SLOTS * 4;
-    for (let i = 0; i < ints[AT.nTables]!; i++)
-      this.#loops.settle(ints[AT.tables + i]! + first * ROUND_SLOTS, stamps, n, ints[AT.bases + i]!);
-    return 0;
-  }
-
-  #stamp(piece: number): number {
-    this.#stamper ??= new PieceStamper(this.#control, this.#arena, this.#loops);
-    this.#control.pieces[piece * PIECE_VALUES + 3] = this.#stamper.stamp(piece);
+    for (let i = 0; i < ints[AT.settleCount]!; i++) {
+      const slot = (ints[AT.settleFirst]! + i) % ints[AT.nTables]!;
+      this.#loops.settle(ints[AT.tables + slot]! + first * ROUND_SLOTS, stamps, n, ints[AT.bases + slot]!);
+    }
     return 0;
   }
 }

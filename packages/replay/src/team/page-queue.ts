@@ -83,6 +83,11 @@ export class PageQueue {
     this.#wake = wake;
   }
 
+  /** Compresses a page that nobody has begun; false when there is none. */
+  work(): boolean {
+    return this.#work.work();
+  }
+
   /** Compress of the results store. */
   readonly compress = (raw: Uint8Array): (() => Uint8Array) => {
     const { ints } = this.#control;

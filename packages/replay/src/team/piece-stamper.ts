@@ -5,7 +5,7 @@ import { largest } from '../memory/bit-loops.ts';
 import { AT, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
 
 /** So many touches are read, summed and stamped at a time: they stay in the cache. */
-const READ_ROWS = 1 << 15;
+const READ_ROWS = 1 << 19;
 
 export class PieceStamper {
   readonly #control: Control;
@@ -16,9 +16,13 @@ export class PieceStamper {
   readonly #offsets: Float64Array;
   readonly #rowStart: Float64Array;
 
-  constructor(control: Control, arena: Arena, loops: VectorLoops) {
+  readonly #between: () => void;
+
+  /** @param between called again and again while a piece is stamped: for what cannot wait until it is done */
+  constructor(control: Control, arena: Arena, loops: VectorLoops, between: () => void) {
     const { ints } = control;
     this.#control = control;
+    this.#between = between;
     this.#arena = arena;
     this.#loops = loops;
     this.#touches = arena.int32(READ_ROWS);
@@ -27,12 +31,12 @@ export class PieceStamper {
     this.#rowStart = arena.doublesAt(ints[AT.rowStart]!, ints[AT.nFrames]! + 1);
   }
 
-  /** The parts of batches that the piece has, -1 when it cannot be read or holds what is no touch. */
-  stamp(piece: number): number {
-    const [first, end, firstFrame] = this.#control.pieces.subarray(piece * PIECE_VALUES) as unknown as [number, number, number];
+  /** The parts of batches that the piece in a slot has, -1 when it cannot be read or holds what is no touch. */
+  stamp(slot: number): number {
+    const [first, end, firstFrame] = this.#control.pieces.subarray(slot * PIECE_VALUES) as unknown as [number, number, number];
     const { ints } = this.#control;
-    const table = this.#arena.bytesAt(ints[AT.tables + piece]!, ints[AT.slots]!);
-    const base = ints[AT.bases + piece]!;
+    const table = this.#arena.bytesAt(ints[AT.tables + slot]!, ints[AT.slots]!);
+    const base = ints[AT.bases + slot]!;
     let parts = 0;
     let frame = firstFrame;
     for (let row = first; row < end; parts++) {
@@ -44,8 +48,9 @@ export class PieceStamper {
         const n = Math.min(READ_ROWS, stop - row);
         if (!this.#read(batch, row, n, sums)) return -1;
         frame = this.#apply(row, n, frame, table, base);
+        this.#between();
       }
-      this.#keep(piece, parts, batch, from, stop, sums);
+      this.#keep(slot, parts, batch, from, stop, sums);
     }
     return parts;
   }
@@ -80,8 +85,8 @@ export class PieceStamper {
     return frame;
   }
 
-  #keep(piece: number, part: number, batch: number, from: number, to: number, { a, b }: TouchSums): void {
-    const at = (piece * PARTS_PER_PIECE + part) * PART_VALUES;
+  #keep(slot: number, part: number, batch: number, from: number, to: number, { a, b }: TouchSums): void {
+    const at = (slot * PARTS_PER_PIECE + part) * PART_VALUES;
     const values = [BigInt(batch), BigInt(from - batch * BATCH_ROWS), BigInt(to - from), a, b];
     for (const [i, value] of values.entries()) this.#control.parts[at + i] = BigInt.asIntN(64, value);
   }

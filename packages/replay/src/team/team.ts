@@ -4,25 +4,11 @@
  */
 import type { Compress, SpaceReader } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
-import {
-  AT,
-  checkHelpers,
-  CLOSED,
-  Control,
-  LEADER_SPIN_MS,
-  MAX_MEMBERS,
-  PAGE_SLOTS,
-  PART_VALUES,
-  PARTS_PER_PIECE,
-  PIECE_VALUES,
-  SETTLE,
-  Spinner,
-  STAMP,
-  type TeamSeat,
-} from './control.ts';
+import { AT, checkHelpers, CLOSED, Control, LEADER_SPIN_MS, MAX_MEMBERS, PAGE_SLOTS, SETTLE, Spinner, type TeamSeat } from './control.ts';
 import { Hand } from './hand.ts';
 import { SHARED_LOOPS } from './loops.ts';
 import { PageQueue, pageRoomFor } from './page-queue.ts';
+import { PieceQueue, PieceWork } from './piece-queue.ts';
 
 /** Units of 32 pages: a chunk has so many or more, and what is less than two chunks is not shared out. */
 const CHUNK_WORDS = 2048;
@@ -30,23 +16,6 @@ const MAX_CHUNKS = 64;
 /** Raw bytes of the largest page of a page set, twice over: see page-set-buffer.ts of the store. */
 const MAX_PAGE_BYTES = 2 * 64 * 8196;
 const CHUNK_PAGES = 65536;
-
-/** Rows [from, to) of the touches, of which the first is in `frame`; stamped into a table of bytes that count from frame `base`. */
-export interface Piece {
-  readonly from: number;
-  readonly to: number;
-  readonly frame: number;
-  readonly base: number;
-}
-/** Rows of one batch, with their sums. */
-export interface BatchPart {
-  readonly batch: number;
-  /** Rows of the batch before it. */
-  readonly before: number;
-  readonly rows: number;
-  readonly a: bigint;
-  readonly b: bigint;
-}
 
 export class Team {
   /** The leader included. */
@@ -56,6 +25,8 @@ export class Team {
   readonly #control = new Control();
   readonly #arena: Arena;
   readonly #hand: Hand;
+  readonly #pieceWork: PieceWork;
+  readonly #pages: PageQueue;
   readonly #spinner = new Spinner(LEADER_SPIN_MS);
   #number = 0;
 
@@ -65,9 +36,11 @@ export class Team {
     this.#arena = arena;
     this.seat = { control: this.#control.buffer, arena: arena.share()!, nPages };
     const { loops } = arena;
-    this.#hand = new Hand(this.#control, arena, loops);
+    this.#hand = new Hand(this.#control, loops);
+    this.#pieceWork = new PieceWork(this.#control, arena, loops, () => undefined);
     arena.loops = this.#shared(loops);
-    this.compress = this.#pageQueue(nPages).compress;
+    this.#pages = this.#pageQueue(nPages);
+    this.compress = this.#pages.compress;
   }
 
   /** Nobody works any more. */
@@ -78,7 +51,10 @@ export class Team {
     Atomics.notify(ints, AT.ticket);
   }
 
-  /** Says where the touches are that `stamp` is about; false when parts of their batches cannot be checked. */
+  /** Compresses a page of results that nobody has begun; false when there is none. */
+  readonly compressOne = (): boolean => this.#pages.work();
+
+  /** Says where the touches are that pieces are of; false when parts of their batches cannot be checked. */
   reads(space: SpaceReader): boolean {
     const places = space.touchPlaces();
     if (places === undefined) return false;
@@ -92,45 +68,19 @@ export class Team {
     return true;
   }
 
-  /**
-   * Stamps each piece into the table of the same place; tables are all zero. Returns the parts of batches read, in the order of the
-   * pieces; undefined, the tables being anything, when something could not be read or is no touch.
-   */
-  stamp(pieces: readonly Piece[], tables: readonly Uint8Array[]): BatchPart[] | undefined {
-    const { ints, pieces: values } = this.#control;
-    this.#post(STAMP, pieces.length, () => {
-      ints[AT.slots] = tables[0]!.length;
-      pieces.forEach(({ from, to, frame, base }, i) => {
-        values.set([from, to, frame, 0], i * PIECE_VALUES);
-        ints[AT.tables + i] = tables[i]!.byteOffset;
-        ints[AT.bases + i] = base;
-      });
-    });
-    const counts = pieces.map((_, i) => values[i * PIECE_VALUES + 3]!);
-    return counts.includes(-1) ? undefined : counts.flatMap((n, i) => Array.from({ length: n }, (_, part) => this.#part(i, part)));
+  /** A queue for pieces of those touches, with such tables. */
+  pieceQueue(tables: readonly Uint8Array[]): PieceQueue {
+    return new PieceQueue(this.#control, this.#pieceWork, tables, () => this.#wake());
   }
 
-  /** Brings the bytes of the tables of the last pieces into the stamps; then they are all zero again. */
-  settle(stamps: Int32Array, tables: number): void {
+  /** Brings the bytes of the `n` oldest pieces of a queue, all stamped, into the stamps, and frees their tables. */
+  settle(queue: PieceQueue, n: number, stamps: Int32Array): void {
     const words = stamps.length / 32;
     this.#post(SETTLE, this.#chunksOf(words), (chunks) => {
-      const { ints } = this.#control;
-      ints[AT.stamps] = stamps.byteOffset;
-      ints[AT.nTables] = tables;
+      this.#control.ints[AT.stamps] = stamps.byteOffset;
+      queue.settles(n);
       this.#setWords(words, chunks);
     });
-  }
-
-  #part(piece: number, part: number): BatchPart {
-    const at = (piece * PARTS_PER_PIECE + part) * PART_VALUES;
-    const [batch, before, rows, a, b] = this.#control.parts.subarray(at, at + PART_VALUES) as unknown as [
-      bigint,
-      bigint,
-      bigint,
-      bigint,
-      bigint,
-    ];
-    return { batch: Number(batch), before: Number(before), rows: Number(rows), a: BigInt.asUintN(64, a), b: BigInt.asUintN(64, b) };
   }
 
   /** The same loops, those over many pages done by all. */

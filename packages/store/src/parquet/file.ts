@@ -2,10 +2,9 @@
  * Writes a Parquet file of one results table. Our own writer, and a small one, because replay writes the same page sets for many
  * runs: a compressed page can be written again as it is, and a replay needs no database (190 ms to load, and a sort of every row).
  */
-import { closeSync, openSync } from 'node:fs';
 import type { ColumnSpec, SqlType, TableSpec } from '@workset/model';
 import { CODEC, PLAIN, pageOf, pageOfCells, plain, type Cell, type Compress, type Page } from './pages.ts';
-import { writeAllAt } from '../files.ts';
+import { writeFile } from '../files.ts';
 import { binary, encodeStruct, i32, i32s, i64, struct, structs, text, texts, type Field } from './thrift.ts';
 
 /** Smallest and largest value of a column, for readers that skip files by it. */
@@ -31,16 +30,15 @@ const RLE = 3;
 
 /** Row groups one after the other, then the footer. */
 export class ParquetFile {
-  readonly #fd: number;
   readonly #table: TableSpec;
+  readonly #pieces: Uint8Array[] = [];
   readonly #groups: Field[][] = [];
   #offset = 0;
   #rows = 0;
 
-  constructor(path: string, table: TableSpec) {
-    this.#fd = openSync(path, 'w');
+  constructor(table: TableSpec) {
     this.#table = table;
-    this.#write([MAGIC]);
+    this.#add([MAGIC]);
   }
 
   /** Pages of every column, in the order of the table's columns; all columns hold `rows` values. */
@@ -51,7 +49,8 @@ export class ParquetFile {
     this.#rows += rows;
   }
 
-  close(): void {
+  /** Writes it all. Throws RunError. */
+  write(path: string): Promise<void> {
     const { columns } = this.#table;
     const footer = encodeStruct([
       i32(1, 2),
@@ -66,14 +65,14 @@ export class ParquetFile {
     ]);
     const length = Buffer.alloc(4);
     length.writeUInt32LE(footer.length);
-    this.#write([footer, length, MAGIC]);
-    closeSync(this.#fd);
+    this.#add([footer, length, MAGIC]);
+    return writeFile(path, this.#pieces);
   }
 
   #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN, dictionary }: ColumnPages): Field[] {
     const start = this.#offset;
     const all = dictionary === undefined ? pages : [dictionary, ...pages];
-    this.#write(all.flatMap(({ pieces }) => pieces));
+    for (const { pieces: bytes } of all) this.#add(bytes);
     const nValues = pages.reduce((sum, page) => sum + page.nValues, 0);
     const raw = all.reduce((sum, page) => sum + page.rawBytes, 0);
     const meta = [
@@ -91,17 +90,19 @@ export class ParquetFile {
     return [i64(2, start), struct(3, meta)];
   }
 
-  #write(pieces: readonly Uint8Array[]): void {
-    writeAllAt(this.#fd, pieces, this.#offset);
-    this.#offset += pieces.reduce((sum, { length }) => sum + length, 0);
+  #add(pieces: readonly Uint8Array[]): void {
+    for (const piece of pieces) {
+      this.#pieces.push(piece);
+      this.#offset += piece.length;
+    }
   }
 }
 
 /** Writes rows given as columns, ordered by the table's key, as one row group. */
-export function writeParquet(path: string, table: TableSpec, columns: readonly (readonly Cell[])[]): void {
+export function writeParquet(path: string, table: TableSpec, columns: readonly (readonly Cell[])[]): Promise<void> {
   const rows = columns[0]?.length ?? 0;
   const order = rowOrder(table, columns, rows);
-  const file = new ParquetFile(path, table);
+  const file = new ParquetFile(table);
   file.rowGroup(
     rows,
     table.columns.map((column, i) =>
@@ -111,7 +112,7 @@ export function writeParquet(path: string, table: TableSpec, columns: readonly (
       ),
     ),
   );
-  file.close();
+  return file.write(path);
 }
 
 export function columnPages(column: ColumnSpec, cells: readonly Cell[]): ColumnPages {

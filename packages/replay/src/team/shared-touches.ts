@@ -1,0 +1,150 @@
+/**
+ * Touches that a team applies: cut into pieces that are stamped side by side, also while the leader still looks at what came before
+ * them, and settled in order when their time has come.
+ */
+import { BATCH_ROWS } from '@workset/store';
+import { RECENT_FRAMES, type StampColumn } from '../memory/stamp-column.ts';
+import { PARTS_PER_PIECE } from './control.ts';
+import type { BatchPart, Piece, PieceQueue } from './piece-queue.ts';
+import type { Team } from './team.ts';
+
+/** So that they lie in as many batches as a piece can have parts. */
+const PIECE_ROWS = (PARTS_PER_PIECE - 1) * BATCH_ROWS;
+/** Fewer touches than this are applied by one thread. */
+const SHARED_TOUCHES = 1 << 18;
+
+/** Pieces that are settled now, the parts of batches that they were read in, or undefined when one could not be read. */
+export interface Settled {
+  readonly pieces: readonly Piece[];
+  readonly parts: readonly BatchPart[] | undefined;
+}
+
+export class SharedTouches {
+  readonly #team: Team;
+  readonly #column: StampColumn;
+  readonly #rowStart: Float64Array;
+  readonly #queue: PieceQueue;
+  readonly #nTables: number;
+  /** In the queue, in order; those that nobody wants any more come to nothing. */
+  #posted: { readonly piece: Piece; isWanted: boolean }[] = [];
+  #pending: Piece[] = [];
+  /** The end that was expected of the next interval. */
+  #expected: number | undefined;
+
+  /** @param tables at least one for each thread, all zero */
+  constructor(team: Team, column: StampColumn, tables: readonly Uint8Array[], rowStart: Float64Array) {
+    this.#team = team;
+    this.#column = column;
+    this.#rowStart = rowStart;
+    this.#nTables = tables.length;
+    this.#queue = team.pieceQueue(tables);
+  }
+
+  /** Frames [first, end) are next, and from then on probably those before `expected`. False when one thread is as quick: `settle` nothing then. */
+  aim(first: number, end: number, expected: number): boolean {
+    const rowStart = this.#rowStart;
+    const wasRight = this.#expected === undefined || this.#expected === end;
+    this.#expected = expected;
+    this.#uncutAt(rowStart[end]!);
+    const last = this.#last;
+    if (last === undefined && !this.#isWorthSharing(first, end)) return false;
+    this.#cut(last === undefined ? rowStart[first]! : last.to, first, end);
+    if (wasRight && this.#isWorthSharing(end, expected)) this.#cut(this.#last?.to ?? rowStart[first]!, first, expected);
+    this.#post();
+    return true;
+  }
+
+  /** Settles some of the frames before `end`, the oldest ones; undefined when all are. */
+  settle(end: number): Settled | undefined {
+    const endRow = this.#rowStart[end]!;
+    this.#dropUnwanted();
+    const due = this.#posted.findIndex(({ piece, isWanted }) => !isWanted || piece.to > endRow);
+    // Half of the tables at most: the others are stamped meanwhile.
+    const n = Math.min(due < 0 ? this.#posted.length : due, Math.max(1, this.#nTables >> 1));
+    if (n === 0) return undefined;
+    const pieces = this.#posted.splice(0, n).map(({ piece }) => piece);
+    const parts: BatchPart[] = [];
+    for (let i = 0; i < n; i++) {
+      const ofPiece = this.#queue.parts(i, this.#team.compressOne);
+      if (ofPiece === undefined) return { pieces, parts: undefined };
+      parts.push(...ofPiece);
+    }
+    this.#team.settle(this.#queue, n, this.#column.stamps);
+    this.#post();
+    return { pieces, parts };
+  }
+
+  /** Gives up what is stamped in advance: whoever looks at single touches applies them from now on. */
+  drop(): void {
+    this.#giveUpFrom(-Infinity);
+    this.#dropUnwanted();
+    this.#expected = undefined;
+  }
+
+  #isWorthSharing(first: number, end: number): boolean {
+    const rows = this.#rowStart[end]! - this.#rowStart[first]!;
+    return rows >= Math.max(SHARED_TOUCHES, this.#column.length / 4);
+  }
+
+  get #wanted(): Piece[] {
+    return this.#posted.flatMap(({ piece, isWanted }) => (isWanted ? [piece] : []));
+  }
+  get #last(): Piece | undefined {
+    return this.#pending.at(-1) ?? this.#wanted.at(-1);
+  }
+
+  /** Gives up the piece that a row cuts, and what comes after it: the touches up to there are wanted first. */
+  #uncutAt(row: number): void {
+    const cut = [...this.#wanted, ...this.#pending].find(({ from, to }) => from < row && to > row);
+    if (cut !== undefined) this.#giveUpFrom(cut.from);
+  }
+  #giveUpFrom(row: number): void {
+    for (const posted of this.#posted) if (posted.piece.from >= row) posted.isWanted = false;
+    this.#pending = this.#pending.filter(({ from }) => from < row);
+  }
+
+  #dropUnwanted(): void {
+    while (this.#posted[0]?.isWanted === false) {
+      this.#posted.shift();
+      this.#queue.discard(this.#team.compressOne);
+    }
+    this.#post();
+  }
+
+  #post(): void {
+    while (this.#pending.length > 0 && this.#queue.hasRoom) {
+      const piece = this.#pending.shift()!;
+      this.#queue.post(piece);
+      this.#posted.push({ piece, isWanted: true });
+    }
+  }
+
+  /** Cuts rows from `row` on, which is in frame `first` or later, up to those of frame `end`: equal shares for all threads, of as many frames as bytes tell apart. */
+  #cut(row: number, first: number, end: number): void {
+    const rowStart = this.#rowStart;
+    const rest = rowStart[end]! - row;
+    if (rest <= 0) return;
+    const size = this.#team.size;
+    const start = frameOf(rowStart, first, end, row);
+    const most = Math.min(PIECE_ROWS, (rest / (end - start)) * RECENT_FRAMES);
+    const rows = Math.ceil(rest / (size * Math.ceil(rest / (size * most))));
+    for (let from = row; from < rowStart[end]!;) {
+      const frame = frameOf(rowStart, start, end, from);
+      const to = Math.min(from + rows, rowStart[Math.min(end, frame + RECENT_FRAMES)]!);
+      this.#pending.push({ from, to, frame, base: frame });
+      from = to;
+    }
+  }
+}
+
+/** The last frame of [first, end) that starts at `row` or earlier: the one that holds it. */
+function frameOf(rowStart: Float64Array, first: number, end: number, row: number): number {
+  let low = first;
+  let high = end - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (rowStart[middle]! <= row) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
