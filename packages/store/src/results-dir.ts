@@ -73,12 +73,17 @@ export function resultsInfo(path: string): ResultsInfo {
 
 /** Writes rows, ordered by the table's key, as DIR/<table>/<part>.parquet, replacing a part of that name. No rows give no file. */
 export async function writeTablePart(dir: string, table: TableId, part: string, rows: readonly Row[]): Promise<void> {
+  if (rows.length === 0) return rmSync(partPath(dir, table, part), { force: true });
+  await publishParts([await writePart(dir, table, part, rows)]);
+}
+
+/** The same, but for `publishParts` of the path returned, which gives it its name. */
+export async function writePart(dir: string, table: TableId, part: string, rows: readonly Row[]): Promise<string> {
   const spec: TableSpec = TABLES[table];
   const path = partPath(dir, table, part);
-  if (rows.length === 0) return rmSync(path, { force: true });
   const columns = spec.columns.map(({ name }) => rows.map((row) => cellOf(spec, name, row)));
   await writeParquet(`${path}.part`, spec, columns);
-  await publishParts([path]);
+  return path;
 }
 
 function cellOf(spec: TableSpec, name: string, row: Row): Row[string] {

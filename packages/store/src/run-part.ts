@@ -8,7 +8,7 @@ import { BulkEncoder, type BulkColumn, type BulkRows } from './bulk-rows.ts';
 import { PageSetBuffer, type PackedSet } from './page-set-buffer.ts';
 import { ParquetFile, writeParquet } from './parquet/file.ts';
 import { compressNow, type Cell } from './parquet/pages.ts';
-import { partPath, publishParts, writeTablePart } from './results-dir.ts';
+import { partPath, publishParts, writePart } from './results-dir.ts';
 import type { EvictionTable, RunPart, RunPartOptions, SetKind, WindowRow } from './types.ts';
 
 const DEFAULT_FLUSH_BYTES = 64 << 20;
@@ -97,8 +97,9 @@ class BufferedRunPart implements RunPart {
 
   async close(run: Row): Promise<void> {
     await this.#flush();
-    await publishParts(this.#flushed);
-    await writeTablePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
+    const runs = await writePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
+    // `runs` last: then all is there.
+    await publishParts([...this.#flushed, runs]);
   }
 
   async abort(): Promise<void> {

@@ -4,8 +4,8 @@
  */
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { addNewerThanMarks, fillMarks, setMarks } from './bit-loops.ts';
-import { removeRange } from './page-sets.ts';
+import { isSubset, removeRange } from './page-sets.ts';
+import { PageTimes } from './page-times.ts';
 import type { World } from './world.ts';
 
 /** Which A bits a walk looks at. */
@@ -44,13 +44,23 @@ export interface AccessBits {
 /** Marks: the page's A bit is set when its last walk is newer than the mark. */
 export class MarkedBits implements AccessBits {
   readonly #world: World;
-  readonly #cleared: Int32Array;
+  readonly #times: PageTimes;
+  /** All young pages at `#seenAt`; nothing was cleared since. */
+  readonly #seen: PageBitmap;
+  #seenAt = -1;
   /** Entries that no TLB held when their bits were cleared: their next touch walks. */
   #uncached: PageBitmap | undefined;
 
   constructor(world: World) {
     this.#world = world;
-    this.#cleared = world.column();
+    this.#times = new PageTimes(world);
+    this.#seen = world.emptySet();
+  }
+
+  /** When the bit of each page was cleared; for changes too. */
+  get #cleared(): Int32Array {
+    this.#seenAt = -1;
+    return this.#times.column;
   }
 
   /**
@@ -60,30 +70,44 @@ export class MarkedBits implements AccessBits {
   addYoung(range: PageRange, out: PageBitmap, { primary }: WhichBits): void {
     if (!primary) return;
     const world = this.#world;
+    if (!world.hasTlb && this.#times.covers(range)) return void out.or(this.#allYoung());
     const walked = world.walked();
-    addNewerThanMarks(walked, this.#cleared, range, out);
+    this.#times.addNewer(walked, range, out);
     // Nothing was ever flushed or unmapped: the walks are all there is.
     if (!world.hasTlb || (!world.hasFlushed && this.#uncached === undefined)) return;
     const touched = world.touchedByCpu();
+    const cleared = this.#cleared;
     for (let p = range.from; p < range.to; p = (p + 1) | 0)
-      if (touched[p]! > this.#cleared[p]! && this.#isWalked(p, walked[p]!, touched[p]!)) out.add(p);
+      if (touched[p]! > cleared[p]! && this.#isWalked(p, walked[p]!, touched[p]!)) out.add(p);
+  }
+
+  #allYoung(): PageBitmap {
+    if (this.#seenAt === this.#world.now) return this.#seen;
+    this.#seen.clear();
+    this.#times.addNewer(this.#world.walked(), { from: 0, to: this.#seen.nPages }, this.#seen);
+    this.#seenAt = this.#world.now;
+    return this.#seen;
   }
 
   clearYoung(range: PageRange, { primary }: WhichBits): void {
     if (!primary) return;
     this.#noteUncached(range);
-    fillMarks(this.#cleared, range, this.#world.now);
+    this.#times.setRange(range, this.#world.now);
+    this.#seenAt = -1;
   }
 
   clearYoungSet(set: PageBitmap, { primary }: WhichBits): void {
     if (!primary) return;
     if (this.#mayBeUncached) for (const id of set.ids()) this.#noteUncached({ from: id, to: id + 1 });
-    setMarks(this.#cleared, set, this.#world.now);
+    // A later mark changes nothing for a page that is not young.
+    if (!this.#world.hasTlb && this.#seenAt === this.#world.now && isSubset(this.#seen, set)) this.#times.setAll(this.#world.now);
+    else this.#times.setOf(set, this.#world.now);
+    this.#seenAt = -1;
   }
 
   youngOf(id: number, { primary }: WhichBits): boolean {
     // Every touch walks.
-    if (!this.#world.hasTlb) return primary && this.#world.touchedOf(id) > this.#cleared[id]!;
+    if (!this.#world.hasTlb) return primary && this.#world.touchedOf(id) > this.#times.of(id);
     return primary && this.#isWalked(id, this.#world.walkedOf(id), this.#world.touchedOf(id));
   }
 
@@ -100,6 +124,7 @@ export class MarkedBits implements AccessBits {
       for (let i = 0; i < n; i++) out[i] = Number(ids[i]! >= 0 && this.youngOf(ids[i]!, which));
       return;
     }
+    // Who looks at single pages clears single ones too.
     const cleared = this.#cleared;
     this.#world.lastByCpu(ids, n, out);
     for (let i = 0; i < n; i = (i + 1) | 0) out[i] = ids[i]! >= 0 && out[i]! > cleared[ids[i]!]! ? 1 : 0;
@@ -117,15 +142,16 @@ export class MarkedBits implements AccessBits {
   }
 
   unmap({ from, to }: PageRange, keepsA: boolean): void {
+    const cleared = this.#cleared;
     for (let id = from; id < to; id++) {
       if (keepsA && this.youngOf(id, PRIMARY)) continue;
-      this.#cleared[id] = this.#world.now;
+      cleared[id] = this.#world.now;
       (this.#uncached ??= this.#world.emptySet()).add(id);
     }
   }
 
   #isWalked(id: number, walked: number, touched: number): boolean {
-    const cleared = this.#cleared[id]!;
+    const cleared = this.#times.of(id);
     if (walked > cleared || touched <= cleared) return walked > cleared;
     return (this.#uncached?.has(id) ?? false) || touched > this.#world.firstFlushFrom(cleared);
   }

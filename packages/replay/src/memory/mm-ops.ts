@@ -2,7 +2,7 @@
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { BOTH, PRIMARY, SECONDARY } from './access-bits.ts';
-import { addNewerThanMarks, fillMarks, setMarks, takeNewer } from './bit-loops.ts';
+import { setMarks } from './bit-loops.ts';
 import type { Desk } from './desk.ts';
 import { keepRange } from './page-sets.ts';
 
@@ -10,7 +10,7 @@ import { keepRange } from './page-sets.ts';
 export function clearSoftDirty(desk: Desk, range: PageRange): void {
   const { world } = desk;
   if (!world.isHugetlb) {
-    fillMarks(world.mark('soft-dirty'), range, world.now);
+    world.times('soft-dirty').setRange(range, world.now);
     world.guardWrites(range, 'entry');
     world.clearFlags(range, ['soft-dirty of a PMD']);
     desk.charge('clear-refs', desk.entries(range));
@@ -28,7 +28,7 @@ export function readSoftDirty(desk: Desk, range: PageRange, out: PageBitmap): vo
   if (!world.isHugetlb) {
     // Splits that nobody has looked for yet leave dirty entries behind.
     world.settle(range);
-    addNewerThanMarks(world.written(), world.mark('soft-dirty'), range, found);
+    world.times('soft-dirty').addNewer(world.written(), range, found);
     world.addFlagged(range, ['soft-dirty of a PMD'], found);
   }
   out.or(found);
@@ -102,9 +102,7 @@ export function ageSptes(desk: Desk, range: PageRange, out: PageBitmap): void {
 
 export function takeDirtyLog(desk: Desk, range: PageRange, out: PageBitmap): number {
   const { world } = desk;
-  const mark = world.mark('kvm-dirty');
-  const written = world.dirtied();
-  const dirty = takeNewer(written, mark, range, out, world.now);
+  const dirty = world.times('kvm-dirty').takeNewer(world.dirtied(), range, out, world.now);
   desk.charge('syscall', 1);
   desk.chargeFlush(dirty);
   return dirty;

@@ -10,8 +10,10 @@ export function rangeSet(nPages: number, range: PageRange): PageBitmap {
 }
 
 /** set &= ~range */
-export function removeRange(set: PageBitmap, range: PageRange): void {
-  eachWord(range, (word, mask) => (set.words[word]! &= ~mask));
+export function removeRange({ words }: PageBitmap, range: PageRange): void {
+  eachEdge(range, (word, mask) => (words[word]! &= ~mask));
+  const { first, end } = wholeWords(range);
+  if (end > first) words.fill(0, first, end);
 }
 
 /** set &= range */
@@ -22,14 +24,18 @@ export function keepRange(set: PageBitmap, range: PageRange): PageBitmap {
 }
 
 /** out |= set, inside the range */
-export function addInRange(out: PageBitmap, set: PageBitmap, range: PageRange): void {
-  eachWord(range, (word, mask) => (out.words[word]! |= set.words[word]! & mask));
+export function addInRange({ words: out }: PageBitmap, { words: set }: PageBitmap, range: PageRange): void {
+  eachEdge(range, (word, mask) => (out[word]! |= set[word]! & mask));
+  const { first, end } = wholeWords(range);
+  for (let i = first; i < end; i = (i + 1) | 0) out[i]! |= set[i]!;
 }
 
 /** Pages of the set inside the range. */
 export function countInRange(set: PageBitmap, range: PageRange): number {
   let n = 0;
-  eachWord(range, (word, mask) => (n += popcount(set.words[word]! & mask)));
+  eachEdge(range, (word, mask) => (n += popcount(set.words[word]! & mask)));
+  const { first, end } = wholeWords(range);
+  for (let i = first; i < end; i = (i + 1) | 0) n += popcount(set.words[i]!);
   return n;
 }
 
@@ -41,10 +47,24 @@ export function holdsAny({ words }: PageBitmap, { from, to }: PageRange): boolea
   return false;
 }
 
-function eachWord({ from, to }: PageRange, visit: (word: number, mask: number) => void): void {
+/** True when `set` holds all pages of `part`. */
+export function isSubset({ words: part }: PageBitmap, { words: set }: PageBitmap): boolean {
+  for (let i = 0; i < part.length; i = (i + 1) | 0) if ((part[i]! & ~set[i]!) !== 0) return false;
+  return true;
+}
+
+/** Words that lie wholly in a range. */
+function wholeWords({ from, to }: PageRange): { readonly first: number; readonly end: number } {
+  return { first: (from + 31) >>> 5, end: to >>> 5 };
+}
+
+/** Visits the words that lie in a range in part. */
+function eachEdge({ from, to }: PageRange, visit: (word: number, mask: number) => void): void {
   if (from >= to) return;
+  const first = from >>> 5;
   const last = (to - 1) >>> 5;
-  for (let word = from >>> 5; word <= last; word++) visit(word, maskOf(word, from, to));
+  if (maskOf(first, from, to) !== -1) visit(first, maskOf(first, from, to));
+  if (last !== first && maskOf(last, from, to) !== -1) visit(last, maskOf(last, from, to));
 }
 
 /** Bits of a word that lie in [from, to). */

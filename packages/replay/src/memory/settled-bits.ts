@@ -8,8 +8,8 @@
 import { BLOCK_PAGES, type PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import type { AccessBits, WhichBits } from './access-bits.ts';
-import { addNewerThanMarks, fillMarks } from './bit-loops.ts';
 import { addInRange, holdsAny, removeRange, rangeSet } from './page-sets.ts';
+import { PageTimes } from './page-times.ts';
 import type { ColumnName } from './touch-classes.ts';
 import type { World } from './world.ts';
 
@@ -30,7 +30,7 @@ const COLUMNS: readonly ColumnName[] = [
 
 export class SettledBits implements AccessBits {
   readonly #world: World;
-  readonly #settled: Int32Array;
+  readonly #settled: PageTimes;
   readonly #isHost: boolean;
   /** What a touch can do here; writes count once something is guarded against them. */
   readonly #columns: ColumnName[];
@@ -55,7 +55,7 @@ export class SettledBits implements AccessBits {
 
   constructor(world: World) {
     this.#world = world;
-    this.#settled = world.column();
+    this.#settled = new PageTimes(world);
     this.#isHost = world.config.mmu === 'host';
     this.#columns = world.columns;
     // Sets that nothing is ever added to are one set.
@@ -209,15 +209,15 @@ export class SettledBits implements AccessBits {
     for (const name of this.#columns) {
       this.#news[name].words.fill(0, first, last + 1);
       const column = to - from > BLOCK_PAGES ? world.columnOf(name) : world.columnIn(name, range);
-      addNewerThanMarks(column, this.#settled, range, this.#news[name]);
+      this.#settled.addNewer(column, range, this.#news[name]);
     }
     if (world.hasTlb) {
       this.#news.walks.words.fill(0, first, last + 1);
-      addNewerThanMarks(world.walked(), this.#settled, range, this.#news.walks);
+      this.#settled.addNewer(world.walked(), range, this.#news.walks);
       this.#addFlushedWalks(range);
     }
     this.#settleWords(first, last);
-    fillMarks(this.#settled, range, world.now);
+    this.#settled.setRange(range, world.now);
     this.#fresh = { from, to, at: world.now };
   }
 
@@ -229,15 +229,15 @@ export class SettledBits implements AccessBits {
   /** The same for one entry, without a look at all the others. */
   #settleEntry(id: number): void {
     const world = this.#world;
-    if (this.#settled[id] === world.now) return;
+    if (this.#settled.of(id) === world.now) return;
     const entry = world.entryOf(id);
     if (entry.to - entry.from > 1 || world.hasTlb || this.#hinted !== undefined || this.#columns.includes('written'))
       return this.settle(entry);
     const word = id >>> 5;
     const bit = 1 << (id & 31);
-    for (const name of this.#columns) this.#news[name].words[word] = world.lastOf(name, id) > this.#settled[id]! ? bit : 0;
+    for (const name of this.#columns) this.#news[name].words[word] = world.lastOf(name, id) > this.#settled.of(id) ? bit : 0;
     this.#settleWords(word, word);
-    this.#settled[id] = world.now;
+    this.#settled.column[id] = world.now;
   }
 
   /**
@@ -250,7 +250,7 @@ export class SettledBits implements AccessBits {
       const written = world.columnOf('written');
       let firstWrite = Infinity;
       for (let p = from; p < from + BLOCK_PAGES; p++)
-        if (this.#writeGuarded.has(p) && written[p]! > this.#settled[p]!) firstWrite = Math.min(firstWrite, written[p]!);
+        if (this.#writeGuarded.has(p) && written[p]! > this.#settled.of(p)) firstWrite = Math.min(firstWrite, written[p]!);
       if (firstWrite === Infinity) continue;
       const used = this.#usedBefore(from, firstWrite);
       world.endPmd(from, firstWrite);
@@ -260,7 +260,7 @@ export class SettledBits implements AccessBits {
   #usedBefore(from: number, firstWrite: number): boolean {
     for (let p = from; p < from + BLOCK_PAGES; p++) {
       const touched = this.#world.touchedSmallOf(p);
-      if (touched > this.#settled[p]! && touched < firstWrite) return true;
+      if (touched > this.#settled.of(p) && touched < firstWrite) return true;
     }
     return false;
   }
@@ -280,7 +280,7 @@ export class SettledBits implements AccessBits {
     const touched = world.touchedByCpu();
     const flushed = world.lastFlush;
     for (let p = range.from; p < range.to; p++) {
-      if (cpu.has(p) && !walks.has(p) && (this.#uncached.has(p) || touched[p]! > world.firstFlushFrom(this.#settled[p]!))) walks.add(p);
+      if (cpu.has(p) && !walks.has(p) && (this.#uncached.has(p) || touched[p]! > world.firstFlushFrom(this.#settled.of(p)))) walks.add(p);
       if (touched[p]! <= flushed) this.#uncached.add(p);
       else if (cpu.has(p)) this.#uncached.delete(p);
     }
@@ -301,6 +301,37 @@ export class SettledBits implements AccessBits {
   }
 
   #settleWords(first: number, last: number): void {
+    if (this.#isPlain) this.#settlePlainWords(first, last);
+    else this.#settleAnyWords(first, last);
+  }
+
+  /** Only SPTEs and the host's own touches: nothing is guarded, no other actor's touches are told apart, and there is no TLB. */
+  get #isPlain(): boolean {
+    const { gup, 'gup-fast': fast, other } = this.#news;
+    const rare = [gup, fast, other, this.#guarded, this.#writeGuarded, this.#cleanGuarded];
+    return this.#isHost && !this.#world.hasTlb && this.#hinted === undefined && rare.every((set) => set === this.#none);
+  }
+
+  /** What #settleAnyWords comes to then, in a third of the time. */
+  #settlePlainWords(first: number, last: number): void {
+    const world = this.#world;
+    const [cpus, hosts] = [this.#news.cpu.words, this.#news.host.words];
+    const [mapped, primary, spte, secondary] = [this.#mapped.words, this.#primary.words, this.#spte.words, this.#secondary.words];
+    for (let i = first | 0; i <= last; i = (i + 1) | 0) {
+      const cpu = cpus[i]!;
+      const host = hosts[i]!;
+      const any = cpu | host;
+      if (any === 0) continue;
+      const installed = cpu & ~spte[i]!;
+      spte[i]! |= cpu;
+      secondary[i]! |= cpu;
+      primary[i]! |= host | (any & ~mapped[i]!);
+      mapped[i]! |= any;
+      if (installed !== 0) world.markAccessed(i, installed, 0);
+    }
+  }
+
+  #settleAnyWords(first: number, last: number): void {
     const world = this.#world;
     const { words: restored } = this.#restoreHints(first, last);
     const isHost = this.#isHost;

@@ -2,7 +2,7 @@
 import { BLOCK_PAGES, type PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { PRIMARY } from './access-bits.ts';
-import { addNewer, addNewerThanMarks, fillMarks, markNewer, takeNewer } from './bit-loops.ts';
+import { addNewer, addNewerThanMarks, markNewer } from './bit-loops.ts';
 import type { Desk } from './desk.ts';
 
 export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
@@ -100,7 +100,7 @@ function noteUnmapped(desk: Desk, range: PageRange): void {
 
 export function writeProtect(desk: Desk, range: PageRange): void {
   const { world } = desk;
-  fillMarks(world.mark('wp'), range, world.now);
+  world.times('wp').setRange(range, world.now);
   // File memory loses its PMDs to a page table of markers; anon keeps them until the first write.
   if (world.config.backing === 'shmem') desk.splitBlocks(range);
   world.guardWrites(range, world.isHugetlb ? 'entry' : 'page');
@@ -134,14 +134,14 @@ export function writeMessages(desk: Desk, range: PageRange, out: PageBitmap): nu
  */
 function takeWritten(desk: Desk, range: PageRange, out: PageBitmap): number {
   const { world } = desk;
-  const mark = world.mark('wp');
+  const times = world.times('wp');
   if (!world.isHugetlb) {
-    const taken = takeNewer(world.writtenSmall(), mark, range, out, world.now);
+    const taken = times.takeNewer(world.writtenSmall(), range, out, world.now);
     if (taken > 0) world.guardWrites(range, 'page');
     return taken;
   }
   const written = desk.emptySet();
-  const taken = takeNewer(world.written(), mark, range, written, world.now);
+  const taken = times.takeNewer(world.written(), range, written, world.now);
   if (taken > 0) world.guardWrites(range, 'entry');
   out.or(written);
   return desk.entriesOf(written);

@@ -14,6 +14,7 @@ import { Flushes } from './flushes.ts';
 import { blockOf, Folios } from './folios.ts';
 import { moveFolio } from './moves.ts';
 import { addInRange, keepRange, removeRange } from './page-sets.ts';
+import { PageTimes } from './page-times.ts';
 import { SettledBits } from './settled-bits.ts';
 import type { StampMemory } from './stamps.ts';
 import { TouchClasses, type ColumnName } from './touch-classes.ts';
@@ -36,7 +37,9 @@ export interface WorldConfig {
 
 export const DEFAULT_WORLD: WorldConfig = { mmu: 'guest', backing: 'shmem', folioOrder: 0, zapKeepsYoung: false };
 
-export type MarkName = 'rwp' | 'wp' | 'soft-dirty' | 'kvm-dirty' | 'numa' | 'swapped';
+export type MarkName = 'rwp' | 'numa' | 'swapped';
+/** Operations whose time every page has. */
+type TimesName = 'wp' | 'soft-dirty' | 'kvm-dirty';
 export type FlagName =
   | 'idle'
   | 'young'
@@ -61,6 +64,7 @@ export class World {
   readonly #entries: EntryColumns;
   #accessBits: AccessBits | undefined;
   readonly #marks = new Map<MarkName, Int32Array>();
+  readonly #times = new Map<TimesName, PageTimes>();
   readonly #columns: Int32Array[] = [];
   /** Known to have been mapped by the tracked page tables. */
   #everMapped: PageBitmap | undefined;
@@ -99,6 +103,11 @@ export class World {
   }
   hasMark(name: MarkName): boolean {
     return this.#marks.has(name);
+  }
+  times(name: TimesName): PageTimes {
+    let times = this.#times.get(name);
+    if (times === undefined) this.#times.set(name, (times = new PageTimes(this)));
+    return times;
   }
   /** A column of zeros that lives as long as the world. */
   column(): Int32Array {
@@ -277,11 +286,11 @@ export class World {
   }
   /** A soft-dirty PMD makes 512 soft-dirty entries. */
   #keepSoftDirty({ from, to }: PageRange, before: number): void {
-    if (!this.hasMark('soft-dirty')) return;
+    const cleared = this.#times.get('soft-dirty');
+    if (cleared === undefined) return;
     const written = this.memory.last(this.#classes.faultingWrites).subarray(from, to);
     const newest = written.reduce((last, stamp) => (stamp < before && stamp > last ? stamp : last), 0);
-    const marks = this.mark('soft-dirty');
-    for (let p = from; p < to; p++) if (newest > marks[p]!) this.flag('soft-dirty of a PMD').add(p);
+    for (let p = from; p < to; p++) if (newest > cleared.of(p)) this.flag('soft-dirty of a PMD').add(p);
   }
   addYoung(range: PageRange, out: PageBitmap, which: WhichBits): void {
     this.accessBits.addYoung(range, out, which);
