@@ -127,6 +127,7 @@ export class Truth {
       this.#clock.eachFrameSince(after, this.#adder(pick));
       return;
     }
+    memory.assertTells(after);
     if (memory.classBits === 1) {
       const [touched, written] = this.#sets.map(pick) as [PageBitmap, PageBitmap];
       memory.column.fillTouchedAndWritten(this.#range, after, touched, written);

@@ -17,6 +17,7 @@ import { Tlb, type TlbConfig } from './memory/tlb.ts';
 import { DEFAULT_WORLD, World, type WorldConfig } from './memory/world.ts';
 import { RunState, type RunHost } from './run-state.ts';
 import type { PageRange, RecordedCycle, Report, TrackingScheme } from './scheme.ts';
+import type { Interval } from './team/shared-touches.ts';
 import type { Team } from './team/team.ts';
 
 /** One run of the pass: a simulated scheme, or a real tracker's reports. */
@@ -97,6 +98,9 @@ class Pass implements FrameClock, RunHost {
   readonly #evictors: readonly Evictor[];
   #worlds = new Map<string | PassRun, World>();
   #nextRemap = 0;
+  /** Time of the last advance: a wake, or the start of a span. */
+  #advancedNs = -Infinity;
+  readonly #asksAtWakesOnly: boolean;
   #wakes = 0;
 
   constructor(options: PassOptions) {
@@ -107,6 +111,7 @@ class Pass implements FrameClock, RunHost {
     this.memory = this.#feed.memory;
     this.sets = new SetPool(this.memory.nPages);
     this.#runs = options.runs.map((run) => new RunState(run, this));
+    this.#asksAtWakesOnly = options.runs.every(asksAtWakesOnly);
     this.#evictors = options.runs.flatMap(({ evictor }) => evictor ?? []);
   }
 
@@ -156,7 +161,10 @@ class Pass implements FrameClock, RunHost {
     let end = this.memory.framesApplied;
     while (end < n && t1Ns[end]! <= ns) end++;
     await this.#remapUntil(end);
-    await this.#feed.advanceTo(end, this.#watcher(), afterNs > ns && afterNs < Infinity ? this.firstEndingAfter(afterNs) : end);
+    const after = afterNs > ns && afterNs < Infinity ? this.firstEndingAfter(afterNs) : end;
+    const interval = this.#nextInterval(end);
+    this.#advancedNs = ns;
+    await this.#feed.advance(interval, this.#watcher(), this.#interval(end, after));
   }
 
   /** Moves pages in the frames before `end`: each before the touches of the frame in which it moved. */
@@ -167,9 +175,23 @@ class Pass implements FrameClock, RunHost {
       const { tNs, id, kind } = remaps[this.#nextRemap]!;
       const frame = lowerBound(t1Ns, n, (t1) => t1 >= tNs);
       if (frame >= end) return;
-      await this.#feed.advanceTo(frame, this.#watcher());
+      const interval = this.#nextInterval(frame);
+      await this.#feed.advance(interval, this.#watcher(), this.#interval(interval.end, end));
       for (const world of this.#worlds.values()) world.remap(id, kind);
     }
+  }
+
+  #nextInterval(end: number): Interval {
+    const first = this.memory.framesApplied;
+    return this.#interval(first, Math.max(first, end));
+  }
+
+  /**
+   * Touches of an interval may be stamped alike when all that is asked of them is whether they came before the ends of intervals, or,
+   * where a wake cut a frame, after that frame: so it is with trackers that wake at the ends of all their windows.
+   */
+  #interval(first: number, end: number): Interval {
+    return { first, end, isAlike: this.#asksAtWakesOnly && this.firstStartingAt(this.#advancedNs) <= first };
   }
 
   /** Those who look at single touches just now, if any. */
@@ -264,6 +286,17 @@ class Pass implements FrameClock, RunHost {
     return this.#options.spans.findIndex((span) => window.claimT0Ns >= span.t0Ns && window.claimT1Ns <= span.t1Ns);
   }
 }
+
+/**
+ * A run that never asks when a touch was, but whether it was since some wake. Others: what real trackers reported, or repeated, in
+ * windows of their own; PMDs, which are split by the first write (settled-bits.ts); zaps of SPTEs, which ask for the last frame (desk.ts).
+ */
+function asksAtWakesOnly({ work, world }: PassRun): boolean {
+  if (work.kind !== 'simulated' || work.recorded !== null) return false;
+  const { mmu, hugeBlocks } = world?.config ?? DEFAULT_WORLD;
+  return hugeBlocks === undefined && (mmu === 'guest' || !ZAPS.test(work.scheme.descriptor.id));
+}
+const ZAPS = /^(uffd-|soft-dirty|numa-hint)/;
 
 interface Walker {
   readonly key: string;

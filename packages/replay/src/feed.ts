@@ -1,4 +1,5 @@
 /** Reads the touches of a space batch by batch and applies them to the stamps; those who look at single touches see each of them once. */
+import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted, TraceFormatError } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
@@ -8,7 +9,7 @@ import { largest } from './memory/bit-loops.ts';
 import { isWorthBuffering } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
 import { tablesFor, type Piece } from './team/piece-queue.ts';
-import { SharedTouches } from './team/shared-touches.ts';
+import { SharedTouches, type Interval } from './team/shared-touches.ts';
 import type { Team } from './team/team.ts';
 
 /** Someone who looks at single touches, frame by frame in order. */
@@ -30,6 +31,8 @@ export interface FeedOptions {
 }
 
 const PROGRESS_TOUCHES = 1 << 22;
+/** Settling bits takes as long as stamping a touch in so many slots, or less. */
+const SLOTS_PER_TOUCH = 4;
 /** Longest time without a look at the event loop, ms: signals and messages of other threads arrive there. */
 const BREATH_MS = 50;
 export class TouchFeed {
@@ -68,15 +71,30 @@ export class TouchFeed {
     return tables.length === 0 ? undefined : new SharedTouches(team, column, tables, space.frames.rowStart);
   }
 
-  /** Applies all frames before `end`; those from there to `expected` are probably wanted next. */
-  async advanceTo(end: number, watcher: Watcher | undefined, expected = end): Promise<void> {
+  /** Applies an interval, which begins with the next frame to apply; `expected` is probably wanted next. */
+  async advance(interval: Interval, watcher: Watcher | undefined, expected: Interval): Promise<void> {
     const { memory } = this;
-    const first = memory.framesApplied;
+    const { first, end } = interval;
+    assert.equal(first, memory.framesApplied);
     if (end <= first) return;
     if (watcher !== undefined) this.#shared?.drop();
-    if (watcher === undefined && this.#shared?.aim(first, end, expected)) await this.#applyTogether(this.#shared, end);
+    if (watcher === undefined && this.#shared?.aim(interval, expected)) await this.#applyTogether(this.#shared, end);
+    else if (watcher === undefined && interval.isAlike && this.#isWorthSettling(interval)) await this.#applyAlike(interval);
     else await this.#apply(first, end, watcher);
     memory.framesApplied = end;
+  }
+
+  /** Its touches are worth looking at all slots. */
+  #isWorthSettling({ first, end }: Interval): boolean {
+    const { rowStart } = this.#options.space.frames;
+    const { column } = this.memory;
+    return !column.isBuffered || rowStart[end]! - rowStart[first]! >= column.length / SLOTS_PER_TOUCH;
+  }
+
+  async #applyAlike({ first, end }: Interval): Promise<void> {
+    await this.#eachRows(first, end, (from, to) => this.memory.column.applyAlike(this.#buffer, from, to, end));
+    this.memory.column.endInterval(end);
+    this.memory.noteAlike(first, end);
   }
 
   /** Reads again what was only read in parts, of which the last are missing. Call it when no more frames are to be applied. */
@@ -87,6 +105,7 @@ export class TouchFeed {
   async #applyTogether(shared: SharedTouches, end: number): Promise<void> {
     for (let settled = shared.settle(end); settled !== undefined; settled = shared.settle(end)) {
       const { pieces, parts } = settled;
+      if (pieces[0]!.isAlike) this.memory.noteAlike(pieces[0]!.frame, end);
       if (parts === undefined) this.#explain(pieces);
       for (const part of parts) this.#checks.part(part);
       this.touches += pieces.at(-1)!.to - pieces[0]!.from;
@@ -132,6 +151,21 @@ export class TouchFeed {
       const from = Math.max(row, rowStart[f]!);
       const to = Math.min(stop, rowStart[f + 1]!);
       if (to > from) watcher.touches(this.#buffer, from - base, to - base, f);
+    }
+  }
+
+  /** Applies the rows of frames [first, end), some of the batch loaded at a time. */
+  async #eachRows(first: number, end: number, apply: (from: number, to: number) => void): Promise<void> {
+    const { frames, batchRows } = this.#options.space;
+    for (let row = frames.rowStart[first]!; row < frames.rowStart[end]!;) {
+      const batch = Math.floor(row / batchRows);
+      this.#load(batch);
+      const base = batch * batchRows;
+      const stop = Math.min(frames.rowStart[end]!, base + this.#batchRows);
+      apply(row - base, stop - base);
+      this.touches += stop - row;
+      row = stop;
+      await this.#breathe();
     }
   }
 

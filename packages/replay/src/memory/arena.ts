@@ -23,6 +23,9 @@ export interface VectorLoops {
   stampRows(touches: number, eights: number, stamps: number, stamp: number): void;
   stampBytes(touches: number, eights: number, bytes: number, byte: number): void;
   settle(bytes: number, stamps: number, words: number, base: number): void;
+  stampBits(touches: number, eights: number, bits: number): void;
+  mergeBits(bits: number, others: number, words: number): void;
+  settleBits(bits: number, stamps: number, words: number, stamp: number): void;
   recentTouchedAndWritten(bytes: number, after: number, words: number, touched: number, written: number): void;
   largest(column: number, words: number): number;
   sum(touches: number, rounds: number, out: number): void;

@@ -68,6 +68,7 @@ export class Desk {
   #inUse(range: PageRange): boolean {
     if (this.world.now === 0) return false;
     const recent = this.emptySet();
+    this.world.memory.assertTells(this.world.now - 1);
     addNewer(this.world.touchedByCpu(), range, this.world.now - 1, recent);
     return holdsAny(recent, range);
   }

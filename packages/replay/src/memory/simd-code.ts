@@ -39,11 +39,13 @@ import {
   seq,
   set,
   SHL,
+  SHR,
   SPLAT,
   SPLAT_8,
   store,
   STORE_32,
   STORE_8,
+  tee,
   V128,
   V_AND,
   V_AND_NOT,
@@ -270,6 +272,47 @@ function stampBytes(): Func {
   return { name: 'stampBytes', params: 4, result: false, locals: [], body };
 }
 
+/** stampBits(touches, eights, table): the bit of the slot of each of 8 * eights touches is set */
+function stampBits(): Func {
+  const [touches, eights, table, touch, address, old] = [0, 1, 2, 3, 4, 5];
+  const word = seq(get(touch), constant(5), SHR, constant(2), SHL, get(table), ADD, tee(address));
+  const one = (i: number): Code =>
+    seq(
+      load32At(get(touches), i * 4),
+      set(touch),
+      load32(word),
+      set(old),
+      seq(get(address), get(old), constant(1), get(touch), SHL, OR, STORE_32),
+    );
+  const body = loop(eights, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(touches, 32)));
+  return { name: 'stampBits', params: 3, result: false, locals: [I32, I32, I32], body };
+}
+
+/** mergeBits(table, other, words): the bits of 32 * words slots of the other table are moved to the table */
+function mergeBits(): Func {
+  const [table, other, words] = [0, 1, 2];
+  const one = seq(get(table), load32(get(table)), load32(get(other)), OR, STORE_32, get(other), constant(0), STORE_32);
+  const body = loop(words, seq(one, advance(table, 4), advance(other, 4)));
+  return { name: 'mergeBits', params: 3, result: false, locals: [], body };
+}
+
+/** settleBits(table, stamps, words, stamp): the stamp of each of 32 * words slots whose bit is set becomes `stamp`, the bit 0 */
+function settleBits(): Func {
+  const [table, stamps, words, stamp, all, bits] = [0, 1, 2, 3, 4, 5];
+  const four = (v: number): Code => lanesOf([1, 2, 4, 8].map((bit) => (bit << (v * 4)) | 0));
+  const update = (v: number): Code =>
+    seq(get(stamps), get(all), load(stamps, v * 16), get(bits), four(v), V_AND, four(v), EQUAL, SELECT, store(v * 16));
+  const some = block(
+    seq(
+      seq(load32(get(table)), EQZ, LEAVE_IF, load32(get(table)), SPLAT, set(bits)),
+      ...[0, 1, 2, 3, 4, 5, 6, 7].map(update),
+      seq(get(table), constant(0), STORE_32),
+    ),
+  );
+  const body = seq(get(stamp), SPLAT, set(all), loop(words, seq(some, advance(table, 4), advance(stamps, 128))));
+  return { name: 'settleBits', params: 4, result: false, locals: [V128, V128], body };
+}
+
 /** settle(table, stamps, words, base): the stamp of each of 32 * words slots whose byte is not 0 becomes base + byte, the byte 0 */
 function settle(): Func {
   const [table, stamps, words, base, from, four, sixteen] = [0, 1, 2, 3, 4, 5, 6];
@@ -356,6 +399,9 @@ export const SIMD_FUNCTIONS: readonly Func[] = [
   stampRows(),
   stampBytes(),
   settle(),
+  stampBits(),
+  mergeBits(),
+  settleBits(),
   recentTouchedAndWritten(),
   largest(),
 ];

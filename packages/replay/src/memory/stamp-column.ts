@@ -1,6 +1,7 @@
 /**
- * A column of stamps behind one of bytes: a touch stores a byte, 1 + the frames since the column was last settled, which is a quarter
- * of the memory to scatter stores over. Settling brings the bytes into the stamps, at the latest every 255 frames.
+ * A column of stamps behind a table of bytes: a touch stores a byte, 1 + the frames since the column was last settled, which is a quarter
+ * of the memory to scatter stores over. Settling brings the bytes into the stamps, at the latest every 255 frames. Where nobody asks
+ * for the frames of an interval, a touch sets a bit instead, and all touches of the interval get one stamp.
  */
 import assert from 'node:assert/strict';
 import type { PageBitmap, SpaceInfo } from '@workset/model';
@@ -25,6 +26,7 @@ export class StampColumn {
   readonly #stamps: Int32Array;
   readonly #arena: Arena;
   #recent: Uint8Array | undefined;
+  #bits: Int32Array | undefined;
   /** Frames applied when the bytes were last all zero: a byte b stands for the stamp #base + b. */
   #base = 0;
   #isSettled = true;
@@ -43,9 +45,13 @@ export class StampColumn {
     return this.#stamps;
   }
 
-  /** Puts bytes before the stamps from now on, where vector loops can reach both. */
+  /** Puts a table of bytes before the stamps from now on, where vector loops can reach both. */
   buffer(): void {
-    if (this.#recent === undefined && this.length % ROUND === 0) [this.#recent] = this.tables(1);
+    if (this.#recent !== undefined || this.length % ROUND !== 0) return;
+    [this.#recent] = this.tables(1);
+    if (this.#recent === undefined) return;
+    const bits = this.#arena.int32(this.length / 32);
+    if (this.#arena.owns(bits)) this.#bits = bits;
   }
   /** Further tables of bytes, all zero: who stamps into them settles them into `stamps`. None where vector loops cannot reach them. */
   tables(n: number): Uint8Array[] {
@@ -72,6 +78,22 @@ export class StampColumn {
       else stampAll(arena, touches, i, stop, this.#stamps, (f + 1) | 0);
       i = stop;
     }
+  }
+
+  /**
+   * Applies rows [from, to) of an interval of which nobody will ask in which frame a touch was: they all get the stamp `end`, which
+   * `endInterval` brings in.
+   */
+  applyAlike(touches: Int32Array, from: number, to: number, end: number): void {
+    const bits = this.#bits;
+    const arena = Arena.loopsFor(touches, this.#stamps);
+    if (bits === undefined || arena === undefined) return stampAll(arena, touches, from | 0, to | 0, this.stamps, end | 0);
+    const eights = (to - from) >> 3;
+    if (eights > 0) arena.loops.stampBits(touches.byteOffset + 4 * from, eights, bits.byteOffset);
+    for (let i = (from + 8 * eights) | 0; i < to; i = (i + 1) | 0) bits[touches[i]! >>> 5]! |= 1 << (touches[i]! & 31);
+  }
+  endInterval(end: number): void {
+    if (this.#bits !== undefined) this.#arena.loops.settleBits(this.#bits.byteOffset, this.stamps.byteOffset, this.length / ROUND, end);
   }
 
   /** Last stamp among the slots from `slot` on whose bits are set in `mask`. */

@@ -4,6 +4,7 @@
  * Slot `denseId << classBits | class` holds 1 + the number of the last frame in which the page was touched in that class
  * (0 = never), so one store per touch serves everybody: a bit that hardware would have set since time t is `last > framesAt(t)`.
  */
+import assert from 'node:assert/strict';
 import { classesOf, type Scope, type Target } from '@workset/model';
 import { Arena } from './arena.ts';
 import { StampColumn } from './stamp-column.ts';
@@ -17,6 +18,8 @@ export class StampMemory {
   readonly column: StampColumn;
   readonly #clock: StampMemory | undefined;
   #frames = 0;
+  /** First and last frames applied, alternately, of intervals whose touches have one stamp. */
+  readonly #alike: number[] = [];
   readonly #cache = new Map<number, { frames: number; last: Int32Array }>();
 
   /**
@@ -42,6 +45,18 @@ export class StampMemory {
   }
   set framesApplied(frames: number) {
     this.#frames = frames;
+  }
+
+  /** All touches of frames [first, end) got the stamp `end`. */
+  noteAlike(first: number, end: number): void {
+    this.#alike.push(first, end);
+  }
+  /** Throws Error when the stamps cannot tell which touches were made after the first `frames` frames: then nothing may be said of them. */
+  assertTells(frames: number): void {
+    const alike = this.#alike;
+    let at = alike.length - 2;
+    while (at >= 0 && alike[at]! >= frames) at -= 2;
+    assert(at < 0 || alike[at + 1]! <= frames, `touches before and after frame ${frames} have the same stamps`);
   }
 
   /** The classes that count for a scope and target, as a bit mask over class numbers. */

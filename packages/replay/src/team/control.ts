@@ -49,10 +49,11 @@ export const AT = {
   /** Pieces posted and taken so far: piece n has slot n % nTables. */
   piecesPosted: 27,
   piecesTaken: 28,
-  /** Of settling: the stamps, the first piece, and how many. */
+  /** Of settling: the stamps, the first piece, and how many; of bits, the stamp. */
   stamps: 29,
   settleFirst: 30,
   settleCount: 31,
+  stamp: 36,
   /** Pages posted and taken so far. */
   pagesPosted: 32,
   pagesTaken: 33,
@@ -61,7 +62,7 @@ export const AT = {
   /** Of each page slot: bytes in it, and 1 + the number of the page that is compressed in it. */
   pageBytes: 40,
   pageDone: 56,
-  /** Of each piece slot: the address of its table, the frame that its bytes count from, and 1 + the number of the piece that is stamped. */
+  /** Of each piece slot: the address of its table, the frame that its bytes count from, or ALIKE when it is bits, and 1 + the number of the piece that is stamped. */
   tables: 72,
   bases: 104,
   pieceDone: 136,
@@ -93,8 +94,12 @@ export class Control {
 }
 export const PART_VALUES = 5;
 
-/** Kinds of work: a loop by its number, or this. */
+/** Kinds of work: a loop by its number, or one of these. */
 export const SETTLE = 1000;
+export const SETTLE_BITS = 1001;
+
+/** In place of the frame that the bytes of a table count from: it holds bits. */
+export const ALIKE = -1;
 
 /** Looks at shared words again and again, for a while: a sleeping thread of a virtual machine wakes up late, and to cold caches. */
 export class Spinner {

@@ -1,6 +1,7 @@
 /** Pieces of touches on their way into tables of bytes: whoever is free reads and stamps one, the leader settles them in order. */
 import type { Arena, VectorLoops } from '../memory/arena.ts';
 import {
+  ALIKE,
   AT,
   checkHelpers,
   LEADER_SPIN_MS,
@@ -13,12 +14,12 @@ import {
 } from './control.ts';
 import { PieceStamper } from './piece-stamper.ts';
 
-/** Rows [from, to) of the touches, of which the first is in `frame`; stamped into a table of bytes that count from frame `base`. */
+/** Rows [from, to) of the touches, of which the first is in `frame`; stamped as bits, or as bytes that count from that frame. */
 export interface Piece {
   readonly from: number;
   readonly to: number;
   readonly frame: number;
-  readonly base: number;
+  readonly isAlike: boolean;
 }
 /** Rows of one batch, with their sums. */
 export interface BatchPart {
@@ -106,11 +107,11 @@ export class PieceQueue {
     return this.#posted - this.#oldest < this.#control.ints[AT.nTables]!;
   }
 
-  post({ from, to, frame, base }: Piece): void {
+  post({ from, to, frame, isAlike }: Piece): void {
     const { ints, pieces } = this.#control;
     const slot = this.#posted % ints[AT.nTables]!;
     pieces.set([from, to, frame, 0], slot * PIECE_VALUES);
-    ints[AT.bases + slot] = base;
+    ints[AT.bases + slot] = isAlike ? ALIKE : frame;
     Atomics.store(ints, AT.piecesPosted, ++this.#posted);
     this.#wake();
   }

@@ -2,7 +2,7 @@
 import { LANES_BYTES, readFully, ROUND_WORDS, TouchSums, BATCH_ROWS } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
 import { largest } from '../memory/bit-loops.ts';
-import { AT, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
+import { ALIKE, AT, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
 
 /** So many touches are read, summed and stamped at a time: they stay in the cache. */
 const READ_ROWS = 1 << 19;
@@ -47,7 +47,8 @@ export class PieceStamper {
       for (; row < stop; row = Math.min(stop, row + READ_ROWS)) {
         const n = Math.min(READ_ROWS, stop - row);
         if (!this.#read(batch, row, n, sums)) return -1;
-        frame = this.#apply(row, n, frame, table, base);
+        if (base === ALIKE) this.#applyAlike(n, table);
+        else frame = this.#apply(row, n, frame, table, base);
         this.#between();
       }
       this.#keep(slot, parts, batch, from, stop, sums);
@@ -83,6 +84,14 @@ export class PieceStamper {
       i = stop;
     }
     return frame;
+  }
+
+  /** Sets the bits of the n touches read. */
+  #applyAlike(n: number, table: Uint8Array): void {
+    const touches = this.#touches;
+    const eights = n >> 3;
+    if (eights > 0) this.#loops.stampBits(touches.byteOffset, eights, table.byteOffset);
+    for (let i = 8 * eights; i < n; i++) table[touches[i]! >>> 3]! |= 1 << (touches[i]! & 7);
   }
 
   #keep(slot: number, part: number, batch: number, from: number, to: number, { a, b }: TouchSums): void {

@@ -10,8 +10,18 @@ import type { Team } from './team.ts';
 
 /** So that they lie in as many batches as a piece can have parts. */
 const PIECE_ROWS = (PARTS_PER_PIECE - 1) * BATCH_ROWS;
+/** Of touches stamped alike: a short piece is soon there when it is waited for. */
+const ALIKE_ROWS = 3 << 19;
 /** Fewer touches than this are applied by one thread. */
 const SHARED_TOUCHES = 1 << 18;
+
+/** Frames that are next. */
+export interface Interval {
+  readonly first: number;
+  readonly end: number;
+  /** Nobody will ask in which of its frames a touch was. */
+  readonly isAlike: boolean;
+}
 
 /** Pieces that are settled now, the parts of batches that they were read in, or undefined when one could not be read. */
 export interface Settled {
@@ -40,16 +50,17 @@ export class SharedTouches {
     this.#queue = team.pieceQueue(tables);
   }
 
-  /** Frames [first, end) are next, and from then on probably those before `expected`. False when one thread is as quick: `settle` nothing then. */
-  aim(first: number, end: number, expected: number): boolean {
+  /** An interval is next, and behind it probably another. False when one thread is as quick: `settle` nothing then. */
+  aim(interval: Interval, expected: Interval): boolean {
     const rowStart = this.#rowStart;
+    const { first, end } = interval;
     const wasRight = this.#expected === undefined || this.#expected === end;
-    this.#expected = expected;
+    this.#expected = expected.end;
     this.#uncutAt(rowStart[end]!);
     const last = this.#last;
-    if (last === undefined && !this.#isWorthSharing(first, end)) return false;
-    this.#cut(last === undefined ? rowStart[first]! : last.to, first, end);
-    if (wasRight && this.#isWorthSharing(end, expected)) this.#cut(this.#last?.to ?? rowStart[first]!, first, expected);
+    if (last === undefined && !this.#isWorthSharing(interval)) return false;
+    this.#cut(last === undefined ? rowStart[first]! : last.to, interval);
+    if (wasRight && this.#isWorthSharing(expected)) this.#cut(this.#last?.to ?? rowStart[first]!, expected);
     this.#post();
     return true;
   }
@@ -58,7 +69,8 @@ export class SharedTouches {
   settle(end: number): Settled | undefined {
     const endRow = this.#rowStart[end]!;
     this.#dropUnwanted();
-    const due = this.#posted.findIndex(({ piece, isWanted }) => !isWanted || piece.to > endRow);
+    const isAlike = this.#posted[0]?.piece.isAlike ?? false;
+    const due = this.#posted.findIndex(({ piece, isWanted }) => !isWanted || piece.to > endRow || piece.isAlike !== isAlike);
     // Half of the tables at most: the others are stamped meanwhile.
     const n = Math.min(due < 0 ? this.#posted.length : due, Math.max(1, this.#nTables >> 1));
     if (n === 0) return undefined;
@@ -69,7 +81,7 @@ export class SharedTouches {
       if (ofPiece === undefined) return { pieces, parts: undefined };
       parts.push(...ofPiece);
     }
-    this.#team.settle(this.#queue, n, this.#column.stamps);
+    this.#team.settle(this.#queue, n, this.#column.stamps, isAlike ? end : undefined);
     this.#post();
     return { pieces, parts };
   }
@@ -81,7 +93,7 @@ export class SharedTouches {
     this.#expected = undefined;
   }
 
-  #isWorthSharing(first: number, end: number): boolean {
+  #isWorthSharing({ first, end }: Interval): boolean {
     const rows = this.#rowStart[end]! - this.#rowStart[first]!;
     return rows >= Math.max(SHARED_TOUCHES, this.#column.length / 4);
   }
@@ -119,19 +131,19 @@ export class SharedTouches {
     }
   }
 
-  /** Cuts rows from `row` on, which is in frame `first` or later, up to those of frame `end`: equal shares for all threads, of as many frames as bytes tell apart. */
-  #cut(row: number, first: number, end: number): void {
+  /** Cuts rows from `row` on up to the end of an interval, where `row` may be before its start: equal shares for all threads, of as many frames as a table tells apart. */
+  #cut(row: number, { first, end, isAlike }: Interval): void {
     const rowStart = this.#rowStart;
     const rest = rowStart[end]! - row;
     if (rest <= 0) return;
     const size = this.#team.size;
     const start = frameOf(rowStart, first, end, row);
-    const most = Math.min(PIECE_ROWS, (rest / (end - start)) * RECENT_FRAMES);
+    const most = isAlike ? ALIKE_ROWS : Math.min(PIECE_ROWS, (rest / (end - start)) * RECENT_FRAMES);
     const rows = Math.ceil(rest / (size * Math.ceil(rest / (size * most))));
     for (let from = row; from < rowStart[end]!;) {
       const frame = frameOf(rowStart, start, end, from);
-      const to = Math.min(from + rows, rowStart[Math.min(end, frame + RECENT_FRAMES)]!);
-      this.#pending.push({ from, to, frame, base: frame });
+      const to = Math.min(from + rows, rowStart[isAlike ? end : Math.min(end, frame + RECENT_FRAMES)]!);
+      this.#pending.push({ from, to, frame, isAlike });
       from = to;
     }
   }

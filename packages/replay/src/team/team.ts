@@ -4,7 +4,19 @@
  */
 import type { Compress, SpaceReader } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
-import { AT, checkHelpers, CLOSED, Control, LEADER_SPIN_MS, MAX_MEMBERS, PAGE_SLOTS, SETTLE, Spinner, type TeamSeat } from './control.ts';
+import {
+  AT,
+  checkHelpers,
+  CLOSED,
+  Control,
+  LEADER_SPIN_MS,
+  MAX_MEMBERS,
+  PAGE_SLOTS,
+  SETTLE,
+  SETTLE_BITS,
+  Spinner,
+  type TeamSeat,
+} from './control.ts';
 import { Hand } from './hand.ts';
 import { SHARED_LOOPS } from './loops.ts';
 import { PageQueue, pageRoomFor } from './page-queue.ts';
@@ -73,11 +85,13 @@ export class Team {
     return new PieceQueue(this.#control, this.#pieceWork, tables, () => this.#wake());
   }
 
-  /** Brings the bytes of the `n` oldest pieces of a queue, all stamped, into the stamps, and frees their tables. */
-  settle(queue: PieceQueue, n: number, stamps: Int32Array): void {
+  /** Brings the bytes of the `n` oldest pieces of a queue, all stamped, into the stamps, and frees their tables; or bits, as `stamp`. */
+  settle(queue: PieceQueue, n: number, stamps: Int32Array, stamp?: number): void {
     const words = stamps.length / 32;
-    this.#post(SETTLE, this.#chunksOf(words), (chunks) => {
-      this.#control.ints[AT.stamps] = stamps.byteOffset;
+    this.#post(stamp === undefined ? SETTLE : SETTLE_BITS, this.#chunksOf(words), (chunks) => {
+      const { ints } = this.#control;
+      ints[AT.stamps] = stamps.byteOffset;
+      ints[AT.stamp] = stamp ?? 0;
       queue.settles(n);
       this.#setWords(words, chunks);
     });
