@@ -128,12 +128,22 @@ export class Truth {
       return;
     }
     memory.assertTells(after);
+    if (this.#range.from === 0 && this.#range.to === nPages && this.#addedAll(after, pick)) return;
     if (memory.classBits === 1) {
       const [touched, written] = this.#sets.map(pick) as [PageBitmap, PageBitmap];
       memory.column.fillTouchedAndWritten(this.#range, after, touched, written);
       return;
     }
     for (const set of this.#sets) addNewer(memory.last(set.classes), this.#range, after, pick(set));
+  }
+
+  /** Adds what all who look at this instant share; false when that is not known. */
+  #addedAll(after: number, pick: (set: TruthSet) => PageBitmap): boolean {
+    const { memory } = this.#clock;
+    const all = this.#sets.map(({ classes }) => memory.newerThan(classes, after));
+    if (all.includes(undefined)) return false;
+    this.#sets.forEach((set, i) => pick(set).or(all[i]!));
+    return true;
   }
 
   #addCutFrames(): void {

@@ -3,6 +3,7 @@ import { formatBytes, UsageError, type SpaceId, type SpaceInfo } from '@workset/
 import type { TraceReader } from '@workset/store';
 import { ALONE, crewsFor, shareOut, type Crew, type Worlds } from './crews.ts';
 import { isWorthBuffering } from './memory/stamp-column.ts';
+import { MAX_NEWS } from './memory/stamps.ts';
 import { worldKey, type RunPlan } from './plan.ts';
 import { spansOf } from './spans.ts';
 import { PAGE_SLOTS } from './team/control.ts';
@@ -109,7 +110,8 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
         TRUTH_SETS * setBytes +
         BATCH_BYTES) +
     runs.reduce(
-      (sum, run) => sum + 4 * nPages * columnsOf(run, hasHuge) + (RUN_SETS + (settles(run.world, hasHuge) ? SETTLED_SETS : 0)) * setBytes,
+      (sum, run) =>
+        sum + 4 * nPages * columnsOf(run, hasHuge, nPages) + (RUN_SETS + (settles(run.world, hasHuge) ? SETTLED_SETS : 0)) * setBytes,
       0,
     ) +
     (evicting === 0 ? 0 : evicting * EVICTED_PAGE_BYTES * nPages + REFERENCE_BYTES * nTouches)
@@ -121,27 +123,32 @@ const PAGE_ROOM_BYTES = 1.1 * 2 ** 20;
 const BATCH_BYTES = 4 << 20;
 const FRAME_BYTES = 44;
 /** Sets of the id space that a thread and a run hold at once, those not collected yet included: measured on 64 M pages. */
-const TRUTH_SETS = 56;
-const RUN_SETS = 4;
+const TRUTH_SETS = 56 + MAX_NEWS;
+const RUN_SETS = 6;
 /** Further ones of a world under KVM or with large folios, whose bits are settled touch by touch. */
 const SETTLED_SETS = 8;
 /** A swapper's state of a page; a touch in the page string and in the next uses of the references. */
 const EVICTED_PAGE_BYTES = 64;
 const REFERENCE_BYTES = 8;
 
-/** Columns of 4 bytes per page that a run's world may come to hold; passes.test.ts measures them. */
-export function columnsOf({ kind, scheme, world }: RunPlan, hasHuge: boolean): number {
+/** Columns of 4 bytes per page that a run's world may come to hold, in a space of so many pages; passes.test.ts measures them. */
+export function columnsOf({ kind, scheme, world, range }: RunPlan, hasHuge: boolean, nPages: number): number {
   if (kind === 'observed' || scheme === 'pebs') return 0;
   const isHuge = isHugeWorld(world, hasHuge);
   // Schemes that protect entries keep marks of what KVM and huge pages do to those.
   const protects = /^(uffd-|soft-dirty|numa-hint)/.test(scheme);
-  const own = scheme === 'mglru' ? 2 : 1;
+  const isPlain = !isHuge && world.tlb === null && !(world.mmu === 'host' && protects);
+  const isUniform = isPlain && OF_ALL_PAGES.test(scheme) && range.from === 0 && range.to === nPages;
+  const own = scheme === 'mglru' ? 2 : isUniform ? 0 : 1;
   return own + (world.mmu === 'host' && protects ? 2 : 0) + (isHuge ? (protects ? 4 : 1) : 0) + (world.tlb === null ? 0 : 1);
 }
 
 function isHugeWorld({ backing, thp }: RunPlan['world'], hasHuge: boolean): boolean {
   return backing === 'hugetlb' || thp === 'all' || (thp === 'trace' && hasHuge);
 }
+
+/** Schemes whose operations, on all pages, leave one time for all. */
+const OF_ALL_PAGES = /^(uffd-wp|soft-dirty|clear-refs|mm-young|ept-young|kvm-dirty-log|kvm-dirty-ring|pml)$/;
 
 function settles(world: RunPlan['world'], hasHuge: boolean): boolean {
   return world.mmu === 'host' || hasHuge || isHugeWorld(world, hasHuge) || (world.folioOrder ?? 0) > 0;

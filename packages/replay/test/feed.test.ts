@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { TraceFormatError } from '@workset/model';
 import type { SpaceReader } from '@workset/store';
-import { TouchFeed } from '../src/feed.ts';
+import { TouchFeed, type Watcher } from '../src/feed.ts';
 
 /** A space of given frames in memory, in batches of `batchRows`. */
 function spaceOf(frames: readonly (readonly number[])[], batchRows: number, nPages = 512): SpaceReader {
@@ -38,7 +38,43 @@ function spaceOf(frames: readonly (readonly number[])[], batchRows: number, nPag
 
 const touches = fc.array(fc.array(fc.nat(1023), { maxLength: 30 }), { maxLength: 20 });
 
+/** Applies all frames before `end`. */
+async function advance(feed: TouchFeed, end: number, isAlike = false, watcher?: Watcher): Promise<void> {
+  const first = feed.memory.framesApplied;
+  await feed.advance({ first, end: Math.max(first, end), isAlike }, watcher, { first: end, end, isAlike: false });
+}
+
 describe('the feed', () => {
+  it('gives all touches of an interval one stamp where nobody asks for their frames, and answers no question that needs them', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        touches,
+        fc.integer({ min: 1, max: 40 }),
+        fc.array(fc.tuple(fc.nat(20), fc.boolean())),
+        async (frames, batchRows, stops) => {
+          const feed = new TouchFeed({ space: spaceOf(frames, batchRows) });
+          const { memory } = feed;
+          const expected = new Int32Array(1024);
+          const hidden = new Set<number>();
+          for (const [stop, isAlike] of stops) {
+            const first = memory.framesApplied;
+            const end = Math.min(stop, frames.length);
+            await advance(feed, end, isAlike);
+            for (let f = first; f < end; f++) {
+              for (const touch of frames[f]!) expected[touch] = isAlike ? end : f + 1;
+              if (isAlike && f > first) hidden.add(f);
+            }
+            assert.deepEqual([...memory.stamps], [...expected]);
+          }
+          for (let f = 0; f <= frames.length; f++) {
+            if (hidden.has(f)) assert.throws(() => memory.assertTells(f), new RegExp(`frame ${f} `));
+            else memory.assertTells(f);
+          }
+        },
+      ),
+    );
+  });
+
   it('stamps every touch with its frame, and shows every frame and touch once', async () => {
     await fc.assert(
       fc.asyncProperty(touches, fc.integer({ min: 1, max: 40 }), fc.array(fc.nat(20)), async (frames, batchRows, stops) => {
@@ -51,7 +87,8 @@ describe('the feed', () => {
             seen.at(-1)!.touches.push(...batch.subarray(from, to));
           },
         };
-        for (const stop of [...stops.sort((a, b) => a - b), frames.length]) await feed.advanceTo(Math.min(stop, frames.length), watcher);
+        for (const stop of [...stops.sort((a, b) => a - b), frames.length])
+          await advance(feed, Math.min(stop, frames.length), false, watcher);
         assert.deepEqual(
           seen,
           frames.map((batch, frame) => ({ frame, touches: [...batch] })),
@@ -67,10 +104,10 @@ describe('the feed', () => {
   it('refuses a touch of a page that the space does not have', async () => {
     for (const bad of [1024, -1, 0x7fff_ffff]) {
       const feed = new TouchFeed({ space: spaceOf([[1, 2], Array.from({ length: 40 }, (_, i) => (i === 3 ? bad : i))], 64) });
-      await assert.rejects(feed.advanceTo(2, undefined), TraceFormatError, String(bad));
+      await assert.rejects(advance(feed, 2), TraceFormatError, String(bad));
     }
     // And in the vector loops of larger spaces.
     const feed = new TouchFeed({ space: spaceOf([Array.from({ length: 100 }, (_, i) => (i === 77 ? 1 << 17 : i))], 128, 1 << 16) });
-    await assert.rejects(feed.advanceTo(1, undefined), TraceFormatError);
+    await assert.rejects(advance(feed, 1), TraceFormatError);
   });
 });

@@ -60,7 +60,8 @@ function hashOf(out: string): string[] {
 
 describe('passes', () => {
   it('have every run once, in order, within the limit', async () => {
-    const runs = guests(await runsOf({}));
+    const range = { from: 0, to: hugeTrace().space('gpa').info.nPages };
+    const runs = guests(await runsOf({})).map((run) => ({ ...run, range }));
     for (const gib of [2, 3, 6, 12]) {
       for (const jobs of [1, 2, 4]) {
         const passes = planPasses(hugeTrace(), runs, { jobs, memoryLimitBytes: gib * GIB });
@@ -169,7 +170,7 @@ describe('the bound on columns', () => {
         await replay(trace, { ...chosen, out: join(dir, `results-${results++}`) });
         t.mock.restoreAll();
         const [run] = await runsOf(chosen);
-        const bound = columnsOf(run!, false) + cachesOf({ classBits: 1 } as SpaceInfo, [run!]);
+        const bound = columnsOf(run!, false, PAGES) + cachesOf({ classBits: 1 } as SpaceInfo, [run!]);
         assert.ok(columns.size <= bound, `${id}: ${columns.size} columns, at most ${bound} expected`);
       }
     });

@@ -71,11 +71,11 @@ export class MarkedBits implements AccessBits {
     if (!primary) return;
     const world = this.#world;
     if (!world.hasTlb && this.#times.covers(range)) return void out.or(this.#allYoung());
-    const walked = world.walked();
-    this.#times.addNewer(walked, range, out);
+    this.#times.addNewer(world.walked(), range, out);
     // Nothing was ever flushed or unmapped: the walks are all there is.
     if (!world.hasTlb || (!world.hasFlushed && this.#uncached === undefined)) return;
     const touched = world.touchedByCpu();
+    const walked = world.walked().values();
     const cleared = this.#cleared;
     for (let p = range.from; p < range.to; p = (p + 1) | 0)
       if (touched[p]! > cleared[p]! && this.#isWalked(p, walked[p]!, touched[p]!)) out.add(p);

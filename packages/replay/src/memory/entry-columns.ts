@@ -2,7 +2,7 @@
 import { BLOCK_PAGES, BLOCK_SHIFT, type PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { blockOf } from './folios.ts';
-import type { StampMemory } from './stamps.ts';
+import type { LastStamps, StampMemory } from './stamps.ts';
 
 interface Slot {
   frames: number;
@@ -29,6 +29,9 @@ export class EntryColumns {
   touches(mask: number): Int32Array {
     return this.#perEntry('touches', this.#memory, mask);
   }
+  touchStamps(mask: number): LastStamps {
+    return this.#huge === undefined ? this.#memory.lastStamps(mask) : { values: () => this.touches(mask), newerThan: () => undefined };
+  }
   /** The same where a short range is looked at: right there alone, until the next call. */
   touchesIn(mask: number, { from, to }: PageRange): Int32Array {
     const last = this.#memory.last(mask);
@@ -39,8 +42,9 @@ export class EntryColumns {
     return slot.last;
   }
   /** Last touch by them that walked. */
-  walks(mask: number): Int32Array {
-    return this.hasTlb ? this.#perEntry('walks', this.#walks, mask) : this.touches(mask);
+  walkStamps(mask: number): LastStamps {
+    if (!this.hasTlb) return this.touchStamps(mask);
+    return { values: () => this.#perEntry('walks', this.#walks, mask), newerThan: () => undefined };
   }
   lastTouchOf(id: number, mask: number): number {
     return this.#lastOf(this.#memory, id, mask);

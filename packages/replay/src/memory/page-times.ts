@@ -2,6 +2,7 @@
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { addNewer, addNewerThanMarks, fillMarks, setMarks, takeNewer } from './bit-loops.ts';
+import type { LastStamps } from './stamps.ts';
 
 /** Where the columns come from. */
 interface Memory {
@@ -51,22 +52,34 @@ export class PageTimes {
   }
 
   /** Adds to `out` the pages of the range whose stamp is greater than their time. */
-  addNewer(last: Int32Array, range: PageRange, out: PageBitmap): void {
-    if (this.#all === undefined) addNewerThanMarks(last, this.#column!, range, out);
-    else addNewer(last, range, this.#all, out);
+  addNewer(last: LastStamps, range: PageRange, out: PageBitmap): void {
+    if (this.#all === undefined) addNewerThanMarks(last.values(), this.#column!, range, out);
+    else addAllNewer(last, range, this.#all, out);
   }
 
   /**
    * The same, and their time becomes `now`; returns how many. Pages that are not newer stay so with a later time: one for all does, as
    * long as a stamp grows only by touches to come.
    */
-  takeNewer(last: Int32Array, range: PageRange, out: PageBitmap, now: number): number {
-    if (this.#all === undefined || !this.covers(range)) return takeNewer(last, this.column, range, out, now);
-    const found = (this.#found ??= this.#memory.emptySet());
-    found.clear();
-    addNewer(last, range, this.#all, found);
+  takeNewer(last: LastStamps, range: PageRange, out: PageBitmap, now: number): number {
+    if (this.#all === undefined || !this.covers(range)) return takeNewer(last.values(), this.column, range, out, now);
+    const found = last.newerThan(this.#all) ?? this.#newerThanAll(last.values(), this.#all);
     out.or(found);
     this.setAll(now);
     return found.count();
   }
+
+  #newerThanAll(last: Int32Array, all: number): PageBitmap {
+    const found = (this.#found ??= this.#memory.emptySet());
+    found.clear();
+    addNewer(last, this.#everything, all, found);
+    return found;
+  }
+}
+
+/** Adds to `out` the pages of the range stamped after the first `frames` frames. */
+export function addAllNewer(last: LastStamps, range: PageRange, frames: number, out: PageBitmap): void {
+  const all = range.from === 0 && range.to === out.nPages ? last.newerThan(frames) : undefined;
+  if (all === undefined) addNewer(last.values(), range, frames, out);
+  else out.or(all);
 }

@@ -208,8 +208,8 @@ export class SettledBits implements AccessBits {
     const [first, last] = [from >>> 5, (to - 1) >>> 5];
     for (const name of this.#columns) {
       this.#news[name].words.fill(0, first, last + 1);
-      const column = to - from > BLOCK_PAGES ? world.columnOf(name) : world.columnIn(name, range);
-      this.#settled.addNewer(column, range, this.#news[name]);
+      const stamps = to - from > BLOCK_PAGES ? world.stampsOf(name) : world.stampsIn(name, range);
+      this.#settled.addNewer(stamps, range, this.#news[name]);
     }
     if (world.hasTlb) {
       this.#news.walks.words.fill(0, first, last + 1);
@@ -247,7 +247,7 @@ export class SettledBits implements AccessBits {
   #noticeSplits(range: PageRange): void {
     const world = this.#world;
     for (const from of world.hugeBlocksIn(range)) {
-      const written = world.columnOf('written');
+      const written = world.stampsOf('written').values();
       let firstWrite = Infinity;
       for (let p = from; p < from + BLOCK_PAGES; p++)
         if (this.#writeGuarded.has(p) && written[p]! > this.#settled.of(p)) firstWrite = Math.min(firstWrite, written[p]!);

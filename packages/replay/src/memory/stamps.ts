@@ -5,9 +5,24 @@
  * (0 = never), so one store per touch serves everybody: a bit that hardware would have set since time t is `last > framesAt(t)`.
  */
 import assert from 'node:assert/strict';
-import { classesOf, type Scope, type Target } from '@workset/model';
+import { classesOf, PageBitmap, type Scope, type Target } from '@workset/model';
 import { Arena } from './arena.ts';
+import { addNewer } from './bit-loops.ts';
 import { StampColumn } from './stamp-column.ts';
+
+/** Last stamps of all pages over some classes: worked out when somebody needs one for each page, which few do. */
+export interface LastStamps {
+  /** Read only, until the next frame. */
+  values(): Int32Array;
+  /** Pages stamped after the first `frames` frames, shared by all who ask before the next one; undefined = look at the values. */
+  newerThan(frames: number): PageBitmap | undefined;
+}
+
+/** Sets of pages that are kept until the next frame, at most. */
+export const MAX_NEWS = 6;
+/** Of read and write (classBits 1). */
+const WRITTEN = 2;
+const TOUCHED = 3;
 
 export class StampMemory {
   readonly nPages: number;
@@ -20,6 +35,11 @@ export class StampMemory {
   #frames = 0;
   /** First and last frames applied, alternately, of intervals whose touches have one stamp. */
   readonly #alike: number[] = [];
+  /** Answers of newerThan, by mask and frames, as long as no further frame is applied. */
+  readonly #news = new Map<string, PageBitmap>();
+  #newsAt = -1;
+  readonly #spareSets: PageBitmap[] = [];
+  readonly #ever = new Map<number, { readonly set: PageBitmap; frames: number }>();
   readonly #cache = new Map<number, { frames: number; last: Int32Array }>();
 
   /**
@@ -78,6 +98,61 @@ export class StampMemory {
     fillLast(this.stamps, this.classBits, mask, last);
     this.#cache.set(mask, { frames: this.framesApplied, last });
     return last;
+  }
+
+  lastStamps(mask: number): LastStamps {
+    return { values: () => this.last(mask), newerThan: (frames) => this.newerThan(mask, frames) };
+  }
+
+  /** Pages stamped in the classes of `mask` after the first `frames` frames; undefined when too many others are kept already. */
+  newerThan(mask: number, frames: number): PageBitmap | undefined {
+    if (this.#newsAt !== this.framesApplied) this.#forgetNews();
+    if (frames === 0) return this.#everStamped(mask);
+    return this.#newsSince(mask, frames);
+  }
+
+  #newsSince(mask: number, frames: number): PageBitmap | undefined {
+    const known = this.#news.get(`${mask} ${frames}`);
+    if (known !== undefined || this.#news.size + 2 > MAX_NEWS) return known;
+    this.assertTells(frames);
+    const set = this.#takeSet(mask, frames);
+    if (frames >= this.framesApplied) return set;
+    const everything = { from: 0, to: this.nPages };
+    if (this.classBits !== 1 || (mask !== TOUCHED && mask !== WRITTEN)) {
+      addNewer(this.last(mask), everything, frames, set);
+      return set;
+    }
+    // One look at the stamps answers both.
+    const other = this.#takeSet(TOUCHED + WRITTEN - mask, frames);
+    const [touched, written] = mask === TOUCHED ? [set, other] : [other, set];
+    this.column.fillTouchedAndWritten(everything, frames, touched, written);
+    return set;
+  }
+
+  /** Pages stamped at all: those of the last time, and what came since. */
+  #everStamped(mask: number): PageBitmap | undefined {
+    let ever = this.#ever.get(mask);
+    if (ever === undefined) this.#ever.set(mask, (ever = { set: new PageBitmap(this.nPages), frames: 0 }));
+    if (ever.frames < this.framesApplied) {
+      const news = this.#newsSince(mask, ever.frames);
+      if (news === undefined) return undefined;
+      ever.set.or(news);
+      ever.frames = this.framesApplied;
+    }
+    return ever.set;
+  }
+
+  /** An empty set that is kept under these names. */
+  #takeSet(mask: number, frames: number): PageBitmap {
+    const set = this.#spareSets.pop() ?? new PageBitmap(this.nPages);
+    set.clear();
+    this.#news.set(`${mask} ${frames}`, set);
+    return set;
+  }
+  #forgetNews(): void {
+    this.#spareSets.push(...this.#news.values());
+    this.#news.clear();
+    this.#newsAt = this.framesApplied;
   }
 
   /** True when `any` and `mapped` cannot differ in this trace. */

@@ -8,15 +8,15 @@ import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { Backing } from '../primitive.ts';
 import type { PageRange } from '../scheme.ts';
 import { MarkedBits, PRIMARY, type AccessBits, type WhichBits } from './access-bits.ts';
-import { addNewer, addStillMarked } from './bit-loops.ts';
+import { addStillMarked } from './bit-loops.ts';
 import { EntryColumns } from './entry-columns.ts';
 import { Flushes } from './flushes.ts';
 import { blockOf, Folios } from './folios.ts';
 import { moveFolio } from './moves.ts';
 import { addInRange, keepRange, removeRange } from './page-sets.ts';
-import { PageTimes } from './page-times.ts';
+import { addAllNewer, PageTimes } from './page-times.ts';
 import { SettledBits } from './settled-bits.ts';
-import type { StampMemory } from './stamps.ts';
+import type { LastStamps, StampMemory } from './stamps.ts';
 import { TouchClasses, type ColumnName } from './touch-classes.ts';
 
 /** How a world is built; stated defaults stand in for what a trace does not carry. */
@@ -135,23 +135,23 @@ export class World {
     return this.#entries.touches(this.#classes.faulting);
   }
   /** Last write of each entry. */
-  written(): Int32Array {
-    return this.#entries.touches(this.#classes.faultingWrites);
+  written(): LastStamps {
+    return this.#entries.touchStamps(this.#classes.faultingWrites);
   }
   /** Last write of each 4 KiB page: for mechanisms that split a huge page at the first write. */
-  writtenSmall(): Int32Array {
-    return this.memory.last(this.#classes.faultingWrites);
+  writtenSmall(): LastStamps {
+    return this.memory.lastStamps(this.#classes.faultingWrites);
   }
   /** Last write that the CPU logs as dirty: through SPTEs, or the guest's own entries. */
-  dirtied(): Int32Array {
-    return this.memory.last(this.#classes.cpuWrites);
+  dirtied(): LastStamps {
+    return this.memory.lastStamps(this.#classes.cpuWrites);
   }
   touchedByCpu(): Int32Array {
     return this.#entries.touches(this.#classes.cpu);
   }
   /** Last page walk of each entry, were the TLB never flushed by a protection change. */
-  walked(): Int32Array {
-    return this.#entries.walks(this.#classes.cpu);
+  walked(): LastStamps {
+    return this.#entries.walkStamps(this.#classes.cpu);
   }
   /** The same of one entry, without a look at all the others. */
   touchedOf(id: number): number {
@@ -192,7 +192,8 @@ export class World {
   }
   /** Adds the pages that have an entry. */
   addPresent(range: PageRange, out: PageBitmap): void {
-    addNewer(this.touched(), range, 0, out);
+    const stamps = this.#entries.touchStamps(this.#classes.faulting);
+    addAllNewer(stamps, range, 0, out);
     // What a PMD mapped stays mapped when it is split.
     if (this.#everMapped !== undefined) addInRange(out, this.#everMapped, range);
   }
@@ -210,7 +211,7 @@ export class World {
     const set = areSmall ? out : this.emptySet();
     const whole = this.folios.around(range);
     this.addPresent(whole, set);
-    if (this.memory.classBits > 3) addNewer(this.columnOf('other'), whole, 0, set);
+    if (this.memory.classBits > 3) addAllNewer(this.stampsOf('other'), whole, 0, set);
     if (!areSmall) out.or(keepRange(this.folios.addWhole(set), range));
   }
   isOnLru(id: number): boolean {
@@ -226,14 +227,16 @@ export class World {
   get columns(): ColumnName[] {
     return [...this.#classes.columns];
   }
-  columnOf(name: ColumnName): Int32Array {
+  stampsOf(name: ColumnName): LastStamps {
     const mask = this.#classes.of(name);
-    return name === 'written' || name === 'cpu written' ? this.memory.last(mask) : this.#entries.touches(mask);
+    return name === 'written' || name === 'cpu written' ? this.memory.lastStamps(mask) : this.#entries.touchStamps(mask);
   }
   /** The same where a short range is looked at: right there alone, until the next call. */
-  columnIn(name: ColumnName, range: PageRange): Int32Array {
+  stampsIn(name: ColumnName, range: PageRange): LastStamps {
     const mask = this.#classes.of(name);
-    return name === 'written' || name === 'cpu written' ? this.memory.last(mask) : this.#entries.touchesIn(mask, range);
+    const values = (): Int32Array =>
+      name === 'written' || name === 'cpu written' ? this.memory.last(mask) : this.#entries.touchesIn(mask, range);
+    return { values, newerThan: () => undefined };
   }
   lastOf(name: ColumnName, id: number): number {
     const mask = this.#classes.of(name);

@@ -57,6 +57,7 @@ export class SharedTouches {
     const wasRight = this.#expected === undefined || this.#expected === end;
     this.#expected = expected.end;
     this.#uncutAt(rowStart[end]!);
+    if (!interval.isAlike) this.#giveUpFrom(this.#ahead.find(({ isAlike, from }) => isAlike && from < rowStart[end]!)?.from ?? Infinity);
     const last = this.#last;
     if (last === undefined && !this.#isWorthSharing(interval)) return false;
     this.#cut(last === undefined ? rowStart[first]! : last.to, interval);
@@ -101,15 +102,20 @@ export class SharedTouches {
   get #wanted(): Piece[] {
     return this.#posted.flatMap(({ piece, isWanted }) => (isWanted ? [piece] : []));
   }
+  /** All that are not settled yet. */
+  get #ahead(): Piece[] {
+    return [...this.#wanted, ...this.#pending];
+  }
   get #last(): Piece | undefined {
     return this.#pending.at(-1) ?? this.#wanted.at(-1);
   }
 
   /** Gives up the piece that a row cuts, and what comes after it: the touches up to there are wanted first. */
   #uncutAt(row: number): void {
-    const cut = [...this.#wanted, ...this.#pending].find(({ from, to }) => from < row && to > row);
+    const cut = this.#ahead.find(({ from, to }) => from < row && to > row);
     if (cut !== undefined) this.#giveUpFrom(cut.from);
   }
+  /** Gives up what starts at the row, and what comes after it. */
   #giveUpFrom(row: number): void {
     for (const posted of this.#posted) if (posted.piece.from >= row) posted.isWanted = false;
     this.#pending = this.#pending.filter(({ from }) => from < row);
