@@ -49,6 +49,7 @@ export class TouchRoom {
     const words = rounds * ROUND_WORDS;
     const { byteOffset } = this.#lanes;
     if (rounds > 0) {
+      this.#lanes.fill(0);
       if (moves === null) this.#loops.sum(touches.byteOffset, rounds, byteOffset);
       else this.#loops.moveAndSum(touches.byteOffset, rounds, byteOffset, this.#table.byteOffset, this.#bits);
       sums.addLanes(this.#lanes, words);

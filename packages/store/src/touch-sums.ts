@@ -13,6 +13,7 @@ import {
   load32At,
   loop,
   LONGS,
+  MAX_U,
   seq,
   set,
   SHL,
@@ -25,8 +26,8 @@ import {
   type Func,
 } from '@workset/model/wasm';
 
-/** What the loops below leave: four sums a, then four sums b, of the words 0, 1, 2, 3, 0, … modulo 4. */
-export const LANES_BYTES = 64;
+/** What the loops below leave: four sums a, then four sums b, of the words 0, 1, 2, 3, 0, … modulo 4; `sum` also the largest of each. */
+export const LANES_BYTES = 80;
 /** Words that one round of them takes. */
 export const ROUND_WORDS = 8;
 
@@ -56,6 +57,11 @@ export class TouchSums {
     const sums = Array.from({ length: 8 }, (_, i) => BigInt(lanes[2 * i]! >>> 0) | (BigInt(lanes[2 * i + 1]! >>> 0) << 32n));
     this.#addParts(sums.slice(0, 4), sums.slice(4), words);
     return this;
+  }
+
+  /** The largest of the words that `sum` has left in `lanes`, unsigned. */
+  static largestOf(lanes: Int32Array): number {
+    return Math.max(...Array.from(lanes.subarray(16, 20), (lane) => lane >>> 0));
   }
 
   /** Adds `words` words whose own sums are a and b. */
@@ -112,12 +118,15 @@ function keepSums(out: number, sums: readonly number[]): Code {
   return seq(...sums.map((sum, i) => seq(get(out), get(sum), store(16 * i))));
 }
 
-/** sum(touches, rounds, out): leaves LANES_BYTES at `out`; rounds >= 1 */
+/** sum(touches, rounds, out): goes on from the LANES_BYTES at `out`, and leaves them there; rounds >= 1 */
 export function sumCode(): Func {
-  const [touches, rounds, out] = [0, 1, 2];
+  const [touches, rounds, out, largest] = [0, 1, 2, 7];
   const sums = [3, 4, 5, 6] as const;
-  const body = seq(loop(rounds, seq(addVector(touches, 0, sums), addVector(touches, 16, sums), advance(touches, 32))), keepSums(out, sums));
-  return { name: 'sum', params: 3, result: false, locals: [V128, V128, V128, V128], body };
+  const all = [...sums, largest];
+  const known = seq(...all.map((sum, i) => seq(load(out, 16 * i), set(sum))));
+  const larger = (offset: number): Code => seq(get(largest), load(touches, offset), MAX_U, set(largest));
+  const round = seq(addVector(touches, 0, sums), addVector(touches, 16, sums), larger(0), larger(16), advance(touches, 32));
+  return { name: 'sum', params: 3, result: false, locals: all.map(() => V128), body: seq(known, loop(rounds, round), keepSums(out, all)) };
 }
 
 /** moveAndSum(touches, rounds, out, table, bits): the same after each touch has grown by the entry of `table` at touch >>> bits */

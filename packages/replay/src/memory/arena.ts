@@ -132,7 +132,7 @@ export class Arena {
     const rounds = this.owns(touches) ? Math.floor(length / ROUND_WORDS) : 0;
     const sums = new TouchSums();
     if (rounds > 0) {
-      const lanes = this.#lanes!;
+      const lanes = this.#lanes!.fill(0);
       this.#loops!.sum(touches.byteOffset, rounds, lanes.byteOffset);
       sums.addLanes(lanes, rounds * ROUND_WORDS);
     }

@@ -1,11 +1,10 @@
 /** Reads a piece of the touches of a pass and stamps it as bytes into a table of its own. */
 import { LANES_BYTES, readFully, ROUND_WORDS, TouchSums, BATCH_ROWS } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
-import { largest } from '../memory/bit-loops.ts';
 import { ALIKE, AT, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
 
-/** So many touches are read, summed and stamped at a time: they stay in the cache. */
-const READ_ROWS = 1 << 19;
+/** So many touches are read, summed and stamped at a time: they, and a table of bits, stay in the cache. */
+const READ_ROWS = 1 << 16;
 
 export class PieceStamper {
   readonly #control: Control;
@@ -42,32 +41,30 @@ export class PieceStamper {
     for (let row = first; row < end; parts++) {
       const batch = Math.floor(row / BATCH_ROWS);
       const stop = Math.min(end, (batch + 1) * BATCH_ROWS);
-      const sums = new TouchSums();
       const from = row;
+      this.#lanes.fill(0);
       for (; row < stop; row = Math.min(stop, row + READ_ROWS)) {
         const n = Math.min(READ_ROWS, stop - row);
-        if (!this.#read(batch, row, n, sums)) return -1;
+        if (!this.#read(batch, row, n)) return -1;
         if (base === ALIKE) this.#applyAlike(n, table);
         else frame = this.#apply(row, n, frame, table, base);
         this.#between();
       }
-      this.#keep(slot, parts, batch, from, stop, sums);
+      this.#keep(slot, parts, batch, from, stop);
     }
     return parts;
   }
 
-  #read(batch: number, row: number, n: number, sums: TouchSums): boolean {
+  /** Reads rows of a batch and sums them; false when they cannot be read, or one is no touch. */
+  #read(batch: number, row: number, n: number): boolean {
     const touches = this.#touches;
     const { ints } = this.#control;
     if (readFully(ints[AT.fd]!, touches, n * 4, this.#offsets[batch]! + 4 * (row - batch * BATCH_ROWS)) < n * 4) return false;
-    if (largest(touches, n) >= ints[AT.slots]!) return false;
+    const slots = ints[AT.slots]!;
     const rounds = Math.floor(n / ROUND_WORDS);
-    if (rounds > 0) {
-      this.#loops.sum(touches.byteOffset, rounds, this.#lanes.byteOffset);
-      sums.addLanes(this.#lanes, rounds * ROUND_WORDS);
-    }
-    sums.add(touches, rounds * ROUND_WORDS, n);
-    return true;
+    if (rounds > 0) this.#loops.sum(touches.byteOffset, rounds, this.#lanes.byteOffset);
+    for (let i = rounds * ROUND_WORDS; i < n; i++) if (touches[i]! >>> 0 >= slots) return false;
+    return TouchSums.largestOf(this.#lanes) < slots;
   }
 
   /** Stamps the n touches read, of which the first is in `frame` or later; returns the frame of the last. */
@@ -94,9 +91,14 @@ export class PieceStamper {
     for (let i = 8 * eights; i < n; i++) table[touches[i]! >>> 3]! |= 1 << (touches[i]! & 7);
   }
 
-  #keep(slot: number, part: number, batch: number, from: number, to: number, { a, b }: TouchSums): void {
+  /** Keeps the sums of rows [from, to) of the batch, of which the last few, less than a round, are what was read last. */
+  #keep(slot: number, part: number, batch: number, from: number, to: number): void {
     const at = (slot * PARTS_PER_PIECE + part) * PART_VALUES;
-    const values = [BigInt(batch), BigInt(from - batch * BATCH_ROWS), BigInt(to - from), a, b];
+    const n = to - from;
+    const rest = n % ROUND_WORDS;
+    const last = n % READ_ROWS === 0 ? READ_ROWS : n % READ_ROWS;
+    const { a, b } = new TouchSums().addLanes(this.#lanes, n - rest).add(this.#touches, last - rest, last);
+    const values = [BigInt(batch), BigInt(from - batch * BATCH_ROWS), BigInt(n), a, b];
     for (const [i, value] of values.entries()) this.#control.parts[at + i] = BigInt.asIntN(64, value);
   }
 }
