@@ -38,6 +38,8 @@ export interface TimedWork {
   readonly unit: Unit;
   readonly units: number;
   work(): Promise<unknown>;
+  /** Untimed, after each round: takes away what would make the next one pay for more fresh memory. */
+  clean?(): void;
 }
 
 export interface BenchContext {

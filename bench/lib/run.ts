@@ -17,10 +17,11 @@ export async function runBench(bench: Bench, scale: Scale, inputs: string): Prom
   const inTurn: BenchContext['inTurn'] = async (rounds, works) => {
     const best = new Map<string, Step>();
     for (let round = 0; round < rounds; round++) {
-      for (const { name, unit, units, work } of works) {
+      for (const { name, unit, units, work, clean } of works) {
         const clock = startClock();
         await work();
         const timed: Step = { name, unit, units, ...clock() };
+        clean?.();
         const known = best.get(name);
         best.set(name, known === undefined ? timed : quicker(known, timed));
       }

@@ -78,7 +78,7 @@ describe('touches stamped in advance', () => {
   }
 
   it('have a table for each thread, more where they are small, and never more than there are places', () => {
-    assert.equal(tablesFor(2, 1 << 21), 8);
+    assert.equal(tablesFor(2, 1 << 21), 16);
     assert.equal(tablesFor(2, 1 << 27), 2);
     assert.equal(tablesFor(32, 1 << 10), 32);
   });

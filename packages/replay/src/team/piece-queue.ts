@@ -33,7 +33,7 @@ export interface BatchPart {
 
 /** Tables together have about so many bytes at most, but there is one for each thread. */
 const MAX_TABLE_BYTES = 64 << 20;
-const TABLES_PER_THREAD = 4;
+const TABLES_PER_THREAD = 8;
 
 /** Tables of pieces for a team of `size` threads, of `slots` bytes each: enough for the next interval while one is settled. */
 export function tablesFor(size: number, slots: number): number {

@@ -11,7 +11,7 @@ import type { Team } from './team.ts';
 /** So that they lie in as many batches as a piece can have parts. */
 const PIECE_ROWS = (PARTS_PER_PIECE - 1) * BATCH_ROWS;
 /** Of touches stamped alike: a short piece is soon there when it is waited for. */
-const ALIKE_ROWS = 3 << 19;
+const ALIKE_ROWS = 3 << 18;
 /** Fewer touches than this are applied by one thread. */
 const SHARED_TOUCHES = 1 << 18;
 
