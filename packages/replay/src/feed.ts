@@ -92,6 +92,8 @@ export class TouchFeed {
   }
 
   async #applyAlike({ first, end }: Interval): Promise<void> {
+    const { rowStart } = this.#options.space.frames;
+    this.memory.column.beginInterval(rowStart[end]! - rowStart[first]!);
     await this.#eachRows(first, end, (from, to) => this.memory.column.applyAlike(this.#buffer, from, to, end));
     this.memory.column.endInterval(end);
     this.memory.noteAlike(first, end);

@@ -105,6 +105,7 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
     threads *
       (slots * 4 * (1 + tlbs) +
         tableBytes +
+        slots / 8 +
         4 * nPages * cachesOf(space, runs) +
         FRAME_BYTES * nFrames +
         TRUTH_SETS * setBytes +

@@ -13,7 +13,7 @@ import { addRecent, fillTouchedAndWritten } from './bit-loops.ts';
 export const RECENT_FRAMES = 255;
 /** Slots that one round of the settling loop takes. */
 const ROUND = 32;
-/** Settling takes as long as this share of the slots takes to stamp, or less. */
+/** Settling bytes or bits takes as long as stamping touches in this share of the slots, or less. */
 const WORTH_SETTLING = 1 / 4;
 
 /** True when bytes save more than settling them costs, by the mean number of touches per frame. */
@@ -26,7 +26,9 @@ export class StampColumn {
   readonly #stamps: Int32Array;
   readonly #arena: Arena;
   #recent: Uint8Array | undefined;
+  /** Of the interval that is applied; all zero between two. */
   #bits: Int32Array | undefined;
+  #spareBits: Int32Array | undefined;
   /** Frames applied when the bytes were last all zero: a byte b stands for the stamp #base + b. */
   #base = 0;
   #isSettled = true;
@@ -49,9 +51,6 @@ export class StampColumn {
   buffer(): void {
     if (this.#recent !== undefined || this.length % ROUND !== 0) return;
     [this.#recent] = this.tables(1);
-    if (this.#recent === undefined) return;
-    const bits = this.#arena.int32(this.length / 32);
-    if (this.#arena.owns(bits)) this.#bits = bits;
   }
   /** Further tables of bytes, all zero: who stamps into them settles them into `stamps`. None where vector loops cannot reach them. */
   tables(n: number): Uint8Array[] {
@@ -81,9 +80,15 @@ export class StampColumn {
   }
 
   /**
-   * Applies rows [from, to) of an interval of which nobody will ask in which frame a touch was: they all get the stamp `end`, which
-   * `endInterval` brings in.
+   * Begins an interval of which nobody will ask in which frame a touch was: all touches get the stamp `end`. So many that looking at all
+   * slots afterwards is worth it set bits.
    */
+  beginInterval(touches: number): void {
+    if (touches < this.length * WORTH_SETTLING || this.length % ROUND !== 0 || Arena.loopsFor(this.#stamps) === undefined) return;
+    this.#spareBits ??= this.#arena.int32(this.length / 32);
+    if (this.#arena.owns(this.#spareBits)) this.#bits = this.#spareBits;
+  }
+  /** Applies rows [from, to) of the interval. */
   applyAlike(touches: Int32Array, from: number, to: number, end: number): void {
     const bits = this.#bits;
     const arena = Arena.loopsFor(touches, this.#stamps);
@@ -94,6 +99,7 @@ export class StampColumn {
   }
   endInterval(end: number): void {
     if (this.#bits !== undefined) this.#arena.loops.settleBits(this.#bits.byteOffset, this.stamps.byteOffset, this.length / ROUND, end);
+    this.#bits = undefined;
   }
 
   /** Last stamp among the slots from `slot` on whose bits are set in `mask`. */
