@@ -1,6 +1,6 @@
 /** One pass over one space for a group of runs, by one thread and those who help it. */
 import { BLOCK_PAGES, formatParam, PageBitmap, REMAP_KINDS, type Row, type TraceSpan } from '@workset/model';
-import { allDone, createRunPart, openTrace, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
+import { allDone, createRunPart, openTrace, PackedSets, type RunPart, type SpaceReader, type TraceReader } from '@workset/store';
 import { runPass, type PassRun, type PassWorld, type Remap } from './engine.ts';
 import { Arena } from './memory/arena.ts';
 import { DEFAULT_WORLD } from './memory/world.ts';
@@ -49,6 +49,7 @@ export async function runJob(
     arena = Arena.of(space.info);
     help = startTeam?.(arena, space.info.nPages);
     const runs: PassRun[] = [];
+    const packed = new PackedSets();
     const evictorOf = evictorsOf(space, signal);
     for (const plan of job.runs) {
       const part = await createRunPart({
@@ -57,6 +58,7 @@ export async function runJob(
         blocks: space.blocks,
         flushBytes: job.flushBytes,
         compress: help?.team.compress,
+        packed,
       });
       parts.push(part);
       runs.push({ ...passRun(trace, plan, part), evictor: evictorOf(plan, part) });

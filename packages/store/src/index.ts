@@ -4,7 +4,7 @@ export { isTrace, readManifest } from './manifest.ts';
 export type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
 export { createResultsDir, finishedRuns, isResults, RESULTS_FORMAT, RESULTS_VERSION, resultsInfo, writeTablePart } from './results-dir.ts';
 export type { ResultsInfo, ResultsMeta } from './results-dir.ts';
-export type { PackedSet } from './page-set-buffer.ts';
+export { PackedSets, type PackedSet } from './page-set-buffer.ts';
 export { compressed, type Compress } from './parquet/pages.ts';
 export { createRunPart } from './run-part.ts';
 export { BATCH_ROWS } from './touch-file.ts';

@@ -1,7 +1,6 @@
 /** Page sets of a run, kept as the compressed pages that go to disk: one per 64 chunks of a set. */
 import assert from 'node:assert/strict';
-import { CHUNK_BYTES, TABLES } from '@workset/model';
-import type { ColumnSpec, PageBitmap, Scope } from '@workset/model';
+import { CHUNK_BYTES, PageBitmap, TABLES, type ColumnSpec, type Scope } from '@workset/model';
 import { forEachChunk } from './page-chunks.ts';
 import { pageOfValues, ParquetFile, repeated, valuesOf, type ColumnPages } from './parquet/file.ts';
 import { PLAIN, pageOf, type Cell, type Compress, type Page } from './parquet/pages.ts';
@@ -26,15 +25,42 @@ const CHUNKS_PER_PAGE = 64;
 const VALUE_BYTES = 4 + CHUNK_BYTES;
 const ROWS_PER_GROUP = 1 << 14;
 
+/** Sets that runs of one pass have packed last: trackers often report the same pages, and compressing takes longer than comparing. */
+export class PackedSets {
+  readonly #known: { readonly set: PageBitmap; packed: PackedSet }[] = [];
+  #next = 0;
+
+  /** The set as another run has packed it, or else as `pack` does. */
+  of(set: PageBitmap, pack: () => PackedSet): PackedSet {
+    const hit = this.#known.find((known) => isEqual(known.set, set));
+    if (hit !== undefined) return hit.packed;
+    const packed = pack();
+    const at = this.#next++ % KNOWN_SETS;
+    const known = (this.#known[at] ??= { set: new PageBitmap(set.nPages), packed });
+    known.set.words.set(set.words);
+    known.packed = packed;
+    return packed;
+  }
+}
+const KNOWN_SETS = 4;
+
+function isEqual({ words: a }: PageBitmap, { words: b }: PageBitmap): boolean {
+  for (let i = 0; i < a.length; i = (i + 1) | 0) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
+}
+
 export class PageSetBuffer {
   readonly #runId: string;
   readonly #blocks: Float64Array;
   readonly #compress: Compress;
+  readonly #packed: PackedSets;
   #rows: SetRow[] = [];
   /** Rows whose bytes have been counted. */
   #sized = 0;
 
-  constructor(runId: string, blocks: Float64Array, compress: Compress) {
+  /** @param packed shared by runs of the same space */
+  constructor(runId: string, blocks: Float64Array, compress: Compress, packed = new PackedSets()) {
+    this.#packed = packed;
     this.#runId = runId;
     this.#blocks = blocks;
     this.#compress = compress;
@@ -50,7 +76,7 @@ export class PageSetBuffer {
 
   /** Adds a set. `frozen`: it will not change any more, so that its encoding can be shared between runs. */
   add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen: boolean): void {
-    this.addPacked(w, kind, [scope], frozen ? this.#shared(set) : this.pack(set, 1));
+    this.addPacked(w, kind, [scope], frozen ? this.#shared(set) : this.#packed.of(set, () => this.pack(set, 1)));
   }
 
   addPacked(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {

@@ -46,7 +46,7 @@ class BufferedRunPart implements RunPart {
 
   constructor(options: RunPartOptions) {
     this.#options = options;
-    this.#sets = new PageSetBuffer(options.runId, options.blocks, options.compress ?? compressNow);
+    this.#sets = new PageSetBuffer(options.runId, options.blocks, options.compress ?? compressNow, options.packed);
     this.#buffers = {
       windows: new TableBuffer(TABLES.windows),
       regions: new TableBuffer(TABLES.regions),

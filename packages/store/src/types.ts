@@ -18,7 +18,7 @@ import type {
   TruthGrade,
 } from '@workset/model';
 import type { BulkColumn } from './bulk-rows.ts';
-import type { PackedSet } from './page-set-buffer.ts';
+import type { PackedSet, PackedSets } from './page-set-buffer.ts';
 import type { Compress } from './parquet/pages.ts';
 
 /** `trace.json`: everything about a trace but its columns. */
@@ -218,4 +218,6 @@ export interface RunPartOptions {
   readonly flushBytes?: number;
   /** Compresses the pages of page sets; default: at once. */
   readonly compress?: Compress | undefined;
+  /** Shared by parts of the same space that are written side by side: equal sets are compressed once. */
+  readonly packed?: PackedSets | undefined;
 }

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { DuckDBBlobValue, DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
-import { CHUNK_BYTES, PageBitmap, TABLES, UnreadableInputError, UsageError } from '@workset/model';
+import { CHUNK_BYTES, PageBitmap, Prng, TABLES, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId } from '@workset/model';
-import { createResultsDir, createRunPart, finishedRuns, isResults, resultsInfo, writeTablePart } from '@workset/store';
+import { createResultsDir, createRunPart, finishedRuns, isResults, PackedSets, resultsInfo, writeTablePart } from '@workset/store';
 import { scratch } from './support.ts';
 
 const META = { version: '1.2.3', argv: ['replay', 'x'] };
@@ -246,4 +246,35 @@ test('a results directory is made, kept, and never made of something else', asyn
   assert.throws(() => resultsInfo(join(root, 'foreign')), UnreadableInputError);
   writeFileSync(join(dir, 'workset.json'), '{"format":"workset-results","version":2}');
   await assert.rejects(createResultsDir(dir, META), UnreadableInputError);
+});
+
+test('runs that share what they have packed write what they write alone', async (t) => {
+  const random = new Prng('shared sets');
+  // Few pages: equal sets are frequent, also some windows apart, and sets change after they were passed.
+  const sets = Array.from({ length: 40 }, () => Array.from({ length: 3 }, () => random.below(3) + 512 * random.below(2)));
+  const written = async (packed: PackedSets | undefined): Promise<string[]> => {
+    const dir = scratch(t);
+    await createResultsDir(dir, META);
+    const blocks = Float64Array.of(3, 130);
+    const parts = await Promise.all(['a', 'b', 'c'].map((runId) => createRunPart({ dir, runId, blocks, packed })));
+    const set = new PageBitmap(1024);
+    for (let w = 0; w + 3 < sets.length; w++)
+      parts.forEach((part, i) => {
+        set.clear();
+        for (const id of sets[w + i]!) set.add(id);
+        part.pageSet(w, 'reported', '', set);
+      });
+    await Promise.all(parts.map((part, i) => part.close(runRow('abc'[i]!))));
+    const folder = join(dir, 'page_sets');
+    return readdirSync(folder)
+      .sort()
+      .map((name) =>
+        createHash('sha256')
+          .update(readFileSync(join(folder, name)))
+          .digest('hex'),
+      );
+  };
+  const alone = await written(undefined);
+  assert.equal(new Set(alone).size, 3);
+  assert.deepEqual(await written(new PackedSets()), alone);
 });
