@@ -101,6 +101,33 @@ export const SETTLE_BITS = 1001;
 /** In place of the frame that the bytes of a table count from: it holds bits. */
 export const ALIKE = -1;
 
+/** What the leader posts one after the other, each to be taken by one. */
+export class Posts {
+  readonly #ints: Int32Array;
+  readonly #posted: number;
+  readonly #taken: number;
+
+  /** @param posted,taken where the numbers are counted */
+  constructor({ ints }: Control, posted: number, taken: number) {
+    this.#ints = ints;
+    this.#posted = posted;
+    this.#taken = taken;
+  }
+
+  /** Something is posted that nobody has taken. */
+  get isWaiting(): boolean {
+    return Atomics.load(this.#ints, this.#taken) !== Atomics.load(this.#ints, this.#posted);
+  }
+  /** The number of the oldest, which is this thread's now. */
+  take(): number | undefined {
+    for (;;) {
+      const n = Atomics.load(this.#ints, this.#taken);
+      if (n === Atomics.load(this.#ints, this.#posted)) return undefined;
+      if (Atomics.compareExchange(this.#ints, this.#taken, n, n + 1) === n) return n;
+    }
+  }
+}
+
 /** Looks at shared words again and again, for a while: a sleeping thread of a virtual machine wakes up late, and to cold caches. */
 export class Spinner {
   readonly #maxMs: number;

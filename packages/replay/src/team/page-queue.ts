@@ -1,7 +1,7 @@
 /** Pages of results on their way through compression, in slots of shared memory: whoever is free compresses, the leader fetches. */
 import { compressed } from '@workset/store';
 import type { Arena } from '../memory/arena.ts';
-import { AT, checkHelpers, LEADER_SPIN_MS, PAGE_SLOTS, Spinner, type Control } from './control.ts';
+import { AT, checkHelpers, LEADER_SPIN_MS, PAGE_SLOTS, Posts, Spinner, type Control } from './control.ts';
 
 /** Smaller pages are compressed at once. */
 const MIN_BYTES = 4096;
@@ -15,21 +15,21 @@ export function pageRoomFor(rawBytes: number): number {
 export class PageWork {
   readonly #control: Control;
   readonly #arena: Arena;
+  readonly #posts: Posts;
 
   constructor(control: Control, arena: Arena) {
     this.#control = control;
     this.#arena = arena;
+    this.#posts = new Posts(control, AT.pagesPosted, AT.pagesTaken);
   }
 
-  /** Something is posted that nobody has taken. */
   get isWaiting(): boolean {
-    const { ints } = this.#control;
-    return Atomics.load(ints, AT.pagesTaken) !== Atomics.load(ints, AT.pagesPosted);
+    return this.#posts.isWaiting;
   }
 
   /** Takes one page, compresses it in its slot; false when there is none. */
   work(): boolean {
-    const n = this.take();
+    const n = this.#posts.take();
     if (n === undefined) return false;
     const slot = n % PAGE_SLOTS;
     const bytes = compressed(this.raw(n));
@@ -38,15 +38,6 @@ export class PageWork {
     ints[AT.pageBytes + slot] = bytes.length;
     Atomics.store(ints, AT.pageDone + slot, n + 1);
     return true;
-  }
-
-  take(): number | undefined {
-    const { ints } = this.#control;
-    for (;;) {
-      const n = Atomics.load(ints, AT.pagesTaken);
-      if (n === Atomics.load(ints, AT.pagesPosted)) return undefined;
-      if (Atomics.compareExchange(ints, AT.pagesTaken, n, n + 1) === n) return n;
-    }
   }
 
   /** What page n holds: bytes to compress, or compressed ones. */

@@ -9,6 +9,7 @@ import {
   PARTS_PER_PIECE,
   PIECE_SLOTS,
   PIECE_VALUES,
+  Posts,
   Spinner,
   type Control,
 } from './control.ts';
@@ -46,27 +47,26 @@ export class PieceWork {
   readonly #arena: Arena;
   readonly #loops: VectorLoops;
   readonly #between: () => void;
+  readonly #posts: Posts;
   #stamper: PieceStamper | undefined;
 
   constructor(control: Control, arena: Arena, loops: VectorLoops, between: () => void) {
     this.#between = between;
+    this.#posts = new Posts(control, AT.piecesPosted, AT.piecesTaken);
     this.#control = control;
     this.#arena = arena;
     this.#loops = loops;
   }
 
-  /** Something is posted that nobody has taken. */
   get isWaiting(): boolean {
-    const { ints } = this.#control;
-    return Atomics.load(ints, AT.piecesTaken) !== Atomics.load(ints, AT.piecesPosted);
+    return this.#posts.isWaiting;
   }
 
   /** Takes the oldest piece and stamps it; false when there is none. */
   work(): boolean {
     const { ints, pieces } = this.#control;
-    const n = Atomics.load(ints, AT.piecesTaken);
-    if (n === Atomics.load(ints, AT.piecesPosted)) return false;
-    if (Atomics.compareExchange(ints, AT.piecesTaken, n, n + 1) !== n) return true;
+    const n = this.#posts.take();
+    if (n === undefined) return false;
     const slot = n % ints[AT.nTables]!;
     this.#stamper ??= new PieceStamper(this.#control, this.#arena, this.#loops, this.#between);
     pieces[slot * PIECE_VALUES + 3] = this.#stamper.stamp(slot);
