@@ -8,6 +8,7 @@ import { PageBitmap, SCOPES, type Scope, type Target } from '@workset/model';
 import type { PackedSet, RunPart, SetKind } from '@workset/store';
 import type { PageRange } from './scheme.ts';
 import { addNewer } from './memory/bit-loops.ts';
+import { isWhole } from './memory/page-sets.ts';
 import type { StampMemory } from './memory/stamps.ts';
 
 export type VisitRows = (touches: Int32Array, from: number, to: number) => void;
@@ -128,7 +129,7 @@ export class Truth {
       return;
     }
     memory.assertTells(after);
-    if (this.#range.from === 0 && this.#range.to === nPages && this.#addedAll(after, pick)) return;
+    if (isWhole(this.#range, nPages) && this.#addedAll(after, pick)) return;
     if (memory.classBits === 1) {
       const [touched, written] = this.#sets.map(pick) as [PageBitmap, PageBitmap];
       memory.column.fillTouchedAndWritten(this.#range, after, touched, written);

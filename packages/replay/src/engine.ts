@@ -16,7 +16,7 @@ import { StampMemory } from './memory/stamps.ts';
 import { Tlb, type TlbConfig } from './memory/tlb.ts';
 import { DEFAULT_WORLD, World, type WorldConfig } from './memory/world.ts';
 import { RunState, type RunHost } from './run-state.ts';
-import type { PageRange, RecordedCycle, Report, TrackingScheme } from './scheme.ts';
+import { protectsEntries, type PageRange, type RecordedCycle, type Report, type TrackingScheme } from './scheme.ts';
 import type { Interval } from './team/shared-touches.ts';
 import type { Team } from './team/team.ts';
 
@@ -294,9 +294,8 @@ class Pass implements FrameClock, RunHost {
 function asksAtWakesOnly({ work, world }: PassRun): boolean {
   if (work.kind !== 'simulated' || work.recorded !== null) return false;
   const { mmu, hugeBlocks } = world?.config ?? DEFAULT_WORLD;
-  return hugeBlocks === undefined && (mmu === 'guest' || !ZAPS.test(work.scheme.descriptor.id));
+  return hugeBlocks === undefined && (mmu === 'guest' || !protectsEntries(work.scheme.descriptor.id));
 }
-const ZAPS = /^(uffd-|soft-dirty|numa-hint)/;
 
 interface Walker {
   readonly key: string;

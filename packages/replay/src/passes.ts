@@ -2,9 +2,11 @@
 import { formatBytes, UsageError, type SpaceId, type SpaceInfo } from '@workset/model';
 import type { TraceReader } from '@workset/store';
 import { ALONE, crewsFor, shareOut, type Crew, type Worlds } from './crews.ts';
+import { isWhole } from './memory/page-sets.ts';
 import { isWorthBuffering } from './memory/stamp-column.ts';
 import { MAX_NEWS } from './memory/stamps.ts';
 import { worldKey, type RunPlan } from './plan.ts';
+import { protectsEntries } from './scheme.ts';
 import { spansOf } from './spans.ts';
 import { PAGE_SLOTS } from './team/control.ts';
 import { tablesFor } from './team/piece-queue.ts';
@@ -136,10 +138,10 @@ const REFERENCE_BYTES = 8;
 export function columnsOf({ kind, scheme, world, range }: RunPlan, hasHuge: boolean, nPages: number): number {
   if (kind === 'observed' || scheme === 'pebs') return 0;
   const isHuge = isHugeWorld(world, hasHuge);
-  // Schemes that protect entries keep marks of what KVM and huge pages do to those.
-  const protects = /^(uffd-|soft-dirty|numa-hint)/.test(scheme);
+  // They keep marks of what KVM and huge pages do to entries they protect.
+  const protects = protectsEntries(scheme);
   const isPlain = !isHuge && world.tlb === null && !(world.mmu === 'host' && protects);
-  const isUniform = isPlain && OF_ALL_PAGES.test(scheme) && range.from === 0 && range.to === nPages;
+  const isUniform = isPlain && OF_ALL_PAGES.test(scheme) && isWhole(range, nPages);
   const own = scheme === 'mglru' ? 2 : isUniform ? 0 : 1;
   return own + (world.mmu === 'host' && protects ? 2 : 0) + (isHuge ? (protects ? 4 : 1) : 0) + (world.tlb === null ? 0 : 1);
 }

@@ -201,3 +201,8 @@ export function defineScheme<const Id extends string, const Spec extends ParamSp
 ): TrackingScheme<Id, Spec> {
   return scheme;
 }
+
+/** Schemes that change the protection of entries, which zaps SPTEs. */
+export function protectsEntries(id: string): boolean {
+  return /^(uffd-|soft-dirty|numa-hint)/.test(id);
+}

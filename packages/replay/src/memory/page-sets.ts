@@ -9,6 +9,11 @@ export function rangeSet(nPages: number, range: PageRange): PageBitmap {
   return set;
 }
 
+/** True when the range is the whole space. */
+export function isWhole({ from, to }: PageRange, nPages: number): boolean {
+  return from === 0 && to === nPages;
+}
+
 /** set &= ~range */
 export function removeRange({ words }: PageBitmap, range: PageRange): void {
   eachEdge(range, (word, mask) => (words[word]! &= ~mask));

@@ -2,6 +2,7 @@
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { addNewer, addNewerThanMarks, fillMarks, setMarks, takeNewer } from './bit-loops.ts';
+import { isWhole } from './page-sets.ts';
 import type { LastStamps } from './stamps.ts';
 
 /** Where the columns come from. */
@@ -37,8 +38,8 @@ export class PageTimes {
     return this.#column;
   }
 
-  covers({ from, to }: PageRange): boolean {
-    return from === 0 && to === this.#memory.nPages;
+  covers(range: PageRange): boolean {
+    return isWhole(range, this.#memory.nPages);
   }
   setAll(time: number): void {
     this.#all = time;
@@ -79,7 +80,7 @@ export class PageTimes {
 
 /** Adds to `out` the pages of the range stamped after the first `frames` frames. */
 export function addAllNewer(last: LastStamps, range: PageRange, frames: number, out: PageBitmap): void {
-  const all = range.from === 0 && range.to === out.nPages ? last.newerThan(frames) : undefined;
+  const all = isWhole(range, out.nPages) ? last.newerThan(frames) : undefined;
   if (all === undefined) addNewer(last.values(), range, frames, out);
   else out.or(all);
 }

@@ -1,4 +1,4 @@
-/** Reads a piece of the touches of a pass and stamps it as bytes into a table of its own. */
+/** Reads a piece of the touches of a pass and stamps it, as bytes or as bits, into a table of its own. */
 import { LANES_BYTES, readFully, ROUND_WORDS, TouchSums, BATCH_ROWS } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
 import { ALIKE, AT, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
