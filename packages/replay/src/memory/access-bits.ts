@@ -4,7 +4,7 @@
  */
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { isSubset, removeRange } from './page-sets.ts';
+import { removeRange } from './page-sets.ts';
 import { PageTimes } from './page-times.ts';
 import type { World } from './world.ts';
 
@@ -99,8 +99,7 @@ export class MarkedBits implements AccessBits {
   clearYoungSet(set: PageBitmap, { primary }: WhichBits): void {
     if (!primary) return;
     if (this.#mayBeUncached) for (const id of set.ids()) this.#noteUncached({ from: id, to: id + 1 });
-    // A later mark changes nothing for a page that is not young.
-    if (!this.#world.hasTlb && this.#seenAt === this.#world.now && isSubset(this.#seen, set)) this.#times.setAll(this.#world.now);
+    if (!this.#world.hasTlb && this.#seenAt === this.#world.now) this.#times.setNow(set, this.#seen, this.#world.now);
     else this.#times.setOf(set, this.#world.now);
     this.#seenAt = -1;
   }

@@ -1,7 +1,7 @@
 /** What system calls and page-table operations share: the world they change, and how they charge for it. */
 import type { CostOp, PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
-import { addNewer, addNewerThanMarks, addStillMarked } from './bit-loops.ts';
+import { addNewer } from './bit-loops.ts';
 import { blockOf } from './folios.ts';
 import { countInRange, holdsAny } from './page-sets.ts';
 import type { World } from './world.ts';
@@ -81,22 +81,21 @@ export class Desk {
 
   /** Entries armed for RWP, or unmapped by the arm, and not touched since. */
   addRwWatched(range: PageRange, out: PageBitmap): void {
-    addStillMarked(this.world.touched(), this.world.mark('rwp'), range, out);
+    this.world.marks('rwp').addStillMarked(this.world.touched(), range, out);
   }
   /** PROT_NONE entries, made so by NUMA balancing, whose folio was not touched since. */
   pendingHints(range: PageRange): PageBitmap {
-    const { folios } = this.world;
-    const [touched, marks, armed] = [this.world.touched(), this.world.mark('numa'), this.world.flag('numa-armed')];
+    const { world } = this;
     const pending = this.emptySet();
-    addStillMarked(touched, marks, range, pending);
-    if (!folios.areSmall) pending.andNot(this.restoredHints(range));
-    return pending.and(armed);
+    world.marks('numa').addStillMarked(world.touched(), range, pending);
+    if (!world.folios.areSmall) pending.andNot(this.restoredHints(range));
+    return pending.and(world.flag('numa-armed'));
   }
   /** Entries that were, until an access to their folio restored them (9). */
   restoredHints(range: PageRange): PageBitmap {
     const armed = this.world.flag('numa-armed');
     const touched = this.emptySet();
-    addNewerThanMarks(this.world.touched(), this.world.mark('numa'), this.world.folios.around(range), touched);
+    this.world.marks('numa').addNewer(this.world.touched(), this.world.folios.around(range), touched);
     return this.world.folios.addWhole(touched.and(armed)).and(armed);
   }
 

@@ -2,7 +2,6 @@
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { BOTH, PRIMARY, SECONDARY } from './access-bits.ts';
-import { setMarks } from './bit-loops.ts';
 import type { Desk } from './desk.ts';
 import { keepRange } from './page-sets.ts';
 
@@ -115,13 +114,13 @@ export function numaProtect(desk: Desk, range: PageRange, out: PageBitmap): numb
   const chosen = desk.emptySet();
   world.addPresent(range, chosen);
   world.removeSwapped(range, chosen);
-  if (world.hasMark('rwp')) {
+  if (world.hasMarks('rwp')) {
     const armed = desk.emptySet();
     desk.addRwWatched(range, armed);
     chosen.andNot(armed);
   }
   chosen.andNot(desk.pendingHints(range));
-  setMarks(world.mark('numa'), chosen, world.now);
+  world.marks('numa').setOf(chosen, world.now);
   world.flag('numa-armed').or(chosen);
   world.guardHints(chosen);
   out.or(chosen);

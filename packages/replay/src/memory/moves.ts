@@ -24,15 +24,15 @@ function swapOut(world: World, folio: PageRange): void {
   const isMapped = world.isHuge(from) ? world.everMapped(from, false) : undefined;
   const armed = world.flagIfAny('numa-armed');
   const losesHints = armed !== undefined && !hasTakenHint(world, folio);
-  const notesAbsence = world.hasMark('numa') || !world.folios.areSmall;
-  const losesRwp = world.config.backing === 'shmem' && world.hasMark('rwp');
+  const notesAbsence = world.hasMarks('numa') || !world.folios.areSmall;
+  const losesRwp = world.config.backing === 'shmem' && world.hasMarks('rwp');
   for (let p = from; p < to; p++) {
     if (!(isMapped ?? world.everMapped(p, false))) continue;
     if (losesHints) armed.delete(p);
-    if (notesAbsence) world.mark('swapped')[p] = world.now;
+    if (notesAbsence) world.marks('swapped').set(p, world.now);
     if (!losesRwp) continue;
     // Unmapped: the next touch maps it unarmed, and shows as accessed all the same.
-    world.mark('rwp')[p] = world.now;
+    world.marks('rwp').set(p, world.now);
     world.flag('unmapped').add(p);
   }
 }
@@ -40,6 +40,6 @@ function swapOut(world: World, folio: PageRange): void {
 /** Somebody took a hint fault on the folio: that restored all its entries, and will be asked for. */
 function hasTakenHint(world: World, { from, to }: PageRange): boolean {
   const armed = world.flag('numa-armed');
-  for (let p = from; p < to; p++) if (armed.has(p) && world.faultableTouchOf(p) > world.mark('numa')[p]!) return true;
+  for (let p = from; p < to; p++) if (armed.has(p) && world.faultableTouchOf(p) > world.marks('numa').of(p)) return true;
   return false;
 }

@@ -35,13 +35,30 @@ export function addInRange({ words: out }: PageBitmap, { words: set }: PageBitma
   for (let i = first; i < end; i = (i + 1) | 0) out[i]! |= set[i]!;
 }
 
+/** out |= set & ~minus, inside the range */
+export function addDifferenceInRange(
+  { words: out }: PageBitmap,
+  { words: set }: PageBitmap,
+  { words: minus }: PageBitmap,
+  range: PageRange,
+): void {
+  eachEdge(range, (word, mask) => (out[word]! |= set[word]! & ~minus[word]! & mask));
+  const { first, end } = wholeWords(range);
+  for (let i = first; i < end; i = (i + 1) | 0) out[i]! |= set[i]! & ~minus[i]!;
+}
+
+/** Pages of both sets inside the range. */
+export function countOfBoth({ words: a }: PageBitmap, { words: b }: PageBitmap, range: PageRange): number {
+  let n = 0;
+  eachEdge(range, (word, mask) => (n += popcount(a[word]! & b[word]! & mask)));
+  const { first, end } = wholeWords(range);
+  for (let i = first; i < end; i = (i + 1) | 0) n += popcount(a[i]! & b[i]!);
+  return n;
+}
+
 /** Pages of the set inside the range. */
 export function countInRange(set: PageBitmap, range: PageRange): number {
-  let n = 0;
-  eachEdge(range, (word, mask) => (n += popcount(set.words[word]! & mask)));
-  const { first, end } = wholeWords(range);
-  for (let i = first; i < end; i = (i + 1) | 0) n += popcount(set.words[i]!);
-  return n;
+  return countOfBoth(set, set, range);
 }
 
 /** True when the set holds a page of the range. */
@@ -52,9 +69,8 @@ export function holdsAny({ words }: PageBitmap, { from, to }: PageRange): boolea
   return false;
 }
 
-/** True when `set` holds all pages of `part`. */
-export function isSubset({ words: part }: PageBitmap, { words: set }: PageBitmap): boolean {
-  for (let i = 0; i < part.length; i = (i + 1) | 0) if ((part[i]! & ~set[i]!) !== 0) return false;
+export function isEmpty({ words }: PageBitmap): boolean {
+  for (let i = 0; i < words.length; i = (i + 1) | 0) if (words[i] !== 0) return false;
   return true;
 }
 

@@ -2,39 +2,46 @@
 import type { PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { addNewer, addNewerThanMarks, fillMarks, setMarks, takeNewer } from './bit-loops.ts';
-import { isWhole } from './page-sets.ts';
+import { addInRange, isEmpty, isWhole } from './page-sets.ts';
 import type { LastStamps } from './stamps.ts';
 
-/** Where the columns come from. */
-interface Memory {
+/** Where columns and sets come from. */
+export interface TimesMemory {
   readonly nPages: number;
   emptySet(): PageBitmap;
   column(): Int32Array;
 }
 
 export class PageTimes {
-  readonly #memory: Memory;
+  readonly #memory: TimesMemory;
   readonly #everything: PageRange;
   /** The time of every page; undefined = as the column says. */
   #all: number | undefined = 0;
+  /** Pages that are newer than their time, whatever `#all` says: they stay so until they get another one. */
+  #stillNewer: PageBitmap | undefined;
+  #rest: PageBitmap | undefined;
   #column: Int32Array | undefined;
-  #found: PageBitmap | undefined;
+  readonly #newer: NewerPages;
 
   /** @param memory its columns are zeros, as the times are at first */
-  constructor(memory: Memory) {
+  constructor(memory: TimesMemory) {
     this.#memory = memory;
     this.#everything = { from: 0, to: memory.nPages };
+    this.#newer = new NewerPages(memory);
   }
 
   of(id: number): number {
-    return this.#all ?? this.#column![id]!;
+    if (this.#all === undefined) return this.#column![id]!;
+    return this.#stillNewer?.has(id) === true ? LONG_AGO : this.#all;
   }
   /** All times, which may be changed there. */
   get column(): Int32Array {
     const isNew = this.#column === undefined;
     this.#column ??= this.#memory.column();
     if (this.#all !== undefined && !(isNew && this.#all === 0)) fillMarks(this.#column, this.#everything, this.#all);
+    if (this.#stillNewer !== undefined) setMarks(this.#column, this.#stillNewer, LONG_AGO);
     this.#all = undefined;
+    this.#stillNewer = undefined;
     return this.#column;
   }
 
@@ -43,6 +50,18 @@ export class PageTimes {
   }
   setAll(time: number): void {
     this.#all = time;
+    this.#stillNewer = undefined;
+  }
+  /**
+   * Sets the time of the pages of `set` to now, where `newer` holds all pages newer than their time: one time for all does, but for pages
+   * that stay newer.
+   */
+  setNow(set: PageBitmap, newer: PageBitmap, now: number): void {
+    const rest = (this.#rest ??= this.#memory.emptySet());
+    rest.words.set(newer.words);
+    rest.andNot(set);
+    this.setAll(now);
+    if (!isEmpty(rest)) this.#stillNewer = rest;
   }
   setRange(range: PageRange, time: number): void {
     if (this.covers(range)) this.setAll(time);
@@ -54,8 +73,9 @@ export class PageTimes {
 
   /** Adds to `out` the pages of the range whose stamp is greater than their time. */
   addNewer(last: LastStamps, range: PageRange, out: PageBitmap): void {
-    if (this.#all === undefined) addNewerThanMarks(last.values(), this.#column!, range, out);
-    else addAllNewer(last, range, this.#all, out);
+    if (this.#all === undefined) return void addNewerThanMarks(last.values(), this.#column!, range, out);
+    addAllNewer(last, range, this.#all, out);
+    if (this.#stillNewer !== undefined) addInRange(out, this.#stillNewer, range);
   }
 
   /**
@@ -63,17 +83,33 @@ export class PageTimes {
    * long as a stamp grows only by touches to come.
    */
   takeNewer(last: LastStamps, range: PageRange, out: PageBitmap, now: number): number {
-    if (this.#all === undefined || !this.covers(range)) return takeNewer(last.values(), this.column, range, out, now);
-    const found = last.newerThan(this.#all) ?? this.#newerThanAll(last.values(), this.#all);
+    if (this.#all === undefined || this.#stillNewer !== undefined || !this.covers(range))
+      return takeNewer(last.values(), this.column, range, out, now);
+    const found = this.#newer.than(this.#all, last);
     out.or(found);
     this.setAll(now);
     return found.count();
   }
+}
+/** Earlier than any touch. */
+const LONG_AGO = 0;
 
-  #newerThanAll(last: Int32Array, all: number): PageBitmap {
+/** Pages newer than a time that all of them have. */
+export class NewerPages {
+  readonly #memory: TimesMemory;
+  #found: PageBitmap | undefined;
+
+  constructor(memory: TimesMemory) {
+    this.#memory = memory;
+  }
+
+  /** Pages stamped after the first `frames` frames: others may look at the same set, and it is filled anew the next time. */
+  than(frames: number, last: LastStamps): PageBitmap {
+    const shared = last.newerThan(frames);
+    if (shared !== undefined) return shared;
     const found = (this.#found ??= this.#memory.emptySet());
     found.clear();
-    addNewer(last, this.#everything, all, found);
+    addNewer(last.values(), { from: 0, to: found.nPages }, frames, found);
     return found;
   }
 }

@@ -2,7 +2,6 @@
 import { BLOCK_PAGES, type PageBitmap } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
 import { PRIMARY } from './access-bits.ts';
-import { addNewer, addNewerThanMarks, markNewer } from './bit-loops.ts';
 import type { Desk } from './desk.ts';
 
 export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
@@ -10,7 +9,7 @@ export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
   noteUnmapped(desk, range);
   const armed = markPresent(desk, range);
   // A pending NUMA hint becomes an armed entry: its next fault is not a hint.
-  if (world.hasMark('numa')) world.flag('numa-armed').andNot(desk.pendingHints(range));
+  if (world.hasMarks('numa')) world.flag('numa-armed').andNot(desk.pendingHints(range));
   if (world.settles) {
     const guarded = desk.emptySet();
     addRwArmed(desk, range, guarded);
@@ -29,10 +28,10 @@ export function rwProtect(desk: Desk, range: PageRange, minor: boolean): void {
 /** Marks what is newer than its mark: present, and never armed or resolved by an access since. Returns how many entries. */
 function markPresent(desk: Desk, range: PageRange): number {
   const { world } = desk;
-  const pages = (): number => markNewer(world.touched(), world.mark('rwp'), range, world.now);
+  const pages = (): number => world.marks('rwp').markNewer(world.touched(), range, world.now);
   if (!desk.huge) return pages();
   const present = desk.emptySet();
-  addNewerThanMarks(world.touched(), world.mark('rwp'), range, present);
+  world.marks('rwp').addNewer(world.touched(), range, present);
   pages();
   return desk.entriesOf(present);
 }
@@ -49,7 +48,7 @@ export function scanAccessed(desk: Desk, range: PageRange, out: PageBitmap): voi
   const { world } = desk;
   const found = desk.take();
   // A page that had been armed was resolved by one async fault; an unarmed one was populated without.
-  const marked = addNewerThanMarks(world.touched(), world.mark('rwp'), range, found);
+  const marked = world.marks('rwp').addNewer(world.touched(), range, found);
   out.or(found);
   desk.charge('syscall', 1);
   desk.charge('scan-accessed', desk.entries(range));
@@ -63,7 +62,7 @@ function faultsOf(desk: Desk, found: PageBitmap, marked: number): number {
   const unmapped = desk.world.flagIfAny('unmapped');
   if (unmapped === undefined && !desk.huge) return marked;
   const resolved = desk.emptySet();
-  addNewer(desk.world.mark('rwp'), { from: 0, to: found.nPages }, 0, resolved);
+  desk.world.marks('rwp').addMarked(resolved);
   resolved.and(found);
   return desk.entriesOf(unmapped === undefined ? resolved : resolved.andNot(unmapped));
 }
@@ -71,7 +70,7 @@ function faultsOf(desk: Desk, found: PageBitmap, marked: number): number {
 export function minorMessages(desk: Desk, range: PageRange): number {
   const { world } = desk;
   const touched = desk.emptySet();
-  addNewerThanMarks(world.touched(), world.mark('rwp'), range, touched);
+  world.marks('rwp').addNewer(world.touched(), range, touched);
   const messages = touched.and(world.flag('unmapped')).count();
   desk.charge('uffd-message', messages);
   return messages;
@@ -84,7 +83,7 @@ function noteUnmapped(desk: Desk, range: PageRange): void {
   const canUnmap = desk.huge && world.config.backing === 'shmem';
   if (known === undefined && !canUnmap) return;
   const newly = desk.emptySet();
-  addNewerThanMarks(world.touched(), world.mark('rwp'), range, newly);
+  world.marks('rwp').addNewer(world.touched(), range, newly);
   const unmapped = world.flag('unmapped').andNot(newly);
   if (!canUnmap) return;
   const now = desk.emptySet();

@@ -8,12 +8,12 @@ import { BLOCK_PAGES, BLOCK_SHIFT, PageBitmap } from '@workset/model';
 import type { Backing } from '../primitive.ts';
 import type { PageRange } from '../scheme.ts';
 import { MarkedBits, PRIMARY, type AccessBits, type WhichBits } from './access-bits.ts';
-import { addStillMarked } from './bit-loops.ts';
 import { EntryColumns } from './entry-columns.ts';
 import { Flushes } from './flushes.ts';
 import { blockOf, Folios } from './folios.ts';
 import { moveFolio } from './moves.ts';
 import { addInRange, keepRange, removeRange } from './page-sets.ts';
+import { PageMarks } from './page-marks.ts';
 import { addAllNewer, PageTimes } from './page-times.ts';
 import { SettledBits } from './settled-bits.ts';
 import type { LastStamps, StampMemory } from './stamps.ts';
@@ -63,7 +63,7 @@ export class World {
   readonly #classes: TouchClasses;
   readonly #entries: EntryColumns;
   #accessBits: AccessBits | undefined;
-  readonly #marks = new Map<MarkName, Int32Array>();
+  readonly #marks = new Map<MarkName, PageMarks>();
   readonly #times = new Map<TimesName, PageTimes>();
   readonly #columns: Int32Array[] = [];
   /** Known to have been mapped by the tracked page tables. */
@@ -96,12 +96,12 @@ export class World {
   emptySet(): PageBitmap {
     return new PageBitmap(this.nPages);
   }
-  mark(name: MarkName): Int32Array {
-    let mark = this.#marks.get(name);
-    if (mark === undefined) this.#marks.set(name, (mark = this.column()));
-    return mark;
+  marks(name: MarkName): PageMarks {
+    let marks = this.#marks.get(name);
+    if (marks === undefined) this.#marks.set(name, (marks = new PageMarks(this)));
+    return marks;
   }
-  hasMark(name: MarkName): boolean {
+  hasMarks(name: MarkName): boolean {
     return this.#marks.has(name);
   }
   times(name: TimesName): PageTimes {
@@ -131,8 +131,8 @@ export class World {
   }
 
   /** Last touch of each page-table entry by anybody who uses it (PMD-mapped pages share theirs). */
-  touched(): Int32Array {
-    return this.#entries.touches(this.#classes.faulting);
+  touched(): LastStamps {
+    return this.#entries.touchStamps(this.#classes.faulting);
   }
   /** Last write of each entry. */
   written(): LastStamps {
@@ -192,16 +192,15 @@ export class World {
   }
   /** Adds the pages that have an entry. */
   addPresent(range: PageRange, out: PageBitmap): void {
-    const stamps = this.#entries.touchStamps(this.#classes.faulting);
-    addAllNewer(stamps, range, 0, out);
+    addAllNewer(this.touched(), range, 0, out);
     // What a PMD mapped stays mapped when it is split.
     if (this.#everMapped !== undefined) addInRange(out, this.#everMapped, range);
   }
   /** Removes those that are swapped out now. */
   removeSwapped(range: PageRange, from: PageBitmap): void {
-    if (!this.hasMark('swapped')) return;
+    if (!this.hasMarks('swapped')) return;
     const away = this.emptySet();
-    addStillMarked(this.touched(), this.mark('swapped'), range, away);
+    this.marks('swapped').addStillMarked(this.touched(), range, away);
     from.andNot(away);
   }
   /** Adds the pages whose folio is on an LRU list: any page table maps a page of it. hugetlb is on none (6, 7). */
