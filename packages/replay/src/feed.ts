@@ -8,7 +8,7 @@ import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
 import { isWorthBuffering } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
-import { tablesFor, type Piece } from './team/piece-queue.ts';
+import { bitWordsFor, tablesFor, type Piece } from './team/piece-queue.ts';
 import { SharedTouches, type Interval } from './team/shared-touches.ts';
 import type { Team } from './team/team.ts';
 
@@ -62,13 +62,14 @@ export class TouchFeed {
     });
   }
 
-  /** Touches that the team stamps as bytes, where that can be. */
+  /** Touches that the team stamps, where that can be. */
   #sharedTouches(team: Team): SharedTouches | undefined {
     const { space } = this.#options;
     const { column } = this.memory;
-    if (!column.isBuffered || !team.reads(space)) return undefined;
-    const tables = column.tables(tablesFor(team.size, column.length));
-    return tables.length === 0 ? undefined : new SharedTouches(team, column, tables, space.frames.rowStart);
+    if (!column.reserveBits() || !team.reads(space)) return undefined;
+    const bytes = column.isBuffered ? column.tables(tablesFor(team.size, column.length)) : [];
+    const tables = { bytes, bits: this.memory.arena.int32(bitWordsFor(team.size, column.length)) };
+    return this.memory.arena.owns(tables.bits) ? new SharedTouches(team, column, tables, space.frames.rowStart) : undefined;
   }
 
   /** Applies an interval, which begins with the next frame to apply; `expected` is probably wanted next. */
@@ -95,7 +96,7 @@ export class TouchFeed {
     const { rowStart } = this.#options.space.frames;
     this.memory.column.beginInterval(rowStart[end]! - rowStart[first]!);
     await this.#eachRows(first, end, (from, to) => this.memory.column.applyAlike(this.#buffer, from, to, end));
-    this.memory.column.endInterval(end);
+    this.memory.column.endInterval(first, end);
     this.memory.noteAlike(first, end);
   }
 
@@ -106,8 +107,8 @@ export class TouchFeed {
 
   async #applyTogether(shared: SharedTouches, end: number): Promise<void> {
     for (let settled = shared.settle(end); settled !== undefined; settled = shared.settle(end)) {
-      const { pieces, parts } = settled;
-      if (pieces[0]!.isAlike) this.memory.noteAlike(pieces[0]!.frame, end);
+      const { pieces, parts, alike } = settled;
+      if (alike !== undefined) this.memory.noteAlike(alike.first, alike.end);
       if (parts === undefined) this.#explain(pieces);
       for (const part of parts) this.#checks.part(part);
       this.touches += pieces.at(-1)!.to - pieces[0]!.from;

@@ -3,13 +3,14 @@ import { formatBytes, UsageError, type SpaceId, type SpaceInfo } from '@workset/
 import type { TraceReader } from '@workset/store';
 import { ALONE, crewsFor, shareOut, type Crew, type Worlds } from './crews.ts';
 import { isWhole } from './memory/page-sets.ts';
+import { intervalTables } from './memory/alike-intervals.ts';
 import { isWorthBuffering } from './memory/stamp-column.ts';
 import { MAX_NEWS } from './memory/stamps.ts';
 import { worldKey, type RunPlan } from './plan.ts';
 import { protectsEntries } from './scheme.ts';
 import { spansOf } from './spans.ts';
 import { PAGE_SLOTS } from './team/control.ts';
-import { tablesFor } from './team/piece-queue.ts';
+import { bitWordsFor, tablesFor } from './team/piece-queue.ts';
 
 /** One pass over one space: either all runs in one thread that others help, or in several threads that each go through all touches. */
 export interface PassPlan {
@@ -103,18 +104,18 @@ export function needOf(space: SpaceInfo, hasHuge: boolean, runs: readonly RunPla
     GARBAGE_BYTES +
     THREAD_BYTES * (threads - 1 + helpers) +
     (helpers > 0 && tableBytes > 0 ? tablesFor(1 + helpers, slots) * tableBytes : 0) +
-    (helpers > 0 ? PAGE_SLOTS * PAGE_ROOM_BYTES + 8 * nFrames : 0) +
+    (helpers > 0 ? PAGE_SLOTS * PAGE_ROOM_BYTES + 8 * nFrames + 4 * bitWordsFor(1 + helpers, slots) : 0) +
     threads *
       (slots * 4 * (1 + tlbs) +
         tableBytes +
-        slots / 8 +
+        intervalTables(slots) * (slots / 8) +
         4 * nPages * cachesOf(space, runs) +
         FRAME_BYTES * nFrames +
         TRUTH_SETS * setBytes +
         BATCH_BYTES) +
     runs.reduce(
       (sum, run) =>
-        sum + 4 * nPages * columnsOf(run, hasHuge, nPages) + (RUN_SETS + (settles(run.world, hasHuge) ? SETTLED_SETS : 0)) * setBytes,
+        sum + 4 * nPages * columnsOf(run, hasHuge, space) + (RUN_SETS + (settles(run.world, hasHuge) ? SETTLED_SETS : 0)) * setBytes,
       0,
     ) +
     (evicting === 0 ? 0 : evicting * EVICTED_PAGE_BYTES * nPages + REFERENCE_BYTES * nTouches)
@@ -134,14 +135,15 @@ const SETTLED_SETS = 8;
 const EVICTED_PAGE_BYTES = 64;
 const REFERENCE_BYTES = 8;
 
-/** Columns of 4 bytes per page that a run's world may come to hold, in a space of so many pages; passes.test.ts measures them. */
-export function columnsOf({ kind, scheme, world, range }: RunPlan, hasHuge: boolean, nPages: number): number {
+/** Columns of 4 bytes per page that a run's world may come to hold; passes.test.ts measures them. */
+export function columnsOf(run: RunPlan, hasHuge: boolean, { nPages, nRemaps = 0 }: Pick<SpaceInfo, 'nPages' | 'nRemaps'>): number {
+  const { kind, scheme, world, range } = run;
   if (kind === 'observed' || scheme === 'pebs') return 0;
   const isHuge = isHugeWorld(world, hasHuge);
   // They keep marks of what KVM and huge pages do to entries they protect.
   const protects = protectsEntries(scheme);
   const isPlain = !isHuge && world.tlb === null && !(world.mmu === 'host' && protects);
-  const isUniform = isPlain && OF_ALL_PAGES.test(scheme) && isWhole(range, nPages);
+  const isUniform = isPlain && nRemaps === 0 && worksOnAllPages(run) && isWhole(range, nPages);
   const own = scheme === 'mglru' ? 2 : isUniform ? 0 : 1;
   return own + (world.mmu === 'host' && protects ? 2 : 0) + (isHuge ? (protects ? 4 : 1) : 0) + (world.tlb === null ? 0 : 1);
 }
@@ -150,8 +152,12 @@ function isHugeWorld({ backing, thp }: RunPlan['world'], hasHuge: boolean): bool
   return backing === 'hugetlb' || thp === 'all' || (thp === 'trace' && hasHuge);
 }
 
-/** Schemes whose operations, on all pages, leave one time for all. */
-const OF_ALL_PAGES = /^(uffd-wp|soft-dirty|clear-refs|mm-young|ept-young|kvm-dirty-log|kvm-dirty-ring|pml)$/;
+/** Schemes whose operations, on all pages, leave one time for all. A swapper may protect some of them. */
+function worksOnAllPages({ scheme, params, evict }: RunPlan): boolean {
+  if (scheme === 'uffd-rwp') return params['chunk'] === 0 && evict === undefined;
+  return OF_ALL_PAGES.test(scheme);
+}
+const OF_ALL_PAGES = /^(uffd-wp|soft-dirty|clear-refs|idle-page|mm-young|ept-young|kvm-dirty-log|kvm-dirty-ring|pml)$/;
 
 function settles(world: RunPlan['world'], hasHuge: boolean): boolean {
   return world.mmu === 'host' || hasHuge || isHugeWorld(world, hasHuge) || (world.folioOrder ?? 0) > 0;

@@ -65,6 +65,7 @@ describe('A bits as marks', () => {
               const pages = todo.kind === 'clear set' ? todo.pages : look({ from: 0, to: PAGES }).filter((id) => !todo.but.includes(id));
               bits.clearYoungSet(PageBitmap.of(PAGES, pages), BOTH);
               for (const id of pages) young.delete(id);
+              if (todo.kind !== 'clear set') for (const id of todo.but) assert.equal(bits.youngOf(id, BOTH), young.has(id));
             }
           }
           assert.deepEqual(look({ from: 0, to: PAGES }), inRange({ from: 0, to: PAGES }));

@@ -170,7 +170,7 @@ describe('the bound on columns', () => {
         await replay(trace, { ...chosen, out: join(dir, `results-${results++}`) });
         t.mock.restoreAll();
         const [run] = await runsOf(chosen);
-        const bound = columnsOf(run!, false, PAGES) + cachesOf({ classBits: 1 } as SpaceInfo, [run!]);
+        const bound = columnsOf(run!, false, { nPages: PAGES }) + cachesOf({ classBits: 1 } as SpaceInfo, [run!]);
         assert.ok(columns.size <= bound, `${id}: ${columns.size} columns, at most ${bound} expected`);
       }
     });

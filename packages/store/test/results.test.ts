@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import zlib from 'node:zlib';
 import { DuckDBBlobValue, DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { CHUNK_BYTES, PageBitmap, Prng, TABLES, UnreadableInputError, UsageError } from '@workset/model';
@@ -10,6 +11,8 @@ import type { Row, TableId } from '@workset/model';
 import { createResultsDir, createRunPart, finishedRuns, isResults, PackedSets, resultsInfo, writeTablePart } from '@workset/store';
 import { scratch } from './support.ts';
 
+/** Node has Zstandard from 22.15 on. */
+const CODEC_NAME = 'zstdCompressSync' in zlib ? 'ZSTD' : 'GZIP';
 const META = { version: '1.2.3', argv: ['replay', 'x'] };
 
 /** Every row of a table through a DuckDB of its own, in file order. */
@@ -121,6 +124,27 @@ test('a run reads back through DuckDB as it was written', async (t) => {
   const [low, high] = sets.map((row) => row['bits'] as Uint8Array);
   assert.deepEqual([low!.length, low![3 * 64]], [CHUNK_BYTES, 1], 'page 3·512 is bit 0 of byte 192');
   assert.equal(high![2 * 64], 2, 'page 130·512+1 is bit 1 of byte 128 of chunk 1');
+});
+
+test('columns of a few rows are stored as they are, longer ones compressed', async (t) => {
+  const dir = scratch(t);
+  createResultsDir(dir, META);
+  const rows = (n: number): Row[] => Array.from({ length: n }, (_, i) => runRow(`run ${String(i).padStart(4, '0')}`));
+  await writeTablePart(dir, 'runs', 'few', rows(3));
+  await writeTablePart(dir, 'runs', 'many', rows(2000));
+  assert.deepEqual(
+    (await rowsOf(dir, 'runs')).map((row) => row['run_id']),
+    [...rows(3), ...rows(2000)].map((row) => row['run_id']),
+  );
+  const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  const metadata = await connection.runAndReadAll(
+    `SELECT DISTINCT regexp_extract(file_name, '(few|many)') AS file, compression FROM parquet_metadata('${dir}/runs/*.parquet')
+     WHERE path_in_schema IN ('run_id', 'trace') ORDER BY ALL`,
+  );
+  assert.deepEqual(metadata.getRows(), [
+    ['few', 'UNCOMPRESSED'],
+    ['many', CODEC_NAME],
+  ]);
 });
 
 test('chunks hold exactly the pages of the set', async (t) => {

@@ -3,6 +3,7 @@
  * and those beyond its 4 GiB are plain arrays, and everything works on those too, slower.
  */
 import { SIMD_FUNCTIONS } from './simd-code.ts';
+import { STAMP_FUNCTIONS } from './stamp-code.ts';
 import { TLB_FUNCTIONS } from './tlb-code.ts';
 import type { SpaceInfo } from '@workset/model';
 import { assemble, Instance, Memory, Module, type WasmMemory } from '@workset/model/wasm';
@@ -24,8 +25,9 @@ export interface VectorLoops {
   stampBytes(touches: number, eights: number, bytes: number, byte: number): void;
   settle(bytes: number, stamps: number, words: number, base: number): void;
   stampBits(touches: number, eights: number, bits: number): void;
-  mergeBits(bits: number, others: number, words: number): void;
-  settleBits(bits: number, stamps: number, words: number, stamp: number): void;
+  orBits(bits: number, others: number, words: number): void;
+  splitPairs(pairs: number, touched: number, written: number, fours: number): void;
+  settleBits(list: number, count: number, stamps: number, words: number): void;
   recentTouchedAndWritten(bytes: number, after: number, words: number, touched: number, written: number): void;
   largest(column: number, words: number): number;
   sum(touches: number, rounds: number, out: number): void;
@@ -62,7 +64,8 @@ export class Arena {
   /** @param nPages size of the id space; `vector` false keeps everything in plain arrays */
   constructor(nPages: number, vector = nPages >= VECTOR_MIN) {
     this.#vector = vector;
-    this.#scratchWords = 2 * Math.ceil(nPages / 32);
+    // Whole vectors of each.
+    this.#scratchWords = 2 * 4 * Math.ceil(nPages / 128);
   }
 
   /** One for the replay of a space. */
@@ -195,6 +198,6 @@ const owners = new WeakMap<Int32Array, Arena>();
 let compiled: object | undefined;
 
 function instantiate(memory: WasmMemory<SharedArrayBuffer>): VectorLoops {
-  compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...TLB_FUNCTIONS, sumCode()], MAX_WASM_PAGES));
+  compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...STAMP_FUNCTIONS, ...TLB_FUNCTIONS, sumCode()], MAX_WASM_PAGES));
   return new Instance<VectorLoops>(compiled, { env: { memory } }).exports;
 }

@@ -77,6 +77,20 @@ export function fillTouchedAndWritten(stamps: Int32Array, range: PageRange, afte
   for (const rest of words.rest) addTouchedAndWrittenScalar(stamps, rest, after, touched, written);
 }
 
+/** Sets that are empty, of the bits of an arena's interval: two for each page, touched by a read and by a write. */
+export function fillFromPairs(bits: Int32Array, arena: Arena, touched: PageBitmap, written: PageBitmap): void {
+  const { scratch } = arena;
+  const words = touched.words.length;
+  const half = scratch.length >>> 1;
+  arena.loops.splitPairs(bits.byteOffset, scratch.byteOffset, scratch.byteOffset + 4 * half, Math.ceil(words / 4));
+  touched.words.set(scratch.subarray(0, words));
+  written.words.set(scratch.subarray(half, half + words));
+}
+/** The same of one bit for each page. */
+export function fillFromBits(bits: Int32Array, touched: PageBitmap): void {
+  touched.words.set(bits.subarray(0, touched.words.length));
+}
+
 /** The same of bytes in an arena, added to sets. */
 export function addRecent(
   recent: Uint8Array,

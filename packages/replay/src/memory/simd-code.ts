@@ -5,16 +5,16 @@
  */
 import {
   ADD,
-  ADD_32,
   advance,
-  ANY,
   BITMASK,
   block,
   bytes,
   CHOOSE,
+  type Code,
   constant,
   EQUAL,
   EQZ,
+  type Func,
   get,
   GREATER,
   GREATER_U,
@@ -26,7 +26,6 @@ import {
   LEAVE_IF,
   load,
   load32,
-  load32At,
   loop,
   MAX,
   MAX_U,
@@ -39,19 +38,14 @@ import {
   seq,
   set,
   SHL,
-  SHR,
   SPLAT,
   SPLAT_8,
   store,
   STORE_32,
-  STORE_8,
-  tee,
   V128,
   V_AND,
   V_AND_NOT,
   ZERO,
-  type Code,
-  type Func,
 } from '@workset/model/wasm';
 
 /** Reads and writes of two vectors of stamp pairs. */
@@ -222,12 +216,14 @@ function ofPairs(name: string, picks: Code): Func {
   return { name, params: 3, result: false, locals: [], body };
 }
 
+/** Of 32 bits in every lane, the four of a vector of pages. */
+export const bitsOfFour = (vector: number): Code => lanesOf([1, 2, 4, 8].map((bit) => (bit << (vector * 4)) | 0));
+
 /** setMarks(marks, bits, words, now): the mark of every page whose bit is set */
 function setMarks(): Func {
   const [marks, bits, words, now, all, stamp] = [0, 1, 2, 3, 4, 5];
-  const four = (v: number): Code => lanesOf([1, 2, 4, 8].map((bit) => (bit << (v * 4)) | 0));
   const update = (v: number): Code =>
-    seq(get(marks), get(stamp), load(marks, v * 16), get(all), four(v), V_AND, four(v), EQUAL, SELECT, store(v * 16));
+    seq(get(marks), get(stamp), load(marks, v * 16), get(all), bitsOfFour(v), V_AND, bitsOfFour(v), EQUAL, SELECT, store(v * 16));
   const body = seq(
     get(now),
     SPLAT,
@@ -254,87 +250,6 @@ function fill(): Func {
     loop(words, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map((v) => seq(get(column), get(all), store(v * 16))), advance(column, 128))),
   );
   return { name: 'fill', params: 3, result: false, locals: [V128], body };
-}
-
-/** stampRows(touches, eights, stamps, stamp): one frame; the slot of each of 8 * eights touches gets the stamp */
-function stampRows(): Func {
-  const [touches, eights, stamps, stamp] = [0, 1, 2, 3];
-  const one = (i: number): Code => seq(load32At(get(touches), i * 4), constant(2), SHL, get(stamps), ADD, get(stamp), STORE_32);
-  const body = loop(eights, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(touches, 32)));
-  return { name: 'stampRows', params: 4, result: false, locals: [], body };
-}
-
-/** stampBytes(touches, eights, bytes, byte): the same with one byte a slot */
-function stampBytes(): Func {
-  const [touches, eights, table, byte] = [0, 1, 2, 3];
-  const one = (i: number): Code => seq(load32At(get(touches), i * 4), get(table), ADD, get(byte), STORE_8);
-  const body = loop(eights, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(touches, 32)));
-  return { name: 'stampBytes', params: 4, result: false, locals: [], body };
-}
-
-/** stampBits(touches, eights, table): the bit of the slot of each of 8 * eights touches is set */
-function stampBits(): Func {
-  const [touches, eights, table, touch, address, old] = [0, 1, 2, 3, 4, 5];
-  const word = seq(get(touch), constant(5), SHR, constant(2), SHL, get(table), ADD, tee(address));
-  const one = (i: number): Code =>
-    seq(
-      load32At(get(touches), i * 4),
-      set(touch),
-      load32(word),
-      set(old),
-      seq(get(address), get(old), constant(1), get(touch), SHL, OR, STORE_32),
-    );
-  const body = loop(eights, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(touches, 32)));
-  return { name: 'stampBits', params: 3, result: false, locals: [I32, I32, I32], body };
-}
-
-/** mergeBits(table, other, words): the bits of 32 * words slots of the other table are moved to the table */
-function mergeBits(): Func {
-  const [table, other, words] = [0, 1, 2];
-  const one = seq(get(table), load32(get(table)), load32(get(other)), OR, STORE_32, get(other), constant(0), STORE_32);
-  const body = loop(words, seq(one, advance(table, 4), advance(other, 4)));
-  return { name: 'mergeBits', params: 3, result: false, locals: [], body };
-}
-
-/** settleBits(table, stamps, words, stamp): the stamp of each of 32 * words slots whose bit is set becomes `stamp`, the bit 0 */
-function settleBits(): Func {
-  const [table, stamps, words, stamp, all, bits] = [0, 1, 2, 3, 4, 5];
-  const four = (v: number): Code => lanesOf([1, 2, 4, 8].map((bit) => (bit << (v * 4)) | 0));
-  const update = (v: number): Code =>
-    seq(get(stamps), get(all), load(stamps, v * 16), get(bits), four(v), V_AND, four(v), EQUAL, SELECT, store(v * 16));
-  const some = block(
-    seq(
-      seq(load32(get(table)), EQZ, LEAVE_IF, load32(get(table)), SPLAT, set(bits)),
-      ...[0, 1, 2, 3, 4, 5, 6, 7].map(update),
-      seq(get(table), constant(0), STORE_32),
-    ),
-  );
-  const body = seq(get(stamp), SPLAT, set(all), loop(words, seq(some, advance(table, 4), advance(stamps, 128))));
-  return { name: 'settleBits', params: 4, result: false, locals: [V128, V128], body };
-}
-
-/** settle(table, stamps, words, base): the stamp of each of 32 * words slots whose byte is not 0 becomes base + byte, the byte 0 */
-function settle(): Func {
-  const [table, stamps, words, base, from, four, sixteen] = [0, 1, 2, 3, 4, 5, 6];
-  const widened = (quarter: number): Code =>
-    seq(
-      get(sixteen),
-      ZERO,
-      bytes((lane) => (lane % 4 === 0 ? quarter * 4 + lane / 4 : 16)),
-    );
-  const update = (quarter: number): Code =>
-    seq(
-      widened(quarter),
-      set(four),
-      seq(get(stamps), get(four), get(from), ADD_32, load(stamps, quarter * 16)),
-      seq(get(four), ZERO, GREATER, SELECT, store(quarter * 16)),
-    );
-  const half = block(
-    seq(seq(load(table, 0), set(sixteen), get(sixteen), ANY, EQZ, LEAVE_IF), ...[0, 1, 2, 3].map(update), seq(get(table), ZERO, store(0))),
-  );
-  const both = seq(half, advance(table, 16), advance(stamps, 64), half, advance(table, 16), advance(stamps, 64));
-  const body = seq(get(base), SPLAT, set(from), loop(words, both));
-  return { name: 'settle', params: 4, result: false, locals: [V128, V128, V128], body };
 }
 
 /** recentTouchedAndWritten(table, after, words, touched, written): touchedAndWritten of bytes */
@@ -396,12 +311,6 @@ export const SIMD_FUNCTIONS: readonly Func[] = [
   ofPairs('writesOfPairs', WRITES),
   setMarks(),
   fill(),
-  stampRows(),
-  stampBytes(),
-  settle(),
-  stampBits(),
-  mergeBits(),
-  settleBits(),
   recentTouchedAndWritten(),
   largest(),
 ];

@@ -1,13 +1,15 @@
 /**
  * A column of stamps behind a table of bytes: a touch stores a byte, 1 + the frames since the column was last settled, which is a quarter
  * of the memory to scatter stores over. Settling brings the bytes into the stamps, at the latest every 255 frames. Where nobody asks
- * for the frames of an interval, a touch sets a bit instead, and all touches of the interval get one stamp.
+ * for the frames of an interval, a touch sets a bit instead, and all touches of the interval get one stamp (alike-intervals.ts).
  */
 import assert from 'node:assert/strict';
 import type { PageBitmap, SpaceInfo } from '@workset/model';
 import type { PageRange } from '../scheme.ts';
+import { AlikeIntervals } from './alike-intervals.ts';
 import { Arena } from './arena.ts';
-import { addRecent, fillTouchedAndWritten } from './bit-loops.ts';
+import { addNewer, addRecent, fillFromBits, fillFromPairs, fillTouchedAndWritten } from './bit-loops.ts';
+import { isWhole } from './page-sets.ts';
 
 /** Frames that a byte can tell apart: as many can be applied to settled stamps before they are settled again. */
 export const RECENT_FRAMES = 255;
@@ -26,9 +28,9 @@ export class StampColumn {
   readonly #stamps: Int32Array;
   readonly #arena: Arena;
   #recent: Uint8Array | undefined;
-  /** Of the interval that is applied; all zero between two. */
+  readonly #alike: AlikeIntervals;
+  /** Of the interval that is applied. */
   #bits: Int32Array | undefined;
-  #spareBits: Int32Array | undefined;
   /** Frames applied when the bytes were last all zero: a byte b stands for the stamp #base + b. */
   #base = 0;
   #isSettled = true;
@@ -36,6 +38,7 @@ export class StampColumn {
   constructor(stamps: Int32Array, arena: Arena) {
     this.#stamps = stamps;
     this.#arena = arena;
+    this.#alike = new AlikeIntervals(stamps);
   }
 
   get length(): number {
@@ -70,6 +73,7 @@ export class StampColumn {
   apply(touches: Int32Array, base: number, from: number, to: number, rowStart: Float64Array, first: number): void {
     const arena = Arena.loopsFor(touches, this.#stamps);
     const isBuffered = this.#recent !== undefined && arena !== undefined;
+    this.#alike.settle();
     let i = from | 0;
     for (let f = first | 0; i < to; f = (f + 1) | 0) {
       const stop = Math.min(to, rowStart[f + 1]! - base) | 0;
@@ -84,9 +88,7 @@ export class StampColumn {
    * slots afterwards is worth it set bits.
    */
   beginInterval(touches: number): void {
-    if (touches < this.length * WORTH_SETTLING || this.length % ROUND !== 0 || Arena.loopsFor(this.#stamps) === undefined) return;
-    this.#spareBits ??= this.#arena.int32(this.length / 32);
-    if (this.#arena.owns(this.#spareBits)) this.#bits = this.#spareBits;
+    this.#bits = touches < this.length * WORTH_SETTLING ? undefined : this.takeBits();
   }
   /** Applies rows [from, to) of the interval. */
   applyAlike(touches: Int32Array, from: number, to: number, end: number): void {
@@ -97,19 +99,36 @@ export class StampColumn {
     if (eights > 0) arena.loops.stampBits(touches.byteOffset + 4 * from, eights, bits.byteOffset);
     for (let i = (from + 8 * eights) | 0; i < to; i = (i + 1) | 0) bits[touches[i]! >>> 5]! |= 1 << (touches[i]! & 31);
   }
-  endInterval(end: number): void {
-    if (this.#bits !== undefined) this.#arena.loops.settleBits(this.#bits.byteOffset, this.stamps.byteOffset, this.length / ROUND, end);
+  /** All frames [first, end) of the interval have been applied. */
+  endInterval(first: number, end: number): void {
+    if (this.#bits !== undefined) this.keepBits(first, end, this.#bits);
     this.#bits = undefined;
+  }
+  /** Whether intervals can be kept as bits; if so, there is room for one from now on. */
+  reserveBits(): boolean {
+    const bits = this.takeBits();
+    if (bits !== undefined) this.#alike.give(bits);
+    return bits !== undefined;
+  }
+  /** Zeros for the bits of an interval that comes next, of all slots; undefined where vector loops cannot reach them. */
+  takeBits(): Int32Array | undefined {
+    this.#settleBytes();
+    return this.#alike.take();
+  }
+  keepBits(first: number, end: number, bits: Int32Array): void {
+    this.#alike.keep(first, end, bits);
   }
 
   /** Last stamp among the slots from `slot` on whose bits are set in `mask`. */
   lastOf(slot: number, mask: number): number {
+    this.#alike.settle();
     const byte = this.#isSettled ? 0 : newestByte(this.#recent!, slot, mask);
     return byte > 0 ? this.#base + byte : newest(this.#stamps, slot, mask);
   }
 
   /** The same of the slots of pages ids[0, n), each `1 << classBits` slots; 0 for ids below 0. */
   lastOfAll(ids: Int32Array, n: number, classBits: number, mask: number, out: Int32Array): void {
+    this.#alike.settle();
     const isSettled = this.#isSettled;
     const recent = this.#recent;
     const stamps = this.#stamps;
@@ -120,8 +139,13 @@ export class StampColumn {
     }
   }
 
-  /** Brings what the bytes know into the stamps. */
+  /** Brings what bytes and bits know into the stamps. */
   settle(): void {
+    this.#settleBytes();
+    this.#alike.settle();
+  }
+  /** Bytes and bits are not there at the same time. */
+  #settleBytes(): void {
     if (this.#isSettled) return;
     this.#arena.loops.settle(this.#recent!.byteOffset, this.#stamps.byteOffset, this.length / ROUND, this.#base);
     this.#isSettled = true;
@@ -129,13 +153,23 @@ export class StampColumn {
 
   /** Of two classes (read, write): pages touched, and pages written, with stamps greater than `after`, into sets that are empty. */
   fillTouchedAndWritten(range: PageRange, after: number, touched: PageBitmap, written: PageBitmap): void {
+    const bits = isWhole(range, this.length >>> 1) ? this.#alike.since(after) : undefined;
+    if (bits !== undefined) return fillFromPairs(bits, this.#arena, touched, written);
+    this.#alike.settle();
     // Bytes alone say it when all they do not know is older.
     if (this.#isSettled || after < this.#base) fillTouchedAndWritten(this.#stamps, range, after, touched, written);
     if (!this.#isSettled) addRecent(this.#recent!, this.#arena, range, Math.max(0, after - this.#base), touched, written);
   }
 
+  /** Of one class: all pages with stamps greater than `after`, into a set that is empty. */
+  fillTouched(after: number, touched: PageBitmap): void {
+    const bits = this.#alike.since(after);
+    if (bits !== undefined) fillFromBits(bits, touched);
+    else addNewer(this.stamps, { from: 0, to: this.length }, after, touched);
+  }
+
   #stampBytes(touches: Int32Array, from: number, to: number, frame: number): void {
-    if (!this.#isSettled && frame - this.#base >= RECENT_FRAMES) this.settle();
+    if (!this.#isSettled && frame - this.#base >= RECENT_FRAMES) this.#settleBytes();
     if (this.#isSettled) this.#base = frame;
     this.#isSettled = false;
     const recent = this.#recent!;

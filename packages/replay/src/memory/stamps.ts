@@ -118,6 +118,10 @@ export class StampMemory {
     const set = this.#takeSet(mask, frames);
     if (frames >= this.framesApplied) return set;
     const everything = { from: 0, to: this.nPages };
+    if (this.classBits === 0) {
+      this.column.fillTouched(frames, set);
+      return set;
+    }
     if (this.classBits !== 1 || (mask !== TOUCHED && mask !== WRITTEN)) {
       addNewer(this.last(mask), everything, frames, set);
       return set;

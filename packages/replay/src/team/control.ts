@@ -10,7 +10,7 @@ export interface TeamSeat {
 
 /** Most threads of a team. */
 export const MAX_MEMBERS = 32;
-/** Most pieces of touches that are on their way, each with a table of bytes. */
+/** Most pieces of touches that are on their way. */
 export const PIECE_SLOTS = 32;
 /** Most parts of batches that a piece of touches can have. */
 export const PARTS_PER_PIECE = 4;
@@ -43,17 +43,22 @@ export const AT = {
   nBatches: 22,
   rowStart: 23,
   nFrames: 24,
-  /** Bytes of a table; tables in use. */
+  /** Slots of the stamps, and places for pieces. */
   slots: 25,
-  nTables: 26,
-  /** Pieces posted and taken so far: piece n has slot n % nTables. */
+  nPieces: 26,
+  /** Pieces posted and taken so far: piece n has place n % nPieces. */
   piecesPosted: 27,
   piecesTaken: 28,
-  /** Of settling: the stamps, the first piece, and how many; of bits, the stamp. */
+  /** Of settling bytes: the stamps, the first piece, and how many. */
   stamps: 29,
   settleFirst: 30,
   settleCount: 31,
-  stamp: 36,
+  /** Threads that stamp, so far and at most. */
+  members: 36,
+  maxMembers: 39,
+  /** Where the tables of bits are, GROUPS for each thread, and how many bytes apart. */
+  bits: 37,
+  bitsBytes: 38,
   /** Pages posted and taken so far. */
   pagesPosted: 32,
   pagesTaken: 33,
@@ -62,15 +67,21 @@ export const AT = {
   /** Of each page slot: bytes in it, and 1 + the number of the page that is compressed in it. */
   pageBytes: 40,
   pageDone: 56,
-  /** Of each piece slot: the address of its table, the frame that its bytes count from, or ALIKE when it is bits, and 1 + the number of the piece that is stamped. */
+  /** Of each place of a piece: the address of its table of bytes, and 1 + the number of the piece that is stamped. */
   tables: 72,
-  bases: 104,
-  pieceDone: 136,
+  pieceDone: 104,
+  /** Of each table of bits: the group of pieces that it holds. */
+  groups: 136,
 } as const;
-const INTS = 168;
+/** Groups of pieces that are on their way: of an interval, and of the one that is probably next. */
+export const GROUPS = 2;
+const INTS = AT.groups + GROUPS * MAX_MEMBERS;
 
-/** Float64 values per piece slot: first and last row, first frame, and afterwards the parts it has, or -1 when it could not be read. */
-export const PIECE_VALUES = 4;
+/**
+ * Float64 values per place of a piece: first and last row, first frame, the group whose pieces are stamped as bits into one table of each
+ * thread, 0 when it is bytes, and afterwards the parts it has, or -1 when it could not be read.
+ */
+export const PIECE_VALUES = 5;
 
 export const CLOSED = 255;
 
@@ -96,10 +107,6 @@ export const PART_VALUES = 5;
 
 /** Kinds of work: a loop by its number, or one of these. */
 export const SETTLE = 1000;
-export const SETTLE_BITS = 1001;
-
-/** In place of the frame that the bytes of a table count from: it holds bits. */
-export const ALIKE = -1;
 
 /** What the leader posts one after the other, each to be taken by one. */
 export class Posts {

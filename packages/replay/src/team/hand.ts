@@ -1,6 +1,6 @@
 /** Does chunks of the work that a team's leader posted; the leader has one, and each helper. */
 import type { VectorLoops } from '../memory/arena.ts';
-import { type Control, AT, CLOSED, SETTLE, SETTLE_BITS } from './control.ts';
+import { type Control, AT, CLOSED, PIECE_VALUES, SETTLE } from './control.ts';
 import { SHARED_LOOPS } from './loops.ts';
 
 type Loop = (a: number, b: number, c: number, d: number, e: number) => number | void;
@@ -45,7 +45,6 @@ export class Hand {
     const first = chunk * ints[AT.chunkWords]!;
     const n = Math.min(ints[AT.chunkWords]!, ints[AT.words]! - first);
     if (kind === SETTLE) return this.#settle(first, n);
-    if (kind === SETTLE_BITS) return this.#settleBits(first, n);
     const { strides, words } = SHARED_LOOPS[kind]!;
     const arg = (i: number): number => (i === words ? n : (ints[AT.args + i]! + (strides[i] ?? 0) * first) | 0);
     return Number(this.#byNumber[kind]!(arg(0), arg(1), arg(2), arg(3), arg(4)) ?? 0);
@@ -57,22 +56,15 @@ export class Hand {
     const stamps = ints[AT.stamps]! + first * ROUND_SLOTS * 4;
     for (let i = 0; i < ints[AT.settleCount]!; i++) {
       const slot = this.#settledSlot(i);
-      this.#loops.settle(ints[AT.tables + slot]! + first * ROUND_SLOTS, stamps, n, ints[AT.bases + slot]!);
+      const base = this.#control.pieces[slot * PIECE_VALUES + 2]!;
+      this.#loops.settle(ints[AT.tables + slot]! + first * ROUND_SLOTS, stamps, n, base);
     }
-    return 0;
-  }
-
-  #settleBits(first: number, n: number): number {
-    const { ints } = this.#control;
-    const wordsAt = (i: number): number => ints[AT.tables + this.#settledSlot(i)]! + first * 4;
-    for (let i = 1; i < ints[AT.settleCount]!; i++) this.#loops.mergeBits(wordsAt(0), wordsAt(i), n);
-    this.#loops.settleBits(wordsAt(0), ints[AT.stamps]! + first * ROUND_SLOTS * 4, n, ints[AT.stamp]!);
     return 0;
   }
 
   /** Slot of the i-th piece that is settled. */
   #settledSlot(i: number): number {
     const { ints } = this.#control;
-    return (ints[AT.settleFirst]! + i) % ints[AT.nTables]!;
+    return (ints[AT.settleFirst]! + i) % ints[AT.nPieces]!;
   }
 }

@@ -1,9 +1,9 @@
-/** Pieces of touches on their way into tables of bytes: whoever is free reads and stamps one, the leader settles them in order. */
+/** Pieces of touches on their way into tables of bytes or bits: whoever is free reads and stamps one, the leader takes them in order. */
 import type { Arena, VectorLoops } from '../memory/arena.ts';
 import {
-  ALIKE,
   AT,
   checkHelpers,
+  GROUPS,
   LEADER_SPIN_MS,
   PART_VALUES,
   PARTS_PER_PIECE,
@@ -13,14 +13,15 @@ import {
   Spinner,
   type Control,
 } from './control.ts';
-import { PieceStamper } from './piece-stamper.ts';
+import { bitsAddress, PieceStamper } from './piece-stamper.ts';
 
-/** Rows [from, to) of the touches, of which the first is in `frame`; stamped as bits, or as bytes that count from that frame. */
+/** Rows [from, to) of the touches, of which the first is in `frame`. */
 export interface Piece {
   readonly from: number;
   readonly to: number;
   readonly frame: number;
-  readonly isAlike: boolean;
+  /** Pieces of a group are stamped as bits, all alike; 0 = as bytes that count from `frame`. */
+  readonly group: number;
 }
 /** Rows of one batch, with their sums. */
 export interface BatchPart {
@@ -39,6 +40,23 @@ const TABLES_PER_THREAD = 8;
 /** Tables of pieces for a team of `size` threads, of `slots` bytes each: enough for the next interval while one is settled. */
 export function tablesFor(size: number, slots: number): number {
   return Math.min(PIECE_SLOTS, Math.max(size, Math.min(TABLES_PER_THREAD * size, Math.floor(MAX_TABLE_BYTES / slots))));
+}
+
+/** Where pieces are stamped, in memory that all threads share. */
+export interface PieceTables {
+  /** Of equal length, all zero; none when nothing is stamped as bytes. */
+  readonly bytes: readonly Uint8Array[];
+  /** Room for GROUPS tables of bits for each thread. */
+  readonly bits: Int32Array;
+}
+
+/** Words of room for the tables of bits of a team of `size` threads. */
+export function bitWordsFor(size: number, slots: number): number {
+  return GROUPS * size * bitWords(slots);
+}
+/** Words of a table of bits: whole rounds of the vector loops. */
+function bitWords(slots: number): number {
+  return 32 * Math.ceil(slots / 1024);
 }
 
 /** The side of those who stamp. */
@@ -67,22 +85,20 @@ export class PieceWork {
     const { ints, pieces } = this.#control;
     const n = this.#posts.take();
     if (n === undefined) return false;
-    const slot = n % ints[AT.nTables]!;
+    const slot = n % ints[AT.nPieces]!;
     this.#stamper ??= new PieceStamper(this.#control, this.#arena, this.#loops, this.#between);
-    pieces[slot * PIECE_VALUES + 3] = this.#stamper.stamp(slot);
+    pieces[slot * PIECE_VALUES + PARTS] = this.#stamper.stamp(slot);
     Atomics.store(ints, AT.pieceDone + slot, n + 1);
     return true;
   }
-
-  /** Zeros `bytes`, a multiple of 128. */
-  clear(address: number, bytes: number): void {
-    this.#loops.fill(address, bytes / 128, 0);
-  }
 }
+/** Which of the values of a piece says how many parts it was read in. */
+const PARTS = 4;
 
 /** The side of the leader. */
 export class PieceQueue {
   readonly #control: Control;
+  readonly #arena: Arena;
   readonly #work: PieceWork;
   readonly #wake: () => void;
   readonly #spinner = new Spinner(LEADER_SPIN_MS);
@@ -90,28 +106,42 @@ export class PieceQueue {
   #posted = 0;
 
   /**
-   * @param tables of equal length, all zero
+   * @param slots of the stamps
    * @param wake makes sleeping helpers look
    */
-  constructor(control: Control, work: PieceWork, tables: readonly Uint8Array[], wake: () => void) {
+  constructor(
+    control: Control,
+    arena: Arena,
+    work: PieceWork,
+    slots: number,
+    { bytes, bits }: PieceTables,
+    size: number,
+    wake: () => void,
+  ) {
     const { ints } = control;
     this.#control = control;
+    this.#arena = arena;
     this.#work = work;
     this.#wake = wake;
-    ints[AT.slots] = tables[0]!.length;
-    ints[AT.nTables] = tables.length;
-    tables.forEach(({ byteOffset }, i) => (ints[AT.tables + i] = byteOffset));
+    ints[AT.slots] = slots;
+    ints[AT.nPieces] = bytes.length > 0 ? bytes.length : Math.min(PIECE_SLOTS, TABLES_PER_THREAD * size);
+    bytes.forEach(({ byteOffset }, i) => (ints[AT.tables + i] = byteOffset));
+    ints[AT.maxMembers] = size;
+    ints[AT.bits] = bits.byteOffset;
+    ints[AT.bitsBytes] = 4 * bitWords(slots);
   }
 
+  /** Pieces that can be on their way. */
+  get places(): number {
+    return this.#control.ints[AT.nPieces]!;
+  }
   get hasRoom(): boolean {
-    return this.#posted - this.#oldest < this.#control.ints[AT.nTables]!;
+    return this.#posted - this.#oldest < this.places;
   }
 
-  post({ from, to, frame, isAlike }: Piece): void {
+  post({ from, to, frame, group }: Piece): void {
     const { ints, pieces } = this.#control;
-    const slot = this.#posted % ints[AT.nTables]!;
-    pieces.set([from, to, frame, 0], slot * PIECE_VALUES);
-    ints[AT.bases + slot] = isAlike ? ALIKE : frame;
+    pieces.set([from, to, frame, group, 0], (this.#posted % ints[AT.nPieces]!) * PIECE_VALUES);
     Atomics.store(ints, AT.piecesPosted, ++this.#posted);
     this.#wake();
   }
@@ -122,7 +152,7 @@ export class PieceQueue {
    */
   parts(i: number, other: () => boolean): BatchPart[] | undefined {
     const slot = this.#await(this.#oldest + i, other);
-    const count = this.#control.pieces[slot * PIECE_VALUES + 3]!;
+    const count = this.#control.pieces[slot * PIECE_VALUES + PARTS]!;
     return count < 0 ? undefined : Array.from({ length: count }, (_, part) => this.#part(slot, part));
   }
 
@@ -134,16 +164,29 @@ export class PieceQueue {
     this.#oldest += n;
   }
 
-  /** Forgets the oldest piece, once it is stamped, and what its table holds. */
-  discard(other: () => boolean): void {
+  /** The `n` oldest pieces, all stamped as bits, have been looked at. */
+  pass(n: number): void {
+    this.#oldest += n;
+  }
+  /** Adds the bits of all pieces of a group, which all have been stamped. */
+  gather(group: number, into: Int32Array): void {
+    const { ints } = this.#control;
+    for (let member = 0; member < ints[AT.members]!; member++) {
+      const n = member * GROUPS + (group % GROUPS);
+      if (Atomics.load(ints, AT.groups + n) === group) this.#arena.loops.orBits(into.byteOffset, bitsAddress(ints, n), into.length);
+    }
+  }
+
+  /** Forgets the oldest piece, once it is stamped, and the bytes of its table. */
+  discard(group: number, other: () => boolean): void {
     const slot = this.#await(this.#oldest++, other);
     const { ints } = this.#control;
-    this.#work.clear(ints[AT.tables + slot]!, ints[AT.slots]!);
+    if (group === 0) this.#arena.loops.fill(ints[AT.tables + slot]!, ints[AT.slots]! / 128, 0);
   }
 
   #await(n: number, other: () => boolean): number {
     const { ints } = this.#control;
-    const slot = n % ints[AT.nTables]!;
+    const slot = n % ints[AT.nPieces]!;
     const at = AT.pieceDone + slot;
     const since = performance.now();
     while (Atomics.load(ints, at) !== n + 1) {

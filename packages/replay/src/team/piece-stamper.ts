@@ -1,7 +1,8 @@
-/** Reads a piece of the touches of a pass and stamps it, as bytes or as bits, into a table of its own. */
+/** Reads a piece of the touches of a pass and stamps it: as bytes into a table of its own, as bits into one of this thread. */
+import assert from 'node:assert/strict';
 import { LANES_BYTES, readFully, ROUND_WORDS, TouchSums, BATCH_ROWS } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
-import { ALIKE, AT, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
+import { AT, GROUPS, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
 
 /** So many touches are read, summed and stamped at a time: they, and a table of bits, stay in the cache. */
 const READ_ROWS = 1 << 16;
@@ -16,11 +17,14 @@ export class PieceStamper {
   readonly #rowStart: Float64Array;
 
   readonly #between: () => void;
+  readonly #member: number;
 
   /** @param between called again and again while a piece is stamped: for what cannot wait until it is done */
   constructor(control: Control, arena: Arena, loops: VectorLoops, between: () => void) {
     const { ints } = control;
     this.#control = control;
+    this.#member = Atomics.add(ints, AT.members, 1);
+    assert(this.#member < ints[AT.maxMembers]!, 'each thread has tables of its own');
     this.#between = between;
     this.#arena = arena;
     this.#loops = loops;
@@ -32,10 +36,10 @@ export class PieceStamper {
 
   /** The parts of batches that the piece in a slot has, -1 when it cannot be read or holds what is no touch. */
   stamp(slot: number): number {
-    const [first, end, firstFrame] = this.#control.pieces.subarray(slot * PIECE_VALUES) as unknown as [number, number, number];
-    const { ints } = this.#control;
-    const table = this.#arena.bytesAt(ints[AT.tables + slot]!, ints[AT.slots]!);
-    const base = ints[AT.bases + slot]!;
+    const piece = this.#control.pieces.subarray(slot * PIECE_VALUES, (slot + 1) * PIECE_VALUES);
+    const [first, end, firstFrame, group] = piece as unknown as [number, number, number, number];
+    const table =
+      group > 0 ? this.#bitsOf(group) : this.#arena.bytesAt(this.#control.ints[AT.tables + slot]!, this.#control.ints[AT.slots]!);
     let parts = 0;
     let frame = firstFrame;
     for (let row = first; row < end; parts++) {
@@ -46,8 +50,8 @@ export class PieceStamper {
       for (; row < stop; row = Math.min(stop, row + READ_ROWS)) {
         const n = Math.min(READ_ROWS, stop - row);
         if (!this.#read(batch, row, n)) return -1;
-        if (base === ALIKE) this.#applyAlike(n, table);
-        else frame = this.#apply(row, n, frame, table, base);
+        if (group > 0) this.#applyAlike(n, table);
+        else frame = this.#apply(row, n, frame, table, firstFrame);
         this.#between();
       }
       this.#keep(slot, parts, batch, from, stop);
@@ -83,6 +87,19 @@ export class PieceStamper {
     return frame;
   }
 
+  /** This thread's table of a group, which others do not write: it stays in the cache of a core until it is asked for. */
+  #bitsOf(group: number): Uint8Array {
+    const { ints } = this.#control;
+    const bytes = ints[AT.bitsBytes]!;
+    const n = this.#member * GROUPS + (group % GROUPS);
+    const table = this.#arena.bytesAt(bitsAddress(ints, n), bytes);
+    if (ints[AT.groups + n] !== group) {
+      this.#loops.fill(table.byteOffset, bytes / 128, 0);
+      Atomics.store(ints, AT.groups + n, group);
+    }
+    return table;
+  }
+
   /** Sets the bits of the n touches read. */
   #applyAlike(n: number, table: Uint8Array): void {
     const touches = this.#touches;
@@ -101,4 +118,9 @@ export class PieceStamper {
     const values = [BigInt(batch), BigInt(from - batch * BATCH_ROWS), BigInt(n), a, b];
     for (const [i, value] of values.entries()) this.#control.parts[at + i] = BigInt.asIntN(64, value);
   }
+}
+
+/** Of the n-th table of bits. */
+export function bitsAddress(ints: Int32Array, n: number): number {
+  return (ints[AT.bits]! >>> 0) + n * ints[AT.bitsBytes]!;
 }

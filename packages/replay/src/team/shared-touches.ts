@@ -2,10 +2,11 @@
  * Touches that a team applies: cut into pieces that are stamped side by side, also while the leader still looks at what came before
  * them, and settled in order when their time has come.
  */
+import assert from 'node:assert/strict';
 import { BATCH_ROWS } from '@workset/store';
 import { RECENT_FRAMES, type StampColumn } from '../memory/stamp-column.ts';
-import { PARTS_PER_PIECE } from './control.ts';
-import type { BatchPart, Piece, PieceQueue } from './piece-queue.ts';
+import { GROUPS, PARTS_PER_PIECE } from './control.ts';
+import type { BatchPart, Piece, PieceQueue, PieceTables } from './piece-queue.ts';
 import type { Team } from './team.ts';
 
 /** So that they lie in as many batches as a piece can have parts. */
@@ -23,10 +24,13 @@ export interface Interval {
   readonly isAlike: boolean;
 }
 
-/** Pieces that are settled now, the parts of batches that they were read in, or undefined when one could not be read. */
+/** Pieces that have been applied. */
 export interface Settled {
   readonly pieces: readonly Piece[];
+  /** Of batches, which they were read in; undefined when one could not be read. */
   readonly parts: readonly BatchPart[] | undefined;
+  /** The frames whose touches have got one stamp, with these as the last ones. */
+  readonly alike?: { readonly first: number; readonly end: number } | undefined;
 }
 
 export class SharedTouches {
@@ -34,20 +38,24 @@ export class SharedTouches {
   readonly #column: StampColumn;
   readonly #rowStart: Float64Array;
   readonly #queue: PieceQueue;
+  /** Of bytes; 0 = only intervals that are stamped alike are shared. */
   readonly #nTables: number;
+  #lastGroup = 0;
+  /** First frame of the group whose pieces are being looked at. */
+  #groupFirst: number | undefined;
   /** In the queue, in order; those that nobody wants any more come to nothing. */
   #posted: { readonly piece: Piece; isWanted: boolean }[] = [];
   #pending: Piece[] = [];
   /** The end that was expected of the next interval. */
   #expected: number | undefined;
 
-  /** @param tables at least one for each thread, all zero */
-  constructor(team: Team, column: StampColumn, tables: readonly Uint8Array[], rowStart: Float64Array) {
+  /** @param tables of bytes: none, or at least one for each thread */
+  constructor(team: Team, column: StampColumn, tables: PieceTables, rowStart: Float64Array) {
     this.#team = team;
     this.#column = column;
     this.#rowStart = rowStart;
-    this.#nTables = tables.length;
-    this.#queue = team.pieceQueue(tables);
+    this.#nTables = tables.bytes.length;
+    this.#queue = team.pieceQueue(column.length, tables);
   }
 
   /** An interval is next, and behind it probably another. False when one thread is as quick: `settle` nothing then. */
@@ -57,11 +65,11 @@ export class SharedTouches {
     const wasRight = this.#expected === undefined || this.#expected === end;
     this.#expected = expected.end;
     this.#uncutAt(rowStart[end]!);
-    if (!interval.isAlike) this.#giveUpFrom(this.#ahead.find(({ isAlike, from }) => isAlike && from < rowStart[end]!)?.from ?? Infinity);
+    if (!interval.isAlike) this.#giveUpFrom(this.#ahead.find(({ group, from }) => group > 0 && from < rowStart[end]!)?.from ?? Infinity);
     const last = this.#last;
     if (last === undefined && !this.#isWorthSharing(interval)) return false;
-    this.#cut(last === undefined ? rowStart[first]! : last.to, interval);
-    if (wasRight && this.#isWorthSharing(expected)) this.#cut(this.#last?.to ?? rowStart[first]!, expected);
+    this.#cut(last === undefined ? rowStart[first]! : last.to, interval, last?.group ?? 0);
+    if (wasRight && this.#isWorthSharing(expected)) this.#cut(this.#last?.to ?? rowStart[first]!, expected, 0);
     this.#post();
     return true;
   }
@@ -70,11 +78,11 @@ export class SharedTouches {
   settle(end: number): Settled | undefined {
     const endRow = this.#rowStart[end]!;
     this.#dropUnwanted();
-    const isAlike = this.#posted[0]?.piece.isAlike ?? false;
-    const due = this.#posted.findIndex(({ piece, isWanted }) => !isWanted || piece.to > endRow || piece.isAlike !== isAlike);
-    // Half of the tables at most: the others are stamped meanwhile.
-    const n = Math.min(due < 0 ? this.#posted.length : due, Math.max(1, this.#nTables >> 1));
-    if (n === 0) return undefined;
+    const group = this.#posted[0]?.piece.group;
+    const due = this.#posted.findIndex(({ piece, isWanted }) => !isWanted || piece.to > endRow || piece.group !== group);
+    // Half of the places at most: others are stamped meanwhile.
+    const n = Math.min(due < 0 ? this.#posted.length : due, Math.max(1, this.#queue.places >> 1));
+    if (n === 0 || group === undefined) return undefined;
     const pieces = this.#posted.splice(0, n).map(({ piece }) => piece);
     const parts: BatchPart[] = [];
     for (let i = 0; i < n; i++) {
@@ -82,9 +90,22 @@ export class SharedTouches {
       if (ofPiece === undefined) return { pieces, parts: undefined };
       parts.push(...ofPiece);
     }
-    this.#team.settle(this.#queue, n, this.#column.stamps, isAlike ? end : undefined);
+    if (group === 0) this.#team.settle(this.#queue, n, this.#column.stamps);
+    else this.#queue.pass(n);
     this.#post();
-    return { pieces, parts };
+    if (group > 0) this.#groupFirst ??= pieces[0]!.frame;
+    if (group === 0 || this.#ahead[0]?.group === group) return { pieces, parts };
+    return { pieces, parts, alike: this.#gather(group, end) };
+  }
+
+  /** Keeps the bits of a group of which all pieces have been stamped. */
+  #gather(group: number, end: number): { readonly first: number; readonly end: number } {
+    const bits = this.#column.takeBits()!;
+    this.#queue.gather(group, bits);
+    const first = this.#groupFirst!;
+    this.#groupFirst = undefined;
+    this.#column.keepBits(first, end, bits);
+    return { first, end };
   }
 
   /** Gives up what is stamped in advance: whoever looks at single touches applies them from now on. */
@@ -94,7 +115,8 @@ export class SharedTouches {
     this.#expected = undefined;
   }
 
-  #isWorthSharing({ first, end }: Interval): boolean {
+  #isWorthSharing({ first, end, isAlike }: Interval): boolean {
+    if (!isAlike && this.#nTables === 0) return false;
     const rows = this.#rowStart[end]! - this.#rowStart[first]!;
     return rows >= Math.max(SHARED_TOUCHES, this.#column.length / 4);
   }
@@ -110,10 +132,12 @@ export class SharedTouches {
     return this.#pending.at(-1) ?? this.#wanted.at(-1);
   }
 
-  /** Gives up the piece that a row cuts, and what comes after it: the touches up to there are wanted first. */
+  /** Gives up the piece that a row cuts, or all of its group, and what comes after it: the touches up to there are wanted first. */
   #uncutAt(row: number): void {
-    const cut = this.#ahead.find(({ from, to }) => from < row && to > row);
-    if (cut !== undefined) this.#giveUpFrom(cut.from);
+    const ahead = this.#ahead;
+    const beyond = ahead.find(({ to }) => to > row);
+    const from = beyond === undefined || beyond.group === 0 ? beyond?.from : ahead.find(({ group }) => group === beyond.group)!.from;
+    if (from !== undefined && from < row) this.#giveUpFrom(from);
   }
   /** Gives up what starts at the row, and what comes after it. */
   #giveUpFrom(row: number): void {
@@ -123,8 +147,8 @@ export class SharedTouches {
 
   #dropUnwanted(): void {
     while (this.#posted[0]?.isWanted === false) {
-      this.#posted.shift();
-      this.#queue.discard(this.#team.compressOne);
+      const { piece } = this.#posted.shift()!;
+      this.#queue.discard(piece.group, this.#team.compressOne);
     }
     this.#post();
   }
@@ -137,8 +161,14 @@ export class SharedTouches {
     }
   }
 
-  /** Cuts rows from `row` on up to the end of an interval, where `row` may be before its start: equal shares for all threads, of as many frames as a table tells apart. */
-  #cut(row: number, { first, end, isAlike }: Interval): void {
+  #newGroup(): number {
+    const wanted = new Set(this.#ahead.map((piece) => piece.group).filter((group) => group > 0));
+    assert(wanted.size < GROUPS, 'a thread has no more tables than that');
+    return ++this.#lastGroup;
+  }
+
+  /** Cuts rows from `row` on up to the end of an interval, where `row` may be before its start: equal shares for all threads, of as many frames as a table tells apart. `group` goes on when they are alike; 0 = a new one begins. */
+  #cut(row: number, { first, end, isAlike }: Interval, group: number): void {
     const rowStart = this.#rowStart;
     const rest = rowStart[end]! - row;
     if (rest <= 0) return;
@@ -146,10 +176,11 @@ export class SharedTouches {
     const start = frameOf(rowStart, first, end, row);
     const most = isAlike ? ALIKE_ROWS : Math.min(PIECE_ROWS, (rest / (end - start)) * RECENT_FRAMES);
     const rows = Math.ceil(rest / (size * Math.ceil(rest / (size * most))));
+    const ofAll = !isAlike ? 0 : group > 0 ? group : this.#newGroup();
     for (let from = row; from < rowStart[end]!;) {
       const frame = frameOf(rowStart, start, end, from);
       const to = Math.min(from + rows, rowStart[isAlike ? end : Math.min(end, frame + RECENT_FRAMES)]!);
-      this.#pending.push({ from, to, frame, isAlike });
+      this.#pending.push({ from, to, frame, group: ofAll });
       from = to;
     }
   }

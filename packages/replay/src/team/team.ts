@@ -4,23 +4,11 @@
  */
 import type { Compress, SpaceReader } from '@workset/store';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
-import {
-  AT,
-  checkHelpers,
-  CLOSED,
-  Control,
-  LEADER_SPIN_MS,
-  MAX_MEMBERS,
-  PAGE_SLOTS,
-  SETTLE,
-  SETTLE_BITS,
-  Spinner,
-  type TeamSeat,
-} from './control.ts';
+import { AT, checkHelpers, CLOSED, Control, LEADER_SPIN_MS, MAX_MEMBERS, PAGE_SLOTS, SETTLE, Spinner, type TeamSeat } from './control.ts';
 import { Hand } from './hand.ts';
 import { SHARED_LOOPS } from './loops.ts';
 import { PageQueue, pageRoomFor } from './page-queue.ts';
-import { PieceQueue, PieceWork } from './piece-queue.ts';
+import { PieceQueue, PieceWork, type PieceTables } from './piece-queue.ts';
 
 /** Units of 32 pages: a chunk has so many or more, and what is less than two chunks is not shared out. */
 const CHUNK_WORDS = 2048;
@@ -80,18 +68,16 @@ export class Team {
     return true;
   }
 
-  /** A queue for pieces of those touches, with such tables. */
-  pieceQueue(tables: readonly Uint8Array[]): PieceQueue {
-    return new PieceQueue(this.#control, this.#pieceWork, tables, () => this.#wake());
+  /** A queue for pieces of those touches, of so many slots, with such tables. */
+  pieceQueue(slots: number, tables: PieceTables): PieceQueue {
+    return new PieceQueue(this.#control, this.#arena, this.#pieceWork, slots, tables, this.size, () => this.#wake());
   }
 
-  /** Brings the bytes of the `n` oldest pieces of a queue, all stamped, into the stamps, and frees their tables; or bits, as `stamp`. */
-  settle(queue: PieceQueue, n: number, stamps: Int32Array, stamp?: number): void {
+  /** Brings the bytes of the `n` oldest pieces of a queue, all stamped, into the stamps, and frees their tables. */
+  settle(queue: PieceQueue, n: number, stamps: Int32Array): void {
     const words = stamps.length / 32;
-    this.#post(stamp === undefined ? SETTLE : SETTLE_BITS, this.#chunksOf(words), (chunks) => {
-      const { ints } = this.#control;
-      ints[AT.stamps] = stamps.byteOffset;
-      ints[AT.stamp] = stamp ?? 0;
+    this.#post(SETTLE, this.#chunksOf(words), (chunks) => {
+      this.#control.ints[AT.stamps] = stamps.byteOffset;
       queue.settles(n);
       this.#setWords(words, chunks);
     });

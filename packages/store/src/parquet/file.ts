@@ -3,7 +3,7 @@
  * runs: a compressed page can be written again as it is, and a replay needs no database (190 ms to load, and a sort of every row).
  */
 import type { ColumnSpec, SqlType, TableSpec } from '@workset/model';
-import { CODEC, PLAIN, pageOf, pageOfCells, plain, type Cell, type Compress, type Page } from './pages.ts';
+import { chunkOf, PLAIN, pageOfCells, plain, type Cell, type Compress, type Page } from './pages.ts';
 import { writeFile } from '../files.ts';
 import { binary, encodeStruct, i32, i32s, i64, struct, structs, text, texts, type Field } from './thrift.ts';
 
@@ -79,7 +79,7 @@ export class ParquetFile {
       i32(1, PHYSICAL[column.type]),
       i32s(2, dictionary === undefined ? [encoding, RLE] : [PLAIN, encoding, RLE]),
       texts(3, [column.name]),
-      i32(4, CODEC),
+      i32(4, all[0]!.codec),
       i64(5, nValues),
       i64(6, raw),
       i64(7, this.#offset - start),
@@ -137,7 +137,7 @@ export function repeated(column: ColumnSpec, cell: NonNullable<Cell>, n: number)
 export function pageOfValues(parts: readonly Values[], compress: Compress): ColumnPages {
   const cells = parts.flatMap(({ extent }) => (extent === undefined ? [] : [extent.min, extent.max]));
   const n = parts.reduce((sum, part) => sum + part.n, 0);
-  return { pages: [pageOf(Buffer.concat(parts.map(({ raw }) => raw)), n, PLAIN, compress)], extent: extentOf(cells) };
+  return { pages: [chunkOf(Buffer.concat(parts.map(({ raw }) => raw)), n, compress)], extent: extentOf(cells) };
 }
 
 function schemaElement({ name, type, nullable }: ColumnSpec): Field[] {

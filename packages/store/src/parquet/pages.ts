@@ -13,6 +13,8 @@ export interface Page {
   readonly pieces: readonly Uint8Array[];
   readonly length: number;
   readonly nValues: number;
+  /** How its values are compressed: the same for all pages of a column chunk. */
+  readonly codec: number;
   /** Header and values before compression. */
   readonly rawBytes: number;
 }
@@ -20,6 +22,7 @@ export interface Page {
 /** Takes bytes, which may change afterwards; gives what they are compressed when asked. Equal bytes give equal results. */
 export type Compress = (raw: Uint8Array) => () => Uint8Array;
 
+const UNCOMPRESSED = 0;
 const ZSTD = 6;
 const GZIP = 2;
 const DATA_PAGE = 0;
@@ -49,15 +52,28 @@ export const compressNow: Compress = (raw) => {
 
 /** The page of values already encoded (behind their definition levels, if any); as PLAIN unless told otherwise. */
 export function pageOf(raw: Uint8Array, nValues: number, encoding = PLAIN, compress: Compress = compressNow): Page {
-  return new CompressedPage(DATA_PAGE, raw, nValues, struct(5, [i32(1, nValues), i32(2, encoding), i32(3, RLE), i32(4, RLE)]), compress);
+  return new CompressedPage(DATA_PAGE, raw, nValues, dataPage(nValues, encoding), compress, CODEC);
+}
+function dataPage(nValues: number, encoding: number): Field {
+  return struct(5, [i32(1, nValues), i32(2, encoding), i32(3, RLE), i32(4, RLE)]);
 }
 
 /** The distinct values of a column, as PLAIN, that its data pages refer to. */
 export function dictionaryOf(raw: Uint8Array, nValues: number): Page {
-  return new CompressedPage(DICTIONARY_PAGE, raw, nValues, struct(7, [i32(1, nValues), i32(2, PLAIN)]), compressNow);
+  return new CompressedPage(DICTIONARY_PAGE, raw, nValues, struct(7, [i32(1, nValues), i32(2, PLAIN)]), compressNow, CODEC);
+}
+
+/** Smaller ones gain less than starting a compressor costs, and a file of a few rows has a dozen of them. */
+const MIN_COMPRESSED_BYTES = 1024;
+
+/** The only page of a column chunk, of bytes that will not change: small ones are stored as they are. */
+export function chunkOf(raw: Uint8Array, nValues: number, compress: Compress = compressNow): Page {
+  if (raw.length >= MIN_COMPRESSED_BYTES) return pageOf(raw, nValues, PLAIN, compress);
+  return new CompressedPage(DATA_PAGE, raw, nValues, dataPage(nValues, PLAIN), () => () => raw, UNCOMPRESSED);
 }
 
 class CompressedPage implements Page {
+  readonly codec: number;
   readonly nValues: number;
   readonly #type: number;
   readonly #rawLength: number;
@@ -65,7 +81,8 @@ class CompressedPage implements Page {
   readonly #body: () => Uint8Array;
   #made: readonly [header: Uint8Array, body: Uint8Array] | undefined;
 
-  constructor(type: number, raw: Uint8Array, nValues: number, details: Field, compress: Compress) {
+  constructor(type: number, raw: Uint8Array, nValues: number, details: Field, compress: Compress, codec: number) {
+    this.codec = codec;
     this.#type = type;
     this.#rawLength = raw.length;
     this.nValues = nValues;
@@ -88,11 +105,12 @@ class CompressedPage implements Page {
   }
 }
 
+/** The only page of a column chunk. */
 export function pageOfCells(column: ColumnSpec, cells: readonly Cell[]): Page {
   const values = cells.filter((cell) => cell !== null);
   assert(column.nullable === true || values.length === cells.length, `column ${column.name} is NOT NULL, but a row has no value for it`);
   const encoded = plain(column, values);
-  return pageOf(column.nullable === true ? Buffer.concat([definitionLevels(cells), encoded]) : encoded, cells.length);
+  return chunkOf(column.nullable === true ? Buffer.concat([definitionLevels(cells), encoded]) : encoded, cells.length);
 }
 
 /** PLAIN bytes of values that are not null. */
