@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { CHUNK_BYTES, PageBitmap, TABLES, type ColumnSpec, type Scope } from '@workset/model';
 import { forEachChunk } from './page-chunks.ts';
-import { pageOfValues, ParquetFile, repeated, valuesOf, type ColumnPages } from './parquet/file.ts';
+import { pageOfValues, ParquetFile, repeated, valuesOf, type ColumnPages, type Values } from './parquet/file.ts';
 import { PLAIN, pageOf, type Cell, type Compress, type Page } from './parquet/pages.ts';
 import type { SetKind } from './types.ts';
 
@@ -111,18 +111,22 @@ export class PageSetBuffer {
   #columns(rows: readonly SetRow[]): ColumnPages[] {
     /** Of the chunks of one set in one scope, this is the same. */
     const same: Readonly<Record<string, (row: SetRow, scope: string) => NonNullable<Cell>>> = {
-      run_id: () => this.#runId,
       w: ({ w }) => w,
       kind: ({ kind }) => kind,
       scope: (_row, scope) => scope,
     };
+    const nRows = rows.reduce((sum, { scopes, set }) => sum + scopes.length * set.chunks.length, 0);
     return TABLES.page_sets.columns.map((column: ColumnSpec) => {
       if (column.name === 'bits') return { pages: rows.flatMap(({ set }) => set.pages) };
+      if (column.name === 'run_id') return pageOfValues([repeated(column, this.#runId, nRows)], this.#compress);
       const cell = same[column.name];
+      const known = new Map<string, Values>();
       const parts = rows.flatMap((row) =>
         row.scopes.map((scope) => {
           const { chunks } = row.set;
-          return cell === undefined ? valuesOf(column, chunks) : repeated(column, cell(row, scope), chunks.length);
+          if (cell === undefined) return chunkValues(column, chunks);
+          const value = cell(row, scope);
+          return memoised(known, `${value} ${chunks.length}`, () => repeated(column, value, chunks.length));
         }),
       );
       return pageOfValues(parts, this.#compress);
@@ -136,6 +140,21 @@ export class PageSetBuffer {
     encodings.set(set, { blocks: this.#blocks, packed });
     return packed;
   }
+}
+
+function memoised<Value>(known: Map<string, Value>, key: string, make: () => Value): Value {
+  let value = known.get(key);
+  if (value === undefined) known.set(key, (value = make()));
+  return value;
+}
+
+const chunkColumns = new WeakMap<readonly number[], Values>();
+
+/** The chunk numbers of a set, which several runs may have. */
+function chunkValues(column: ColumnSpec, chunks: readonly number[]): Values {
+  let values = chunkColumns.get(chunks);
+  if (values === undefined) chunkColumns.set(chunks, (values = valuesOf(column, chunks)));
+  return values;
 }
 
 const encodings = new WeakMap<PageBitmap, { readonly blocks: Float64Array; readonly packed: PackedSet }>();
