@@ -8,7 +8,16 @@ import { DuckDBBlobValue, DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { CHUNK_BYTES, PageBitmap, Prng, TABLES, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId } from '@workset/model';
-import { createResultsDir, createRunPart, finishedRuns, isResults, PackedSets, resultsInfo, writeTablePart } from '@workset/store';
+import {
+  compressed,
+  createResultsDir,
+  createRunPart,
+  finishedRuns,
+  isResults,
+  PackedSets,
+  resultsInfo,
+  writeTablePart,
+} from '@workset/store';
 import { scratch } from './support.ts';
 
 /** Node has Zstandard from 22.15 on. */
@@ -145,6 +154,16 @@ test('columns of a few rows are stored as they are, longer ones compressed', asy
     ['few', 'UNCOMPRESSED'],
     ['many', CODEC_NAME],
   ]);
+});
+
+test('compressed bytes hold little more memory than they are', () => {
+  const raw = new Uint8Array(130_000);
+  const random = new Prng('bytes');
+  for (const filled of [0, 1000, 60_000, 130_000]) {
+    for (let i = 0; i < filled; i++) raw[i] = random.below(256);
+    const { length, buffer } = compressed(raw);
+    assert.ok(buffer.byteLength <= Math.max(Buffer.poolSize, 1.4 * length), `${length} bytes in ${buffer.byteLength}`);
+  }
 });
 
 test('chunks hold exactly the pages of the set', async (t) => {

@@ -35,14 +35,17 @@ const RLE = 3;
 /** Zstandard; gzip under a Node that lacks it (before 22.15). */
 export const CODEC = typeof zlib.zstdCompressSync === 'function' ? ZSTD : GZIP;
 
-const MAX_CHUNK_BYTES = 96 << 10;
+const MAX_CHUNK_BYTES = 120 << 10;
+/** Results that fill less of their room are moved to one of their own size: many wait in memory, and only their bytes are counted. */
+const MIN_FILL = 3 / 4;
 
 /** The bytes of a page as they are stored. */
 export function compressed(raw: Uint8Array): Uint8Array {
   if (CODEC === GZIP) return zlib.gzipSync(raw, { level: 1 });
   // Room for most results in one piece, and no more than the input needs.
   const chunkSize = Math.min(raw.length + 64, MAX_CHUNK_BYTES);
-  return zlib.zstdCompressSync(raw, { chunkSize, params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
+  const bytes = zlib.zstdCompressSync(raw, { chunkSize, params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
+  return bytes.length < MIN_FILL * bytes.buffer.byteLength ? Buffer.from(bytes) : bytes;
 }
 
 export const compressNow: Compress = (raw) => {
