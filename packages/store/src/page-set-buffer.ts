@@ -44,9 +44,11 @@ export class PackedSets {
 }
 const KNOWN_SETS = 4;
 
-function isEqual({ words: a }: PageBitmap, { words: b }: PageBitmap): boolean {
-  for (let i = 0; i < a.length; i = (i + 1) | 0) if (a[i] !== b[i]) return false;
-  return a.length === b.length;
+function isEqual(a: PageBitmap, b: PageBitmap): boolean {
+  return Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+}
+function bytesOf({ words }: PageBitmap): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
 export class PageSetBuffer {

@@ -61,7 +61,9 @@ export class TouchSums {
 
   /** The largest of the words that `sum` has left in `lanes`, unsigned. */
   static largestOf(lanes: Int32Array): number {
-    return Math.max(...Array.from(lanes.subarray(16, 20), (lane) => lane >>> 0));
+    let largest = 0;
+    for (let i = 16; i < 20; i++) largest = Math.max(largest, lanes[i]! >>> 0);
+    return largest;
   }
 
   /** Adds `words` words whose own sums are a and b. */

@@ -61,14 +61,19 @@ export class PageQueue {
   readonly #control: Control;
   readonly #work: PageWork;
   readonly #wake: () => void;
+  readonly #haveOtherWork: () => boolean;
   readonly #posted: Posted[] = [];
   readonly #spinner = new Spinner(LEADER_SPIN_MS);
   #fetched = 0;
   #slab = Buffer.alloc(0);
   #slabUsed = 0;
 
-  /** @param wake makes sleeping helpers look */
-  constructor(control: Control, arena: Arena, wake: () => void) {
+  /**
+   * @param wake makes sleeping helpers look
+   * @param haveOtherWork true when helpers would not come to a page soon: then bringing it to them and back costs more than it gains
+   */
+  constructor(control: Control, arena: Arena, wake: () => void, haveOtherWork: () => boolean) {
+    this.#haveOtherWork = haveOtherWork;
     this.#control = control;
     this.#work = new PageWork(control, arena);
     this.#wake = wake;
@@ -82,7 +87,7 @@ export class PageQueue {
   /** Compress of the results store. */
   readonly compress = (raw: Uint8Array): (() => Uint8Array) => {
     const { ints } = this.#control;
-    if (raw.length < MIN_BYTES || pageRoomFor(raw.length) > ints[AT.pageRoomBytes]!) {
+    if (raw.length < MIN_BYTES || pageRoomFor(raw.length) > ints[AT.pageRoomBytes]! || this.#haveOtherWork()) {
       const bytes = compressed(raw);
       return () => bytes;
     }

@@ -150,7 +150,8 @@ export class Team {
     const bytes = Math.ceil(pageRoomFor(Math.min(MAX_PAGE_BYTES, 2 * chunks * 8196)) / 8) * 8;
     ints[AT.pageRoomBytes] = bytes;
     ints[AT.pageRoom] = this.#arena.int32((PAGE_SLOTS * bytes) / 4).byteOffset;
-    return new PageQueue(this.#control, this.#arena, () => this.#wake());
+    const haveOtherWork = (): boolean => this.#pieceWork.isWaiting;
+    return new PageQueue(this.#control, this.#arena, () => this.#wake(), haveOtherWork);
   }
 
   /** Address of a copy in the arena. */
