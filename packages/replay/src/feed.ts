@@ -67,9 +67,10 @@ export class TouchFeed {
     const { space } = this.#options;
     const { column } = this.memory;
     if (!column.reserveBits() || !team.reads(space)) return undefined;
-    const bytes = column.isBuffered ? column.tables(tablesFor(team.size, column.length)) : [];
-    const tables = { bytes, bits: this.memory.arena.int32(bitWordsFor(team.size, column.length)) };
-    return this.memory.arena.owns(tables.bits) ? new SharedTouches(team, column, tables, space.frames.rowStart) : undefined;
+    const bits = this.memory.arena.int32(bitWordsFor(team.size, column.length));
+    const nBytes = column.isBuffered ? tablesFor(team.size, column.length) : 0;
+    const tables = { bits, nBytes, bytes: (n: number) => column.tables(n) };
+    return this.memory.arena.owns(bits) ? new SharedTouches(team, column, tables, space.frames.rowStart) : undefined;
   }
 
   /** Applies an interval, which begins with the next frame to apply; `expected` is probably wanted next. */

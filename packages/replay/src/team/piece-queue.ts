@@ -44,10 +44,22 @@ export function tablesFor(size: number, slots: number): number {
 
 /** Where pieces are stamped, in memory that all threads share. */
 export interface PieceTables {
-  /** Of equal length, all zero; none when nothing is stamped as bytes. */
-  readonly bytes: readonly Uint8Array[];
+  /** Makes tables of a byte for each slot, of equal length, all zero; fewer than asked for when there is no room. */
+  readonly bytes: (n: number) => readonly Uint8Array[];
+  /** As many are made when they are first needed; 0 = nothing is stamped as bytes. */
+  readonly nBytes: number;
   /** Room for GROUPS tables of bits for each thread. */
   readonly bits: Int32Array;
+}
+
+export interface QueueOptions {
+  /** Of the stamps. */
+  readonly slots: number;
+  readonly tables: PieceTables;
+  /** Threads. */
+  readonly size: number;
+  /** Makes sleeping helpers look. */
+  readonly wake: () => void;
 }
 
 /** Words of room for the tables of bits of a team of `size` threads. */
@@ -100,37 +112,38 @@ export class PieceQueue {
   readonly #control: Control;
   readonly #arena: Arena;
   readonly #work: PieceWork;
+  readonly #tables: PieceTables;
   readonly #wake: () => void;
+  #hasBytes: boolean | undefined;
   readonly #spinner = new Spinner(LEADER_SPIN_MS);
   #oldest = 0;
   #posted = 0;
 
-  /**
-   * @param slots of the stamps
-   * @param wake makes sleeping helpers look
-   */
-  constructor(
-    control: Control,
-    arena: Arena,
-    work: PieceWork,
-    slots: number,
-    { bytes, bits }: PieceTables,
-    size: number,
-    wake: () => void,
-  ) {
+  constructor(control: Control, arena: Arena, work: PieceWork, { slots, tables, size, wake }: QueueOptions) {
     const { ints } = control;
     this.#control = control;
     this.#arena = arena;
     this.#work = work;
     this.#wake = wake;
     ints[AT.slots] = slots;
-    ints[AT.nPieces] = bytes.length > 0 ? bytes.length : Math.min(PIECE_SLOTS, TABLES_PER_THREAD * size);
-    bytes.forEach(({ byteOffset }, i) => (ints[AT.tables + i] = byteOffset));
+    this.#tables = tables;
+    ints[AT.nPieces] = tables.nBytes > 0 ? tables.nBytes : Math.min(PIECE_SLOTS, TABLES_PER_THREAD * size);
     ints[AT.maxMembers] = size;
-    ints[AT.bits] = bits.byteOffset;
+    ints[AT.bits] = tables.bits.byteOffset;
     ints[AT.bitsBytes] = 4 * bitWords(slots);
   }
 
+  /** Pieces can be stamped as bytes: there are tables from now on. */
+  get stampsBytes(): boolean {
+    return (this.#hasBytes ??= this.#makeBytes());
+  }
+  #makeBytes(): boolean {
+    const { ints } = this.#control;
+    const { nBytes } = this.#tables;
+    const tables = this.#tables.bytes(nBytes);
+    tables.forEach(({ byteOffset }, i) => (ints[AT.tables + i] = byteOffset));
+    return nBytes > 0 && tables.length === nBytes;
+  }
   /** Pieces that can be on their way. */
   get places(): number {
     return this.#control.ints[AT.nPieces]!;

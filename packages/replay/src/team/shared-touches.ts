@@ -38,8 +38,6 @@ export class SharedTouches {
   readonly #column: StampColumn;
   readonly #rowStart: Float64Array;
   readonly #queue: PieceQueue;
-  /** Of bytes; 0 = only intervals that are stamped alike are shared. */
-  readonly #nTables: number;
   #lastGroup = 0;
   /** First frame of the group whose pieces are being looked at. */
   #groupFirst: number | undefined;
@@ -49,12 +47,10 @@ export class SharedTouches {
   /** The end that was expected of the next interval. */
   #expected: number | undefined;
 
-  /** @param tables of bytes: none, or at least one for each thread */
   constructor(team: Team, column: StampColumn, tables: PieceTables, rowStart: Float64Array) {
     this.#team = team;
     this.#column = column;
     this.#rowStart = rowStart;
-    this.#nTables = tables.bytes.length;
     this.#queue = team.pieceQueue(column.length, tables);
   }
 
@@ -116,9 +112,8 @@ export class SharedTouches {
   }
 
   #isWorthSharing({ first, end, isAlike }: Interval): boolean {
-    if (!isAlike && this.#nTables === 0) return false;
     const rows = this.#rowStart[end]! - this.#rowStart[first]!;
-    return rows >= Math.max(SHARED_TOUCHES, this.#column.length / 4);
+    return rows >= Math.max(SHARED_TOUCHES, this.#column.length / 4) && (isAlike || this.#queue.stampsBytes);
   }
 
   get #wanted(): Piece[] {

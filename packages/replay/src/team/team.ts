@@ -70,7 +70,7 @@ export class Team {
 
   /** A queue for pieces of those touches, of so many slots, with such tables. */
   pieceQueue(slots: number, tables: PieceTables): PieceQueue {
-    return new PieceQueue(this.#control, this.#arena, this.#pieceWork, slots, tables, this.size, () => this.#wake());
+    return new PieceQueue(this.#control, this.#arena, this.#pieceWork, { slots, tables, size: this.size, wake: () => this.#wake() });
   }
 
   /** Brings the bytes of the `n` oldest pieces of a queue, all stamped, into the stamps, and frees their tables. */
