@@ -10,8 +10,8 @@ export interface TeamSeat {
 
 /** Most threads of a team. */
 export const MAX_MEMBERS = 32;
-/** Most pieces of touches that are on their way. */
-export const PIECE_SLOTS = 32;
+/** Most pieces of touches that are on their way: piece n has slot n % PIECE_SLOTS. */
+export const PIECE_SLOTS = 128;
 /** Most parts of batches that a piece of touches can have. */
 export const PARTS_PER_PIECE = 4;
 /** Pages that wait for compression, or for being fetched. */
@@ -43,10 +43,9 @@ export const AT = {
   nBatches: 22,
   rowStart: 23,
   nFrames: 24,
-  /** Slots of the stamps, and places for pieces. */
+  /** Slots of the stamps. */
   slots: 25,
-  nPieces: 26,
-  /** Pieces posted and taken so far: piece n has place n % nPieces. */
+  /** Pieces posted and taken so far. */
   piecesPosted: 27,
   piecesTaken: 28,
   /** Of settling bytes: the stamps, the first piece, and how many. */
@@ -67,18 +66,18 @@ export const AT = {
   /** Of each page slot: bytes in it, and 1 + the number of the page that is compressed in it. */
   pageBytes: 40,
   pageDone: 56,
-  /** Of each place of a piece: the address of its table of bytes, and 1 + the number of the piece that is stamped. */
+  /** Of each piece slot: the address of its table of bytes, and 1 + the number of the piece that is stamped. */
   tables: 72,
-  pieceDone: 104,
+  pieceDone: 72 + PIECE_SLOTS,
   /** Of each table of bits: the group of pieces that it holds. */
-  groups: 136,
+  groups: 72 + 2 * PIECE_SLOTS,
 } as const;
 /** Groups of pieces that are on their way: of an interval, and of the one that is probably next. */
 export const GROUPS = 2;
 const INTS = AT.groups + GROUPS * MAX_MEMBERS;
 
 /**
- * Float64 values per place of a piece: first and last row, first frame, the group whose pieces are stamped as bits into one table of each
+ * Float64 values per piece slot: first and last row, first frame, the group whose pieces are stamped as bits into one table of each
  * thread, 0 when it is bytes, and afterwards the parts it has, or -1 when it could not be read.
  */
 export const PIECE_VALUES = 5;

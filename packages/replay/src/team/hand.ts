@@ -1,6 +1,6 @@
 /** Does chunks of the work that a team's leader posted; the leader has one, and each helper. */
 import type { VectorLoops } from '../memory/arena.ts';
-import { type Control, AT, CLOSED, PIECE_VALUES, SETTLE } from './control.ts';
+import { type Control, AT, CLOSED, PIECE_SLOTS, PIECE_VALUES, SETTLE } from './control.ts';
 import { SHARED_LOOPS } from './loops.ts';
 
 type Loop = (a: number, b: number, c: number, d: number, e: number) => number | void;
@@ -65,6 +65,6 @@ export class Hand {
   /** Slot of the i-th piece that is settled. */
   #settledSlot(i: number): number {
     const { ints } = this.#control;
-    return (ints[AT.settleFirst]! + i) % ints[AT.nPieces]!;
+    return (ints[AT.settleFirst]! + i) % PIECE_SLOTS;
   }
 }

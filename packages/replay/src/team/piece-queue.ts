@@ -36,10 +36,11 @@ export interface BatchPart {
 /** Tables together have about so many bytes at most, but there is one for each thread. */
 const MAX_TABLE_BYTES = 64 << 20;
 const TABLES_PER_THREAD = 8;
+const MAX_TABLES = 32;
 
 /** Tables of pieces for a team of `size` threads, of `slots` bytes each: enough for the next interval while one is settled. */
 export function tablesFor(size: number, slots: number): number {
-  return Math.min(PIECE_SLOTS, Math.max(size, Math.min(TABLES_PER_THREAD * size, Math.floor(MAX_TABLE_BYTES / slots))));
+  return Math.min(MAX_TABLES, Math.max(size, Math.min(TABLES_PER_THREAD * size, Math.floor(MAX_TABLE_BYTES / slots))));
 }
 
 /** Where pieces are stamped, in memory that all threads share. */
@@ -97,7 +98,7 @@ export class PieceWork {
     const { ints, pieces } = this.#control;
     const n = this.#posts.take();
     if (n === undefined) return false;
-    const slot = n % ints[AT.nPieces]!;
+    const slot = n % PIECE_SLOTS;
     this.#stamper ??= new PieceStamper(this.#control, this.#arena, this.#loops, this.#between);
     pieces[slot * PIECE_VALUES + PARTS] = this.#stamper.stamp(slot);
     Atomics.store(ints, AT.pieceDone + slot, n + 1);
@@ -114,7 +115,7 @@ export class PieceQueue {
   readonly #work: PieceWork;
   readonly #tables: PieceTables;
   readonly #wake: () => void;
-  #hasBytes: boolean | undefined;
+  #bytes: readonly Uint8Array[] | undefined;
   readonly #spinner = new Spinner(LEADER_SPIN_MS);
   #oldest = 0;
   #posted = 0;
@@ -127,7 +128,6 @@ export class PieceQueue {
     this.#wake = wake;
     ints[AT.slots] = slots;
     this.#tables = tables;
-    ints[AT.nPieces] = tables.nBytes > 0 ? tables.nBytes : Math.min(PIECE_SLOTS, TABLES_PER_THREAD * size);
     ints[AT.maxMembers] = size;
     ints[AT.bits] = tables.bits.byteOffset;
     ints[AT.bitsBytes] = 4 * bitWords(slots);
@@ -135,26 +135,22 @@ export class PieceQueue {
 
   /** Pieces can be stamped as bytes: there are tables from now on. */
   get stampsBytes(): boolean {
-    return (this.#hasBytes ??= this.#makeBytes());
+    this.#bytes ??= this.#tables.bytes(this.#tables.nBytes);
+    return this.#bytes.length > 0 && this.#bytes.length === this.#tables.nBytes;
   }
-  #makeBytes(): boolean {
-    const { ints } = this.#control;
-    const { nBytes } = this.#tables;
-    const tables = this.#tables.bytes(nBytes);
-    tables.forEach(({ byteOffset }, i) => (ints[AT.tables + i] = byteOffset));
-    return nBytes > 0 && tables.length === nBytes;
+  /** Pieces of a group, 0 = stamped as bytes, that can be on their way. */
+  places(group: number): number {
+    return group > 0 ? PIECE_SLOTS : this.#tables.nBytes;
   }
-  /** Pieces that can be on their way. */
-  get places(): number {
-    return this.#control.ints[AT.nPieces]!;
-  }
-  get hasRoom(): boolean {
-    return this.#posted - this.#oldest < this.places;
+  hasRoomFor({ group }: Piece): boolean {
+    return this.#posted - this.#oldest < this.places(group);
   }
 
   post({ from, to, frame, group }: Piece): void {
     const { ints, pieces } = this.#control;
-    pieces.set([from, to, frame, group, 0], (this.#posted % ints[AT.nPieces]!) * PIECE_VALUES);
+    const slot = this.#posted % PIECE_SLOTS;
+    pieces.set([from, to, frame, group, 0], slot * PIECE_VALUES);
+    if (group === 0) ints[AT.tables + slot] = this.#bytes![this.#posted % this.#tables.nBytes]!.byteOffset;
     Atomics.store(ints, AT.piecesPosted, ++this.#posted);
     this.#wake();
   }
@@ -199,7 +195,7 @@ export class PieceQueue {
 
   #await(n: number, other: () => boolean): number {
     const { ints } = this.#control;
-    const slot = n % ints[AT.nPieces]!;
+    const slot = n % PIECE_SLOTS;
     const at = AT.pieceDone + slot;
     const since = performance.now();
     while (Atomics.load(ints, at) !== n + 1) {

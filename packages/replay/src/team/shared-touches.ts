@@ -74,11 +74,11 @@ export class SharedTouches {
   settle(end: number): Settled | undefined {
     const endRow = this.#rowStart[end]!;
     this.#dropUnwanted();
-    const group = this.#posted[0]?.piece.group;
+    const group = this.#posted[0]?.piece.group ?? 0;
     const due = this.#posted.findIndex(({ piece, isWanted }) => !isWanted || piece.to > endRow || piece.group !== group);
     // Half of the places at most: others are stamped meanwhile.
-    const n = Math.min(due < 0 ? this.#posted.length : due, Math.max(1, this.#queue.places >> 1));
-    if (n === 0 || group === undefined) return undefined;
+    const n = Math.min(due < 0 ? this.#posted.length : due, Math.max(1, this.#queue.places(group) >> 1));
+    if (n === 0) return undefined;
     const pieces = this.#posted.splice(0, n).map(({ piece }) => piece);
     const parts: BatchPart[] = [];
     for (let i = 0; i < n; i++) {
@@ -149,7 +149,7 @@ export class SharedTouches {
   }
 
   #post(): void {
-    while (this.#pending.length > 0 && this.#queue.hasRoom) {
+    while (this.#pending.length > 0 && this.#queue.hasRoomFor(this.#pending[0]!)) {
       const piece = this.#pending.shift()!;
       this.#queue.post(piece);
       this.#posted.push({ piece, isWanted: true });
