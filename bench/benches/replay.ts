@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_TLB, replay, schemes, type ReplayOptions } from '@workset/replay';
 import { openTrace } from '@workset/store';
-import type { Bar, Bench, Limit, Scale, Step, TimedWork } from '../lib/bench.ts';
+import { ratioOf, type Bar, type Bench, type Limit, type Scale, type TimedWork, type Turns } from '../lib/bench.ts';
 import { hashResults } from '../lib/hash.ts';
 import { burstsPath, prepareBursts, prepareSynth, synthPath, type BurstInput, type SynthInput } from '../lib/inputs.ts';
 import { stampLoop, twoThreadSpeedUp } from '../lib/limits.ts';
@@ -98,18 +98,18 @@ const scaling: Bench = {
         if (rounds[name]! > 1) rmSync(outOf(name, rounds[name]!), { recursive: true });
       },
     });
-    const [eight, nine, two] = (await inTurn(scale === 'tiny' ? 1 : 9, [
+    const [eight, nine, two] = (await inTurn(scale === 'tiny' ? 1 : 15, [
       work('8 schemes', EIGHT, 1),
       work('9 schemes', [...EIGHT, 'pml'], 1),
       work('8 schemes, 2 jobs', EIGHT, 2),
-    ])) as [Step, Step, Step];
+    ])) as [Turns, Turns, Turns];
     const hash = hashResults(outOf('8 schemes', 1));
     if (hash !== hashResults(outOf('8 schemes, 2 jobs', 1))) throw new Error('two threads gave other results than one');
     const facts = {
       accesses: nAccesses,
       touches: nTouches,
-      'ninth scheme': nine.cpuS / eight.cpuS - 1,
-      'two threads': eight.wallS / two.wallS,
+      'ninth scheme': ratioOf(nine, eight, 'cpuS') - 1,
+      'two threads': ratioOf(eight, two, 'wallS'),
       "machine's two threads": scale === 'tiny' ? 'not measured' : await twoThreadSpeedUp(),
     };
     return { hash, limits, facts };

@@ -42,6 +42,24 @@ export interface TimedWork {
   clean?(): void;
 }
 
+export type Times = Pick<Step, 'wallS' | 'cpuS'>;
+
+/** What a piece of work took in each round, beside others. */
+export interface Turns extends Step {
+  readonly rounds: readonly Times[];
+}
+
+/**
+ * How much longer `a` took than `b`: the median over the rounds, in each of which the machine was in one mood. The first round, which
+ * warms up, does not count when there are others.
+ */
+export function ratioOf(a: Turns, b: Turns, what: keyof Times): number {
+  const ratios = a.rounds.map((times, round) => times[what] / b.rounds[round]![what]).slice(a.rounds.length > 1 ? 1 : 0);
+  ratios.sort((x, y) => x - y);
+  const middle = ratios.length / 2;
+  return (ratios[Math.floor(middle)]! + ratios[Math.ceil(middle) - 1]!) / 2;
+}
+
 export interface BenchContext {
   readonly scale: Scale;
   /** Where inputs are kept from run to run. */
@@ -51,10 +69,10 @@ export interface BenchContext {
   /** Times one step; `units` may come from its result. */
   step<T>(name: string, unit: Unit, units: number | ((result: T) => number), work: () => T | Promise<T>): Promise<T>;
   /**
-   * Times several pieces of work in turn, `rounds` times over, and keeps the quickest round of each: what they are compared for is
-   * then neither warm-up nor what else the machine did.
+   * Times several pieces of work in turn, `rounds` times over, every other round the other way round, and keeps the quickest round of
+   * each as its step: that is neither warm-up nor what else the machine did.
    */
-  inTurn(rounds: number, works: readonly TimedWork[]): Promise<readonly Step[]>;
+  inTurn(rounds: number, works: readonly TimedWork[]): Promise<readonly Turns[]>;
 }
 
 export interface Outcome {

@@ -15,19 +15,19 @@ export async function runBench(bench: Bench, scale: Scale, inputs: string): Prom
     return result;
   };
   const inTurn: BenchContext['inTurn'] = async (rounds, works) => {
-    const best = new Map<string, Step>();
+    const all = works.map((): Step[] => []);
     for (let round = 0; round < rounds; round++) {
-      for (const { name, unit, units, work, clean } of works) {
+      for (const i of round % 2 === 0 ? works.keys() : [...works.keys()].reverse()) {
+        const { name, unit, units, work, clean } = works[i]!;
         const clock = startClock();
         await work();
-        const timed: Step = { name, unit, units, ...clock() };
+        all[i]!.push({ name, unit, units, ...clock() });
         clean?.();
-        const known = best.get(name);
-        best.set(name, known === undefined ? timed : quicker(known, timed));
       }
     }
-    steps.push(...best.values());
-    return [...best.values()];
+    const best = all.map((timed) => timed.reduce(quicker));
+    steps.push(...best);
+    return best.map((quickest, i) => ({ ...quickest, rounds: all[i]! }));
   };
   try {
     const outcome = await bench.run({ scale, inputs, scratch, step, inTurn });
