@@ -101,7 +101,6 @@ class Pass implements FrameClock, RunHost {
   /** Time of the last advance: a wake, or the start of a span. */
   #advancedNs = -Infinity;
   readonly #asksAtWakesOnly: boolean;
-  #wakes = 0;
 
   constructor(options: PassOptions) {
     this.#options = options;
@@ -148,7 +147,10 @@ class Pass implements FrameClock, RunHost {
       for (const run of this.#runs) run.finishDue(next);
       for (const run of this.#runs) run.wakeDue(next);
       if (this.#truths.size > MAX_SHARED_TRUTHS) this.#truths.clear();
-      if (++this.#wakes % DRAIN_WAKES === 0) for (const { part } of this.#options.runs) await part.drain();
+      for (const { part } of this.#options.runs) {
+        const room = part.drain();
+        if (room !== undefined) await room;
+      }
     }
     // Behind the last wake nobody asks: what is left of the trace is not read.
     if (until !== Infinity) await this.#advance(until);
@@ -303,8 +305,6 @@ interface Walker {
   readonly walks: StampMemory;
 }
 
-/** Wakes between looks at how much the parts have buffered. */
-const DRAIN_WAKES = 16;
 /** Truths kept for sharing; more only cost memory, as equal windows are reported at the same instant. */
 const MAX_SHARED_TRUTHS = 8;
 

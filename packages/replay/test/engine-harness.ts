@@ -116,7 +116,7 @@ export class RecordingPart implements RunPart {
     for (let i = 0; i < rows; i++)
       this.row(table, Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, cellOf(table, name, column, i)])));
   }
-  drain = (): Promise<void> => Promise.resolve();
+  drain = (): undefined => undefined;
   close = (): Promise<void> => Promise.resolve();
   abort = (): Promise<void> => Promise.resolve();
 }

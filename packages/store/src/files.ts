@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  fdatasync,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -12,9 +13,11 @@ import {
   statSync,
   writeFileSync,
   writeSync,
+  writev,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { RunError, UsageError } from '@workset/model';
 
 const COPY_BYTES = 4 << 20;
@@ -57,26 +60,87 @@ function writeSome(fd: number, bytes: NodeJS.ArrayBufferView, from: number, posi
 
 /** Less is written at once: another thread would take longer to be asked. */
 const SMALL_FILE_BYTES = 256 << 10;
+const writevSome = promisify(writev);
+const datasync = promisify(fdatasync);
 
 /** Makes a file of the pieces, one after the other; large ones while this thread goes on, several side by side. Throws RunError. */
 export async function writeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  const bytes = lengthOf(pieces);
+  if (bytes >= SMALL_FILE_BYTES) {
+    const stream = new FileStream(path);
+    stream.append(pieces);
+    return stream.end();
+  }
   try {
-    if (bytes < SMALL_FILE_BYTES) writeFileSync(path, Buffer.concat(pieces, bytes));
-    else await writeLargeFile(path, pieces);
+    writeFileSync(path, Buffer.concat(pieces, bytes));
   } catch (cause) {
-    throw new RunError(`cannot write ${path}: ${(cause as Error).message}`, 'free some disk space, or choose another --out', cause);
+    throw writingFailed(path, cause);
   }
 }
 
-async function writeLargeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    // The system may take a part of them.
-    for (let rest = pieces; rest.length > 0;) rest = behind(rest, (await file.writev(rest)).bytesWritten);
-  } finally {
-    await file.close();
+/** A file that other threads write, from its start, while this one makes more of it; what is written is on its way to the disk. */
+export class FileStream {
+  readonly #path: string;
+  #fd: number | undefined;
+  /** All that was begun; never rejects. */
+  #written: Promise<void> = Promise.resolve();
+  #waitingBytes = 0;
+  #failure: unknown;
+
+  constructor(path: string) {
+    this.#path = path;
   }
+
+  /** The pieces may not change any more. */
+  append(pieces: readonly Uint8Array[]): void {
+    const bytes = lengthOf(pieces);
+    this.#waitingBytes += bytes;
+    this.#written = Promise.all([this.#written, this.#opened()])
+      .then(() => this.#write(pieces))
+      .catch((cause: unknown) => void (this.#failure ??= cause))
+      .then(() => void (this.#waitingBytes -= bytes));
+  }
+
+  /** What to wait for, if anything, when no more than `bytes` are to wait to be written. Rejects with RunError. */
+  room(bytes: number): Promise<void> | undefined {
+    return this.#waitingBytes > bytes || this.#failure !== undefined ? this.#written.then(() => this.#check()) : undefined;
+  }
+  /** All is written. Rejects with RunError; the file is closed in any case. */
+  async end(): Promise<void> {
+    await this.stop();
+    this.#check();
+  }
+  /** Nothing is written any more; what was, is left. */
+  async stop(): Promise<void> {
+    await this.#written;
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  /** At once, so that the first pieces are on their way before this thread looks at anything else. */
+  #opened(): void {
+    try {
+      this.#fd ??= openSync(this.#path, 'w');
+    } catch (cause) {
+      this.#failure ??= cause;
+    }
+  }
+  async #write(pieces: readonly Uint8Array[]): Promise<void> {
+    if (this.#failure !== undefined) return;
+    // The system may take a part of them.
+    for (let rest = pieces; rest.length > 0;) rest = behind(rest, (await writevSome(this.#fd!, rest)).bytesWritten);
+    await datasync(this.#fd!);
+  }
+  #check(): void {
+    if (this.#failure !== undefined) throw writingFailed(this.#path, this.#failure);
+  }
+}
+
+function writingFailed(path: string, cause: unknown): RunError {
+  return new RunError(`cannot write ${path}: ${(cause as Error).message}`, 'free some disk space, or choose another --out', cause);
+}
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** The pieces without their first `bytes` bytes. */

@@ -1,6 +1,7 @@
-/** Page sets of a run, kept as the compressed pages that go to disk: one per 64 chunks of a set. */
+/** Page sets of a run as the compressed pages that go to disk, one per 64 chunks of a set: they do so while the replay goes on. */
 import assert from 'node:assert/strict';
 import { CHUNK_BYTES, PageBitmap, TABLES, type ColumnSpec, type Scope } from '@workset/model';
+import { FileStream } from './files.ts';
 import { forEachChunk } from './page-chunks.ts';
 import { pageOfValues, ParquetFile, repeated, valuesOf, type ColumnPages, type Values } from './parquet/file.ts';
 import { PLAIN, pageOf, type Cell, type Compress, type Page } from './parquet/pages.ts';
@@ -24,6 +25,12 @@ const CHUNKS_PER_PAGE = 64;
 /** A chunk behind its length. */
 const VALUE_BYTES = 4 + CHUNK_BYTES;
 const ROWS_PER_GROUP = 1 << 14;
+/**
+ * Every so many chunks the buffer looks at what it has, and hands row groups of so many compressed bytes to the disk. It counts rows alone,
+ * and only what was there at its last look: so a file is the same whoever else is replayed, and the pages have had time to be compressed.
+ */
+const LOOK_CHUNKS = 128;
+const GROUP_BYTES = 2 << 20;
 
 /** Sets that runs of one pass have packed last: trackers often report the same pages, and compressing takes longer than comparing. */
 export class PackedSets {
@@ -56,20 +63,26 @@ export class PageSetBuffer {
   readonly #blocks: Float64Array;
   readonly #compress: Compress;
   readonly #packed: PackedSets;
+  readonly #path: () => string;
   #rows: SetRow[] = [];
-  /** Rows whose bytes have been counted. */
-  #sized = 0;
+  #chunksSinceLook = 0;
+  /** Rows that were there at the last look, and those whose bytes have been counted. */
+  #looked = 0;
+  #counted = 0;
+  #bytes = 0;
+  #file: ParquetFile | undefined;
+  #stream: FileStream | undefined;
 
-  /** @param packed shared by runs of the same space */
-  constructor(runId: string, blocks: Float64Array, compress: Compress, packed = new PackedSets()) {
+  /**
+   * @param path where to write the sets, if there are any
+   * @param packed shared by runs of the same space
+   */
+  constructor(runId: string, blocks: Float64Array, compress: Compress, path: () => string, packed = new PackedSets()) {
     this.#packed = packed;
     this.#runId = runId;
     this.#blocks = blocks;
     this.#compress = compress;
-  }
-
-  get isEmpty(): boolean {
-    return this.#rows.length === 0;
+    this.#path = path;
   }
 
   pack(set: PageBitmap, copies: number): PackedSet {
@@ -83,22 +96,46 @@ export class PageSetBuffer {
 
   addPacked(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {
     assert.equal(set.copies, scopes.length);
-    if (set.chunks.length > 0) this.#rows.push({ w, kind, scopes: scopes.toSorted(), set });
+    if (set.chunks.length === 0) return;
+    this.#rows.push({ w, kind, scopes: scopes.toSorted(), set });
+    this.#chunksSinceLook += set.copies * set.chunks.length;
+    if (this.#chunksSinceLook >= LOOK_CHUNKS) this.#look();
   }
 
-  /** By how many bytes the buffer has grown since this was asked. */
-  takeGrowth(): number {
-    let bytes = 0;
-    for (; this.#sized < this.#rows.length; this.#sized++) for (const page of this.#rows[this.#sized]!.set.pages) bytes += page.length;
-    return bytes;
+  #look(): void {
+    for (; this.#counted < this.#looked; this.#counted++)
+      for (const page of this.#rows[this.#counted]!.set.pages) this.#bytes += page.length;
+    if (this.#bytes >= GROUP_BYTES) {
+      this.#stream ??= new FileStream(this.#path());
+      this.#stream.append(this.#groupsOf(this.#rows.splice(0, this.#looked)).take());
+      this.#counted = 0;
+      this.#bytes = 0;
+    }
+    this.#looked = this.#rows.length;
+    this.#chunksSinceLook = 0;
   }
 
-  /** Writes all sets, ordered by window, kind, scope and chunk, and forgets them. */
-  write(path: string): Promise<void> {
-    const rows = this.#rows.sort(byKey);
-    this.#rows = [];
-    this.#sized = 0;
-    const file = new ParquetFile(TABLES.page_sets);
+  /** What to wait for, if anything, when no more than `bytes` are to wait for the disk. Rejects with RunError. */
+  room(bytes: number): Promise<void> | undefined {
+    return this.#stream?.room(bytes);
+  }
+
+  /** Writes what is left. Each row group is ordered by window, kind, scope and chunk. Rejects with RunError. */
+  async end(): Promise<void> {
+    const rest = this.#rows.splice(0);
+    if (this.#stream === undefined) return rest.length === 0 ? undefined : this.#groupsOf(rest).write(this.#path());
+    this.#stream.append(this.#groupsOf(rest).finish());
+    await this.#stream.end();
+  }
+  /** Writes nothing any more. */
+  async stop(): Promise<void> {
+    await this.#stream?.stop();
+  }
+
+  /** The file, with the rows added. */
+  #groupsOf(unordered: readonly SetRow[]): ParquetFile {
+    const file = (this.#file ??= new ParquetFile(TABLES.page_sets));
+    const rows = unordered.toSorted(byKey);
     for (let from = 0; from < rows.length;) {
       let to = from;
       let n = 0;
@@ -107,7 +144,7 @@ export class PageSetBuffer {
       file.rowGroup(n, this.#columns(rows.slice(from, to)));
       from = to;
     }
-    return file.write(path);
+    return file;
   }
 
   #columns(rows: readonly SetRow[]): ColumnPages[] {

@@ -1,4 +1,4 @@
-/** One run's rows: buffered as columns, flushed to `.part` files, given their names at close, `runs` last. */
+/** One run's rows: buffered as columns, written to `.part` files, given their names at close, `runs` last. */
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { TABLES } from '@workset/model';
@@ -39,14 +39,14 @@ class BufferedRunPart implements RunPart {
   readonly #buffers: Readonly<Record<RunTable, TableBuffer>>;
   readonly #bulk = new Map<EvictionTable, BulkTable>();
   readonly #sets: PageSetBuffer;
-  #setParts = 0;
   /** Paths of flushed parts, still called `.part`. */
   readonly #flushed: string[] = [];
   #bytes = 0;
 
   constructor(options: RunPartOptions) {
     this.#options = options;
-    this.#sets = new PageSetBuffer(options.runId, options.blocks, options.compress ?? compressNow, options.packed);
+    const path = (): string => this.#nextPart(PAGE_SETS, 0);
+    this.#sets = new PageSetBuffer(options.runId, options.blocks, options.compress ?? compressNow, path, options.packed);
     this.#buffers = {
       windows: new TableBuffer(TABLES.windows),
       regions: new TableBuffer(TABLES.regions),
@@ -90,19 +90,20 @@ class BufferedRunPart implements RunPart {
     this.#bytes += group.bytes;
   }
 
-  async drain(): Promise<void> {
-    this.#bytes += this.#sets.takeGrowth();
-    if (this.#bytes >= (this.#options.flushBytes ?? DEFAULT_FLUSH_BYTES)) await this.#flush();
+  drain(): Promise<void> | undefined {
+    const { flushBytes = DEFAULT_FLUSH_BYTES } = this.#options;
+    return this.#bytes >= flushBytes ? this.#flush() : this.#sets.room(flushBytes / 2);
   }
 
   async close(run: Row): Promise<void> {
-    await this.#flush();
+    await allDone([this.#sets.end(), this.#flush()]);
     const runs = await writePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
     // `runs` last: then all is there.
     await publishParts([...this.#flushed, runs]);
   }
 
   async abort(): Promise<void> {
+    await this.#sets.stop();
     removeRun(this.#options.dir, this.#options.runId);
   }
 
@@ -119,7 +120,6 @@ class BufferedRunPart implements RunPart {
       if (buffer.rows > 0) files.push(writeParquet(this.#nextPart(table, buffer.parts++), buffer.table, buffer.take()));
     }
     for (const [table, bulk] of this.#bulk) if (bulk.groups.length > 0) files.push(this.#writeBulk(table, bulk));
-    if (!this.#sets.isEmpty) files.push(this.#sets.write(this.#nextPart(PAGE_SETS, this.#setParts++)));
     this.#bytes = 0;
     await allDone(files);
   }

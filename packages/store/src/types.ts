@@ -200,10 +200,10 @@ export interface RunPart {
    */
   columns(table: EvictionTable, rows: number, columns: Readonly<Record<string, BulkColumn>>): void;
   /**
-   * Writes what is buffered once it exceeds flushBytes. Call it at quiet points (once per batch of a pass): the calls above cannot
-   * wait for the disk, so without it a run's rows stay in memory until close.
+   * Writes what is buffered once it exceeds flushBytes; gives what to wait for, if anything. Call it between windows: the calls above
+   * cannot wait for the disk, so without it what they bring stays in memory. Rejects with RunError.
    */
-  drain(): Promise<void>;
+  drain(): Promise<void> | undefined;
   close(run: Row): Promise<void>;
   /** Removes everything of this run. Safe after a failed close. */
   abort(): Promise<void>;

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
 import { DuckDBBlobValue, DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
-import { CHUNK_BYTES, PageBitmap, Prng, TABLES, UnreadableInputError, UsageError } from '@workset/model';
+import { CHUNK_BYTES, PageBitmap, Prng, RunError, TABLES, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId } from '@workset/model';
+import type { RunPart } from '@workset/store';
 import {
   compressed,
   createResultsDir,
@@ -201,7 +202,7 @@ function pagesOf(chunk: number, bits: Uint8Array): number[] {
 test('the same rows give the same bytes', async (t) => {
   const dirs = [scratch(t), scratch(t)];
   for (const dir of dirs) {
-    const part = await createRunPart({ dir, runId: 'r', blocks: Float64Array.from({ length: 256 }, (_, i) => i), flushBytes: 1 << 16 });
+    const part = await createRunPart({ dir, runId: 'r', blocks: Float64Array.from({ length: 256 }, (_, i) => i), flushBytes: 1 << 11 });
     for (let w = 0; w < 40; w++) {
       part.window(window(w));
       part.pageSet(
@@ -219,8 +220,63 @@ test('the same rows give the same bytes', async (t) => {
   }
   const [one, two] = dirs.map(hashes);
   assert.deepEqual(one, two);
-  assert.ok(Object.keys(one!).filter((name) => name.startsWith('page_sets/')).length > 1, 'several parts were flushed');
+  assert.ok(Object.keys(one!).filter((name) => name.startsWith('windows/')).length > 1, 'several parts were flushed');
   assert.equal((await rowsOf(dirs[0]!, 'windows')).length, 40);
+});
+
+/** A run with sets of `WIDE_PAGES` random pages, which compress to what they are, for windows [0, n). */
+async function wideRun(dir: string, n: number, drains: boolean, prepare = (): void => undefined): Promise<RunPart> {
+  const part = await createRunPart({
+    dir,
+    runId: 'r',
+    blocks: Float64Array.from({ length: WIDE_PAGES / 512 }, (_, i) => i),
+    flushBytes: 1,
+  });
+  prepare();
+  const random = new Prng('wide sets');
+  const words = Int32Array.from({ length: WIDE_PAGES / 32 + n }, () => random.below(2 ** 32));
+  for (let w = 0; w < n; w++) {
+    // Later windows come first, as with trackers whose truth is known late.
+    part.pageSet(w ^ 1, 'reported', '', new PageBitmap(WIDE_PAGES, words.slice(w, w + WIDE_PAGES / 32)));
+    if (drains) await part.drain();
+  }
+  return part;
+}
+const WIDE_PAGES = 1 << 17;
+const WIDE_WINDOWS = 400;
+
+test('sets go to the disk in row groups while the run goes on, the same ones whether somebody waits for the disk or not', async (t) => {
+  const [waits, hurries] = [scratch(t), scratch(t)];
+  const part = await wideRun(waits, WIDE_WINDOWS, true);
+  const { size } = statSync(join(waits, 'page_sets', 'r-000.parquet.part'));
+  assert.ok(size > 2 << 20, `${size} bytes are on their way`);
+  await part.close(runRow('r'));
+  await (await wideRun(hurries, WIDE_WINDOWS, false)).close(runRow('r'));
+  assert.deepEqual(hashes(waits), hashes(hurries));
+  const rows = await rowsOf(waits, 'page_sets');
+  assert.equal(rows.length, 2 * WIDE_WINDOWS);
+  assert.deepEqual(
+    [...new Set(rows.map((row) => row['w'] as number))].sort((a, b) => a - b),
+    Array.from({ length: WIDE_WINDOWS }, (_, w) => w),
+  );
+  const random = new Prng('wide sets');
+  const words = Int32Array.from({ length: WIDE_PAGES / 32 + WIDE_WINDOWS }, () => random.below(2 ** 32));
+  for (const row of rows) {
+    const from = ((row['w'] as number) ^ 1) + (row['chunk'] as number) * (CHUNK_BYTES / 4);
+    assert.deepEqual(Buffer.from(row['bits'] as Uint8Array), Buffer.from(words.slice(from, from + CHUNK_BYTES / 4).buffer));
+  }
+});
+
+test('a run whose sets cannot be written says so, and one that is given up leaves none', async (t) => {
+  const dir = scratch(t);
+  await (await wideRun(dir, WIDE_WINDOWS, true)).abort();
+  assert.deepEqual(readdirSync(join(dir, 'page_sets')), []);
+  for (const drains of [true, false]) {
+    const blocked = scratch(t);
+    const block = (): void => void mkdirSync(join(blocked, 'page_sets', 'r-000.parquet.part'), { recursive: true });
+    const wide = async (): Promise<void> => (await wideRun(blocked, WIDE_WINDOWS, drains, block)).close(runRow('r'));
+    await assert.rejects(wide(), (error) => error instanceof RunError && /cannot write .*r-000\.parquet\.part/.test(error.message));
+  }
 });
 
 function hashes(dir: string): Record<string, string> {

@@ -1,5 +1,5 @@
 /**
- * Reads the Parquet files that workset itself writes (packages/store/src/parquet: version 1 pages, PLAIN, Zstandard or gzip), page by page:
+ * Reads the Parquet files that workset itself writes (packages/store/src/parquet: version 1 pages, PLAIN, Zstandard, gzip or as they are), page by page:
  * a page that was seen before need not be decompressed again. Any other Parquet file is refused; DuckDB reads those.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -9,6 +9,7 @@ import type { Struct, Value } from './thrift.ts';
 
 const MAGIC = 'PAR1';
 const WRITER = 'workset';
+const UNCOMPRESSED = 0;
 const GZIP = 2;
 const ZSTD = 6;
 /** Room for a page header as workset writes it. */
@@ -21,11 +22,14 @@ export interface PageRef {
   readonly bytes: number;
   readonly rawBytes: number;
   readonly nValues: number;
+  /** As Parquet numbers them. */
+  readonly codec: number;
 }
 export interface ColumnChunk {
   readonly offset: number;
   readonly bytes: number;
   readonly nValues: number;
+  readonly codec: number;
   /** Bounds of the column, PLAIN, when the writer knew them. */
   readonly min: Uint8Array | undefined;
   readonly max: Uint8Array | undefined;
@@ -39,13 +43,11 @@ export class ParquetReader {
   readonly path: string;
   readonly groups: readonly RowGroup[];
   readonly #fd: number;
-  readonly #zstd: boolean;
 
-  private constructor(path: string, fd: number, groups: readonly RowGroup[], zstd: boolean) {
+  private constructor(path: string, fd: number, groups: readonly RowGroup[]) {
     this.path = path;
     this.#fd = fd;
     this.groups = groups;
-    this.#zstd = zstd;
   }
 
   /** Undefined when it is not a whole Parquet file of our own, or uses a codec that this Node lacks. */
@@ -54,7 +56,7 @@ export class ParquetReader {
     try {
       const footer = readFooter(fd);
       const groups = footer === undefined ? undefined : groupsOf(footer);
-      if (groups !== undefined) return new ParquetReader(path, fd, groups.list, groups.zstd);
+      if (groups !== undefined) return new ParquetReader(path, fd, groups);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }
@@ -74,7 +76,8 @@ export class ParquetReader {
       const reader = new ThriftReader(head);
       const header = this.#header(reader);
       const bytes = number(header.get(3));
-      pages.push({ offset: at + reader.at, bytes, rawBytes: number(header.get(2)), nValues: number(fields(header.get(5)).get(1)) });
+      const nValues = number(fields(header.get(5)).get(1));
+      pages.push({ offset: at + reader.at, bytes, rawBytes: number(header.get(2)), nValues, codec: column.codec });
       at += reader.at + bytes;
     }
     return pages;
@@ -95,17 +98,18 @@ export class ParquetReader {
     return bytes;
   }
 
-  decompress(bytes: Uint8Array, rawBytes: number): Buffer {
-    // One output buffer of the right size: the default grows by 16 KiB.
-    const options = { chunkSize: Math.max(64, rawBytes) };
-    const raw = this.#inflate(bytes, options);
+  /** The values of a page, as PLAIN: `bytes` themselves when it is not compressed. */
+  decompress(bytes: Buffer, { rawBytes, codec }: PageRef): Buffer {
+    const raw = codec === UNCOMPRESSED ? bytes : this.#inflate(bytes, codec, rawBytes);
     if (raw.length !== rawBytes) throw new RangeError(`${this.path}: a page of ${raw.length} bytes, not ${rawBytes}`);
     return raw;
   }
 
-  #inflate(bytes: Uint8Array, options: { chunkSize: number }): Buffer {
+  #inflate(bytes: Uint8Array, codec: number, rawBytes: number): Buffer {
+    // One output buffer of the right size: the default grows by 16 KiB.
+    const options = { chunkSize: Math.max(64, rawBytes) };
     try {
-      return this.#zstd ? zlib.zstdDecompressSync(bytes, options) : zlib.gunzipSync(bytes, options);
+      return codec === ZSTD ? zlib.zstdDecompressSync(bytes, options) : zlib.gunzipSync(bytes, options);
     } catch (error) {
       throw new RangeError(`${this.path}: ${(error as Error).message}`, { cause: error });
     }
@@ -113,7 +117,7 @@ export class ParquetReader {
 
   /** All values of a column that has no NULL, as PLAIN bytes. */
   plain(column: ColumnChunk): Buffer {
-    const pages = this.pagesOf(column).map((page) => this.decompress(this.bytesOf(page), page.rawBytes));
+    const pages = this.pagesOf(column).map((page) => this.decompress(this.bytesOf(page), page));
     return pages.length === 1 ? pages[0]! : Buffer.concat(pages);
   }
 }
@@ -129,28 +133,32 @@ function readFooter(fd: number): Struct | undefined {
   return new ThriftReader(bytes).struct();
 }
 
-function groupsOf(footer: Struct): { list: RowGroup[]; zstd: boolean } | undefined {
+function groupsOf(footer: Struct): RowGroup[] | undefined {
   if (text(footer.get(6)) !== WRITER) return undefined;
   const codecs = new Set<number>();
-  const list = items(footer.get(4)).map((group) => {
+  const groups = items(footer.get(4)).map((group) => {
     const columns = new Map<string, ColumnChunk>();
     for (const column of items(fields(group).get(1))) {
       const meta = fields(fields(column).get(3));
       const extent = meta.has(12) ? fields(meta.get(12)) : undefined;
-      codecs.add(number(meta.get(4)));
+      const codec = number(meta.get(4));
+      codecs.add(codec);
       columns.set(items(meta.get(3)).map(text).join('.'), {
         offset: number(meta.get(9)),
         bytes: number(meta.get(7)),
         nValues: number(meta.get(5)),
+        codec,
         min: extent?.get(6) as Uint8Array | undefined,
         max: extent?.get(5) as Uint8Array | undefined,
       });
     }
     return { rows: number(fields(group).get(3)), columns };
   });
-  const [codec = ZSTD] = codecs;
-  const known = codec === GZIP || (codec === ZSTD && typeof zlib.zstdDecompressSync === 'function');
-  return known && codecs.size <= 1 ? { list, zstd: codec === ZSTD } : undefined;
+  return [...codecs].every(isKnown) ? groups : undefined;
+}
+
+function isKnown(codec: number): boolean {
+  return codec === UNCOMPRESSED || codec === GZIP || (codec === ZSTD && typeof zlib.zstdDecompressSync === 'function');
 }
 
 function number(value: Value | undefined): number {

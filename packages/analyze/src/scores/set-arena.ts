@@ -120,7 +120,7 @@ export class SetArena {
     if (known === undefined) this.#pages.set(page.bytes, (known = []));
     const same = known.find((other) => other.compressed.equals(compressed));
     if (same !== undefined) return same.address;
-    const raw = reader.decompress(compressed, page.rawBytes);
+    const raw = reader.decompress(compressed, page);
     if (raw.length !== page.nValues * VALUE_BYTES) throw new RangeError(`${reader.path}: page set chunks of another size`);
     const address = this.#room(raw.length);
     this.#bytes.set(raw, address);

@@ -49,8 +49,18 @@ export class ParquetFile {
     this.#rows += rows;
   }
 
-  /** Writes it all. Throws RunError. */
+  /** What has come since the last call, in the order of the file. */
+  take(): Uint8Array[] {
+    return this.#pieces.splice(0);
+  }
+
+  /** Writes it all, when nothing was taken. Throws RunError. */
   write(path: string): Promise<void> {
+    return writeFile(path, this.finish());
+  }
+
+  /** What was not taken, and the end of the file: no row group may follow. */
+  finish(): Uint8Array[] {
     const { columns } = this.#table;
     const footer = encodeStruct([
       i32(1, 2),
@@ -66,7 +76,7 @@ export class ParquetFile {
     const length = Buffer.alloc(4);
     length.writeUInt32LE(footer.length);
     this.#add([footer, length, MAGIC]);
-    return writeFile(path, this.#pieces);
+    return this.take();
   }
 
   #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN, dictionary }: ColumnPages): Field[] {
