@@ -6,7 +6,7 @@ import type { SpaceReader } from '@workset/store';
 import { BatchChecks } from './batch-checks.ts';
 import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
-import { isWorthBuffering } from './memory/stamp-column.ts';
+import { isWorthBits, isWorthBuffering } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
 import { bitWordsFor, tablesFor, type Piece } from './team/piece-queue.ts';
 import { SharedTouches, type Interval } from './team/shared-touches.ts';
@@ -31,8 +31,6 @@ export interface FeedOptions {
 }
 
 const PROGRESS_TOUCHES = 1 << 22;
-/** Settling bits takes as long as stamping a touch in so many slots, or less. */
-const SLOTS_PER_TOUCH = 4;
 /** Longest time without a look at the event loop, ms: signals and messages of other threads arrive there. */
 const BREATH_MS = 50;
 export class TouchFeed {
@@ -81,16 +79,16 @@ export class TouchFeed {
     if (end <= first) return;
     if (watcher !== undefined) this.#shared?.drop();
     if (watcher === undefined && this.#shared?.aim(interval, expected)) await this.#applyTogether(this.#shared, end);
-    else if (watcher === undefined && interval.isAlike && this.#isWorthSettling(interval)) await this.#applyAlike(interval);
+    else if (watcher === undefined && interval.isAlike && this.#isWorthBits(interval)) await this.#applyAlike(interval);
     else await this.#apply(first, end, watcher);
     memory.framesApplied = end;
   }
 
-  /** Its touches are worth looking at all slots. */
-  #isWorthSettling({ first, end }: Interval): boolean {
+  /** Stamped alike its touches take less than as bytes. */
+  #isWorthBits({ first, end }: Interval): boolean {
     const { rowStart } = this.#options.space.frames;
     const { column } = this.memory;
-    return !column.isBuffered || rowStart[end]! - rowStart[first]! >= column.length / SLOTS_PER_TOUCH;
+    return !column.isBuffered || isWorthBits(rowStart[end]! - rowStart[first]!, column.length);
   }
 
   async #applyAlike({ first, end }: Interval): Promise<void> {

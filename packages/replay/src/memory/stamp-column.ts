@@ -15,8 +15,15 @@ import { isWhole } from './page-sets.ts';
 export const RECENT_FRAMES = 255;
 /** Slots that one round of the settling loop takes. */
 const ROUND = 32;
-/** Settling bytes or bits takes as long as stamping touches in this share of the slots, or less. */
+/** Settling bytes takes as long as stamping touches in this share of the slots, or less. */
 const WORTH_SETTLING = 1 / 4;
+/** Touches in this share of the slots, or more, are worth bits: these are looked at instead of all stamps. */
+const WORTH_BITS = 1 / 32;
+
+/** True when so many touches of an interval that is stamped alike are worth looking at a bit for each slot. */
+export function isWorthBits(touches: number, slots: number): boolean {
+  return touches >= slots * WORTH_BITS;
+}
 
 /** True when bytes save more than settling them costs, by the mean number of touches per frame. */
 export function isWorthBuffering({ nTouches, nFrames }: Pick<SpaceInfo, 'nTouches' | 'nFrames'>, slots: number): boolean {
@@ -83,12 +90,9 @@ export class StampColumn {
     }
   }
 
-  /**
-   * Begins an interval of which nobody will ask in which frame a touch was: all touches get the stamp `end`. So many that looking at all
-   * slots afterwards is worth it set bits.
-   */
+  /** Begins an interval of which nobody will ask in which frame a touch was: all touches get the stamp `end`, or set bits when there are enough. */
   beginInterval(touches: number): void {
-    this.#bits = touches < this.length * WORTH_SETTLING ? undefined : this.takeBits();
+    this.#bits = isWorthBits(touches, this.length) ? this.takeBits() : undefined;
   }
   /** Applies rows [from, to) of the interval. */
   applyAlike(touches: Int32Array, from: number, to: number, end: number): void {
