@@ -29,7 +29,7 @@ function specOf({ id, steps, facts }: BenchResult, machine: string): Parameters<
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: `Replay cost by ${axis}`, subtitle: `${id}; ${machine}`, anchor: 'start', subtitleFontSize: 10 },
-    width: 420,
+    width: 560,
     height: 220,
     data: { values: steps.map(({ name, cpuS }) => ({ x: Number(name), cpuS })) },
     encoding: { x, y },
