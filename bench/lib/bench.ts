@@ -50,14 +50,17 @@ export interface Turns extends Step {
 }
 
 /**
- * How much longer `a` took than `b`: the median over the rounds, in each of which the machine was in one mood. The first round, which
- * warms up, does not count when there are others.
+ * A typical round: the mean of the middle half of them, by size. The first round, which warms up, does not count when there are others.
+ * Rounds of works in turn see the same moods of the machine, so that these may be compared.
  */
-export function ratioOf(a: Turns, b: Turns, what: keyof Times): number {
-  const ratios = a.rounds.map((times, round) => times[what] / b.rounds[round]![what]).slice(a.rounds.length > 1 ? 1 : 0);
-  ratios.sort((x, y) => x - y);
-  const middle = ratios.length / 2;
-  return (ratios[Math.floor(middle)]! + ratios[Math.ceil(middle) - 1]!) / 2;
+export function typical({ rounds }: Turns, what: keyof Times): number {
+  const sorted = rounds
+    .slice(rounds.length > 1 ? 1 : 0)
+    .map((times) => times[what])
+    .sort((a, b) => a - b);
+  const quarter = Math.floor(sorted.length / 4);
+  const middle = sorted.slice(quarter, sorted.length - quarter);
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
 export interface BenchContext {
@@ -69,7 +72,7 @@ export interface BenchContext {
   /** Times one step; `units` may come from its result. */
   step<T>(name: string, unit: Unit, units: number | ((result: T) => number), work: () => T | Promise<T>): Promise<T>;
   /**
-   * Times several pieces of work in turn, `rounds` times over, every other round the other way round, and keeps the quickest round of
+   * Times several pieces of work in turn, `rounds` times over, each round in another order, and keeps the quickest round of
    * each as its step: that is neither warm-up nor what else the machine did.
    */
   inTurn(rounds: number, works: readonly TimedWork[]): Promise<readonly Turns[]>;
