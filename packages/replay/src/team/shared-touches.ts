@@ -39,8 +39,8 @@ export class SharedTouches {
   readonly #rowStart: Float64Array;
   readonly #queue: PieceQueue;
   #lastGroup = 0;
-  /** First frame of the group whose pieces are being looked at. */
-  #groupFirst: number | undefined;
+  /** First piece of the group whose pieces are being looked at. */
+  #groupStart: Piece | undefined;
   /** In the queue, in order; those that nobody wants any more come to nothing. */
   #posted: { readonly piece: Piece; isWanted: boolean }[] = [];
   #pending: Piece[] = [];
@@ -89,7 +89,7 @@ export class SharedTouches {
     if (group === 0) this.#team.settle(this.#queue, n, this.#column.stamps);
     else this.#queue.pass(n);
     this.#post();
-    if (group > 0) this.#groupFirst ??= pieces[0]!.frame;
+    if (group > 0) this.#groupStart ??= pieces[0]!;
     if (group === 0 || this.#ahead[0]?.group === group) return { pieces, parts };
     return { pieces, parts, alike: this.#gather(group, end) };
   }
@@ -98,9 +98,10 @@ export class SharedTouches {
   #gather(group: number, end: number): { readonly first: number; readonly end: number } {
     const bits = this.#column.takeBits()!;
     this.#queue.gather(group, bits);
-    const first = this.#groupFirst!;
-    this.#groupFirst = undefined;
-    this.#column.keepBits(first, end, bits);
+    const { frame: first, from } = this.#groupStart!;
+    this.#groupStart = undefined;
+    // The bits do not say all of a frame of which the beginning was stamped as bytes.
+    this.#column.keepBits(from > this.#rowStart[first]! ? first + 1 : first, end, bits);
     return { first, end };
   }
 
