@@ -6,7 +6,7 @@ import type { SpaceReader } from '@workset/store';
 import { BatchChecks } from './batch-checks.ts';
 import type { Arena } from './memory/arena.ts';
 import { largest } from './memory/bit-loops.ts';
-import { isWorthBits, isWorthBuffering } from './memory/stamp-column.ts';
+import { isWorthBuffering } from './memory/stamp-column.ts';
 import { StampMemory } from './memory/stamps.ts';
 import { bitWordsFor, tablesFor, type Piece } from './team/piece-queue.ts';
 import { SharedTouches, type Interval } from './team/shared-touches.ts';
@@ -88,7 +88,7 @@ export class TouchFeed {
   #isWorthBits({ first, end }: Interval): boolean {
     const { rowStart } = this.#options.space.frames;
     const { column } = this.memory;
-    return !column.isBuffered || isWorthBits(rowStart[end]! - rowStart[first]!, column.length);
+    return !column.isBuffered || column.isWorthBits(rowStart[end]! - rowStart[first]!);
   }
 
   async #applyAlike({ first, end }: Interval): Promise<void> {

@@ -17,13 +17,8 @@ export const RECENT_FRAMES = 255;
 const ROUND = 32;
 /** Settling bytes takes as long as stamping touches in this share of the slots, or less. */
 const WORTH_SETTLING = 1 / 4;
-/** Touches in this share of the slots, or more, are worth bits: these are looked at instead of all stamps. */
+/** Touches in this share of the slots, or more, are worth bits where these are looked at instead of all stamps. */
 const WORTH_BITS = 1 / 32;
-
-/** True when so many touches of an interval that is stamped alike are worth looking at a bit for each slot. */
-export function isWorthBits(touches: number, slots: number): boolean {
-  return touches >= slots * WORTH_BITS;
-}
 
 /** True when bytes save more than settling them costs, by the mean number of touches per frame. */
 export function isWorthBuffering({ nTouches, nFrames }: Pick<SpaceInfo, 'nTouches' | 'nFrames'>, slots: number): boolean {
@@ -36,13 +31,16 @@ export class StampColumn {
   readonly #arena: Arena;
   #recent: Uint8Array | undefined;
   readonly #alike: AlikeIntervals;
+  readonly #worthBits: number;
   /** Of the interval that is applied. */
   #bits: Int32Array | undefined;
   /** Frames applied when the bytes were last all zero: a byte b stands for the stamp #base + b. */
   #base = 0;
   #isSettled = true;
 
-  constructor(stamps: Int32Array, arena: Arena) {
+  /** @param classBits with more than one, bits answer nothing, and come into the stamps at the next question */
+  constructor(stamps: Int32Array, arena: Arena, classBits = 1) {
+    this.#worthBits = classBits < 2 ? WORTH_BITS : WORTH_SETTLING;
     this.#stamps = stamps;
     this.#arena = arena;
     this.#alike = new AlikeIntervals(stamps);
@@ -90,9 +88,13 @@ export class StampColumn {
     }
   }
 
+  /** True when so many touches of an interval that is stamped alike are worth a bit for each slot. */
+  isWorthBits(touches: number): boolean {
+    return touches >= this.length * this.#worthBits;
+  }
   /** Begins an interval of which nobody will ask in which frame a touch was: all touches get the stamp `end`, or set bits when there are enough. */
   beginInterval(touches: number): void {
-    this.#bits = isWorthBits(touches, this.length) ? this.takeBits() : undefined;
+    this.#bits = this.isWorthBits(touches) ? this.takeBits() : undefined;
   }
   /** Applies rows [from, to) of the interval. */
   applyAlike(touches: Int32Array, from: number, to: number, end: number): void {

@@ -51,7 +51,7 @@ export class StampMemory {
     this.nPages = nPages;
     this.classBits = classBits;
     this.arena = arena ?? clock?.arena ?? new Arena(nPages);
-    this.column = new StampColumn(this.arena.int32(nPages * 2 ** classBits), this.arena);
+    this.column = new StampColumn(this.arena.int32(nPages * 2 ** classBits), this.arena, classBits);
   }
 
   /** All stamps, up to date. */

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { BATCH_ROWS } from '@workset/store';
-import { isWorthBits, RECENT_FRAMES, type StampColumn } from '../memory/stamp-column.ts';
+import { RECENT_FRAMES, type StampColumn } from '../memory/stamp-column.ts';
 import { GROUPS, PARTS_PER_PIECE } from './control.ts';
 import type { BatchPart, Piece, PieceQueue, PieceTables } from './piece-queue.ts';
 import type { Team } from './team.ts';
@@ -115,7 +115,7 @@ export class SharedTouches {
   #isWorthSharing({ first, end, isAlike }: Interval): boolean {
     const rows = this.#rowStart[end]! - this.#rowStart[first]!;
     if (rows < SHARED_TOUCHES) return false;
-    return isAlike ? isWorthBits(rows, this.#column.length) : rows >= this.#column.length / 4 && this.#queue.stampsBytes;
+    return isAlike ? this.#column.isWorthBits(rows) : rows >= this.#column.length / 4 && this.#queue.stampsBytes;
   }
 
   get #wanted(): Piece[] {
