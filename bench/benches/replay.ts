@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_TLB, replay, schemes, type ReplayOptions } from '@workset/replay';
+import { startWorkers } from '@workset/replay/workers';
 import { openTrace } from '@workset/store';
 import { typical, type Bar, type Bench, type Limit, type Scale, type TimedWork, type Turns } from '../lib/bench.ts';
 import { hashResults } from '../lib/hash.ts';
@@ -87,6 +88,8 @@ const scaling: Bench = {
     const path = synthPath(inputs, zipfInput(scale, 30));
     const { limits, nAccesses, nTouches } = await traceFacts(path);
     const outOf = (name: string, round: number): string => join(scratch, `${name} ${round}`);
+    // It stays from one replay to the next.
+    startWorkers(1, 'help');
     const rounds: Record<string, number> = {};
     const work = (name: string, ids: readonly string[], jobs: number): TimedWork => ({
       name,

@@ -1,5 +1,6 @@
 /** Which batches of a touch file have been checked, where some are read in parts, each part once and in order. */
-import { BATCH_ROWS, TouchSums, type SpaceReader } from '@workset/store';
+import type { SpaceReader } from '@workset/store';
+import { BATCH_ROWS, TouchSums } from '@workset/store/touches';
 import type { BatchPart } from './team/piece-queue.ts';
 
 export class BatchChecks {

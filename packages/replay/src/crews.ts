@@ -20,8 +20,11 @@ export interface Extent {
   readonly seconds: number;
 }
 
-/** Ways to divide the work among up to `jobs` threads: the quickest by estimate first, then others, one thread alone last. */
-export function crewsFor(extent: Extent, worlds: Worlds, jobs: number): Crew[] {
+/**
+ * Ways to divide the work among up to `jobs` threads: the quickest by estimate first, then others, one thread alone last. Threads
+ * that take `startMs` to start are no use for less work than that.
+ */
+export function crewsFor(extent: Extent, worlds: Worlds, jobs: number, startMs = 0): Crew[] {
   if (jobs < 2) return [ALONE];
   const helpers = Math.min(MAX_MEMBERS, jobs) - 1;
   const alone = workOf(extent, worlds.flat());
@@ -33,7 +36,9 @@ export function crewsFor(extent: Extent, worlds: Worlds, jobs: number): Crew[] {
         .map((runs) => workOf(extent, runs))
         .map(({ all, divisible }) => all + divisible * APART),
     );
-  const isShared = shares.length > 0 && shared(shares[0]!) < helped;
+  const apart = shares.length > 0 ? shared(shares[0]!) : Infinity;
+  if (alone.all < Math.min(apart, helped) + startMs) return [ALONE];
+  const isShared = apart < helped;
   const help = [{ threads: 1, helpers }];
   return [...(isShared ? shares : help), ...(isShared ? help : shares), ALONE];
 }

@@ -29,9 +29,11 @@ export interface PassLimits {
   readonly jobs?: number | undefined;
   /** Default: four fifths of what the machine has to spare, without insisting. */
   readonly memoryLimitBytes?: number | undefined;
+  /** Time that threads take to start, which only much work is worth; default 0: they are there. */
+  readonly startMs?: number | undefined;
 }
 
-/** Below this a worker would take longer to start than to help. */
+/** Below this a worker is not worth the words that it takes to tell it. */
 const MIN_TOUCHES_FOR_THREADS = 1 << 21;
 const MAX_BUFFER_BYTES = 256 << 20;
 
@@ -44,7 +46,7 @@ const GARBAGE_BYTES = 64 << 20;
  * Passes over each space, in the order of the runs; each has as many runs as fit. Results are the same for any limits.
  * Throws UsageError when one run alone needs more than a limit that was asked for.
  */
-export function planPasses(trace: TraceReader, runs: readonly RunPlan[], { jobs = 1, memoryLimitBytes }: PassLimits): PassPlan[] {
+export function planPasses(trace: TraceReader, runs: readonly RunPlan[], { jobs = 1, memoryLimitBytes, startMs }: PassLimits): PassPlan[] {
   const limit = memoryLimitBytes ?? 0.8 * process.availableMemory();
   const bufferBytes = Math.min(MAX_BUFFER_BYTES, Math.floor(limit / 8));
   const spaces = [...new Set(runs.map(({ space }) => space))];
@@ -62,7 +64,7 @@ export function planPasses(trace: TraceReader, runs: readonly RunPlan[], { jobs 
       flushBytes: bufferBytes / worlds.flat().length,
     });
     const plan = (worlds: Worlds): PassPlan | undefined =>
-      crewsFor(extent, worlds, most)
+      crewsFor(extent, worlds, most, startMs)
         .map((crew) => planned(worlds, crew))
         .find(({ memoryBytes }) => memoryBytes <= limit);
     const passes: PassPlan[] = [];

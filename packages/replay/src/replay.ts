@@ -16,7 +16,7 @@ import type { Arena } from './memory/arena.ts';
 import { planPasses, type PassLimits, type PassPlan } from './passes.ts';
 import { planRuns, type PlanOptions, type RunPlan } from './plan.ts';
 import { Team } from './team/team.ts';
-import { runWorker, startWorkers } from './worker-pool.ts';
+import { runWorker, startWorkers, threadStartMs } from './worker-pool.ts';
 
 export interface ReplayOptions extends PlanOptions, PassLimits {
   /** Results directory; created, or resumed when it holds results. */
@@ -51,7 +51,7 @@ export async function planReplay(tracePath: string, options: Omit<ReplayOptions,
   const trace = await openTrace(tracePath);
   try {
     const runs = planRuns(trace, options);
-    const passes = planPasses(trace, runs, options);
+    const passes = planPasses(trace, runs, { ...options, startMs: threadStartMs() });
     const touches = passes.reduce((sum, { space }) => sum + touchesUntil(trace.space(space.id), options.time?.[1]), 0);
     return { runs, passes: passes.length, touches, memoryBytes: Math.max(...passes.map(({ memoryBytes }) => memoryBytes)) };
   } finally {
@@ -79,10 +79,13 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
     passes = planPasses(
       trace,
       plan.filter(({ runId }) => !skipped.has(runId)),
-      options,
+      { ...options, startMs: threadStartMs() },
     );
     // They load their code while this thread goes on.
-    startWorkers(Math.max(0, ...passes.map(({ shares, helpers }) => shares.length - 1 + helpers)));
+    for (const { shares, helpers } of passes) {
+      startWorkers(shares.length - 1, 'job');
+      startWorkers(helpers, 'help');
+    }
     total = passes.reduce((sum, { space }) => sum + space.nTouches, 0);
     await writeInputs(options.out, trace);
   } finally {

@@ -5,9 +5,20 @@ import type { WorkerMessage, WorkerStart } from './worker.ts';
 
 const idle: Worker[] = [];
 
-/** Has at least `n` threads ready or about to be. */
-export function startWorkers(n: number): void {
-  while (idle.length < n) idle.push(newWorker());
+/**
+ * What a new thread costs until it helps, ms: in a process that has just been started itself, eight schemes on 55 M touches took as
+ * long with two threads as with one, or longer, and on 100 M less.
+ */
+const START_MS = 150;
+
+/** Time until threads could help, ms: 0 when some are there, or about to be. */
+export function threadStartMs(): number {
+  return idle.length > 0 ? 0 : START_MS;
+}
+
+/** Has at least `n` threads ready or about to be; new ones load what such work takes first. */
+export function startWorkers(n: number, kind: WorkerStart['kind']): void {
+  while (idle.length < n) idle.push(newWorker(kind));
 }
 
 /**
@@ -15,7 +26,7 @@ export function startWorkers(n: number): void {
  * memory that it would hold for its next arena.
  */
 export async function runWorker(start: WorkerStart, onProgress: (touches: number) => void, isKept = true): Promise<void> {
-  const worker = idle.pop() ?? newWorker();
+  const worker = idle.pop() ?? newWorker(start.kind);
   worker.ref();
   try {
     await outcome(worker, start, onProgress);
@@ -29,9 +40,9 @@ export async function runWorker(start: WorkerStart, onProgress: (touches: number
   idle.push(worker);
 }
 
-function newWorker(): Worker {
+function newWorker(kind: WorkerStart['kind']): Worker {
   const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  const worker = new Worker(new URL(file, import.meta.url));
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: kind });
   // An idle thread does not keep the process alive.
   worker.unref();
   return worker;

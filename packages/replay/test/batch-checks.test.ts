@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { BATCH_ROWS, TouchSums, type SpaceReader } from '@workset/store';
+import type { SpaceReader } from '@workset/store';
+import { BATCH_ROWS, TouchSums } from '@workset/store/touches';
 import { BatchChecks } from '../src/batch-checks.ts';
 
 const ROWS = 2 * BATCH_ROWS + 1000;

@@ -26,8 +26,8 @@ before(async () => {
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-/** A trace of 256 GiB of guest memory, as far as planning looks at it. */
-function hugeTrace(): TraceReader {
+/** A trace of 256 GiB of guest memory, or less, as far as planning looks at it. */
+function hugeTrace(less: Partial<SpaceInfo> = {}): TraceReader {
   const info: SpaceInfo = {
     id: 'gpa',
     classBits: 1,
@@ -36,6 +36,7 @@ function hugeTrace(): TraceReader {
     nAccesses: 2e9,
     nFrames: 1e5,
     truth: 'exact',
+    ...less,
   };
   const space = { info } as SpaceReader;
   return { manifest: { spans: [{ t0Ns: 0, t1Ns: 1e10, label: '' }] }, space: () => space } as unknown as TraceReader;
@@ -78,6 +79,15 @@ describe('passes', () => {
     const count = (gib: number): number => planPasses(hugeTrace(), runs, { memoryLimitBytes: gib * GIB }).length;
     assert.ok(count(2) > count(3) && count(3) > count(24), `${count(2)} ${count(3)} ${count(24)}`);
     assert.equal(count(24), 1);
+  });
+
+  it('have no threads that would take longer to start than to help', async () => {
+    const runs = guests(await runsOf({ schemes: ['uffd-rwp', 'uffd-wp', 'idle-page'] }));
+    const threads = (nTouches: number, startMs?: number): number => {
+      const [pass] = planPasses(hugeTrace({ nPages: 2 ** 20, nTouches }), runs, { jobs: 2, startMs });
+      return pass!.shares.length + pass!.helpers;
+    };
+    assert.deepEqual([threads(1e6), threads(1e7), threads(1e7, 150), threads(1e9, 150)], [1, 2, 1, 2]);
   });
 
   it('keep schemes of one world together', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Prng } from '@workset/model';
-import { compressed } from '@workset/store';
+import { compressed } from '@workset/store/touches';
 import { Arena, type SharedArena, type VectorLoops } from '../src/memory/arena.ts';
 import { checkHelpers, Control } from '../src/team/control.ts';
 import { help } from '../src/team/helper.ts';
@@ -23,7 +23,7 @@ before(() => {
   arena.share();
   alone = arena.loops;
   team = new Team(arena, PAGES, 1);
-  worker = new Worker(new URL('../src/worker.ts', import.meta.url));
+  worker = new Worker(new URL('../src/worker.ts', import.meta.url), { workerData: 'help' satisfies WorkerStart['kind'] });
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
   worker.postMessage({ kind: 'help', seat: team.seat } satisfies WorkerStart);
 });

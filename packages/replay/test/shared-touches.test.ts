@@ -28,7 +28,7 @@ before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'workset-shared-touches-'));
   trace = join(dir, 'zipf.trace');
   await synthesise('zipf', { ...SYNTH, out: trace });
-  worker = new Worker(new URL('../src/worker.ts', import.meta.url));
+  worker = new Worker(new URL('../src/worker.ts', import.meta.url), { workerData: 'help' satisfies WorkerStart['kind'] });
 });
 after(async () => {
   await worker.terminate();

@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { InterruptedError, NS_PER_MS, NS_PER_S, TraceFormatError } from '@workset/model';
 import { synthesise } from '@workset/ingest';
 import { DEFAULT_TLB, planReplay, replay, type ReplayOptions } from '@workset/replay';
+import { startWorkers } from '@workset/replay/workers';
 
 /** Enough touches for several threads, and in a window enough to share out: see the thresholds in passes.ts and feed.ts. */
 const SYNTH = { pages: 40_960, seconds: 1.2, rate: 4e6, seed: 3 };
@@ -23,6 +24,8 @@ before(async () => {
   await synthesise('mixed', { ...SYNTH, out: trace });
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
+// So few touches are not worth starting threads for: they are there.
+beforeEach(() => startWorkers(2, 'help'));
 
 async function replayed(options: Partial<ReplayOptions>, path = trace): Promise<Map<string, string>> {
   const out = join(dir, `results-${results++}`);

@@ -1,15 +1,13 @@
 export type { BulkColumn, TextCodes } from './bulk-rows.ts';
-export { allDone, readFully } from './files.ts';
+export { allDone } from './files.ts';
 export { isTrace, readManifest } from './manifest.ts';
 export type { BatchEntry, FileEntry, TraceFile } from './manifest.ts';
 export { createResultsDir, finishedRuns, isResults, RESULTS_FORMAT, RESULTS_VERSION, resultsInfo, writeTablePart } from './results-dir.ts';
 export type { ResultsInfo, ResultsMeta } from './results-dir.ts';
 export { PackedSets, type PackedSet } from './page-set-buffer.ts';
-export { compressed, type Compress } from './parquet/pages.ts';
+export type { Compress } from './parquet/pages.ts';
 export { createRunPart } from './run-part.ts';
-export { BATCH_ROWS } from './touch-file.ts';
 export { openTrace, verifyTrace } from './trace-reader.ts';
-export { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from './touch-sums.ts';
 export { createTraceWriter } from './trace-writer.ts';
 export type { ArrowContainer, ArrowRows, RowField, RowType, RowValue } from './arrow-rows.ts';
 export { createArrowFile, createArrowRows, csvToParquet } from './table-file.ts';

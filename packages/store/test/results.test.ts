@@ -9,16 +9,8 @@ import fc from 'fast-check';
 import { CHUNK_BYTES, PageBitmap, Prng, RunError, TABLES, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId } from '@workset/model';
 import type { RunPart } from '@workset/store';
-import {
-  compressed,
-  createResultsDir,
-  createRunPart,
-  finishedRuns,
-  isResults,
-  PackedSets,
-  resultsInfo,
-  writeTablePart,
-} from '@workset/store';
+import { createResultsDir, createRunPart, finishedRuns, isResults, PackedSets, resultsInfo, writeTablePart } from '@workset/store';
+import { compressed } from '@workset/store/touches';
 import { scratch } from './support.ts';
 
 /** Node has Zstandard from 22.15 on. */

@@ -1,4 +1,8 @@
 /** `workset replay <trace> -o DIR`: run tracking schemes over a trace. */
+import { readdirSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
 import { formatBytes, formatParam, parseAddressRange, parseParams, parseSize, SPACES, UsageError } from '@workset/model';
 import type { Param, Registry, SpaceId } from '@workset/model';
 import type { ReplayOptions, RunPlan, SchemeSpec, TrackingScheme } from '@workset/replay';
@@ -84,6 +88,7 @@ export const replay: CommandSpec = {
     const options = { ...replayOptions(args), tlb: await tlbOption(args.text('tlb')), memoryLimitBytes: ctx.memoryLimitBytes };
     if (args.flag('dry-run')) return dryRun(trace, options, ctx);
     const out = requireOut(args, `workset replay ${trace} -o results`);
+    await startHelpers(trace, options.jobs ?? 1);
     const engine = await import('@workset/replay');
     const progress = ctx.progress('replay');
     ctx.out.note(`seed ${options.seed}`);
@@ -129,6 +134,21 @@ function replayOptions(args: Args): Chosen {
     seeds: countOption(args, 'seeds', 1),
     jobs: countOption(args, 'jobs', 1),
   };
+}
+
+/** Where they are sure to be worth it, threads start while this one loads the engine, opens the trace and plans. */
+async function startHelpers(trace: string, jobs: number): Promise<void> {
+  const threads = Math.min(jobs, availableParallelism());
+  if (threads < 2 || bytesIn(trace) < LARGE_TRACE_BYTES) return;
+  const { startWorkers } = await import('@workset/replay/workers');
+  startWorkers(threads - 1, 'help');
+}
+const LARGE_TRACE_BYTES = 256 << 20;
+
+/** 0 for what is no directory: opening it says what is wrong. */
+function bytesIn(trace: string): number {
+  if (statSync(trace, { throwIfNoEntry: false })?.isDirectory() !== true) return 0;
+  return readdirSync(trace).reduce((sum, name) => sum + (statSync(join(trace, name), { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 /** What is not named keeps its default. */

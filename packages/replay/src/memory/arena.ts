@@ -7,7 +7,7 @@ import { STAMP_FUNCTIONS } from './stamp-code.ts';
 import { TLB_FUNCTIONS } from './tlb-code.ts';
 import type { SpaceInfo } from '@workset/model';
 import { assemble, Instance, Memory, Module, type WasmMemory } from '@workset/model/wasm';
-import { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from '@workset/store';
+import { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from '@workset/store/touches';
 
 export interface VectorLoops {
   newer(last: number, after: number, words: number, out: number): void;

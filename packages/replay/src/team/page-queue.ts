@@ -1,5 +1,5 @@
 /** Pages of results on their way through compression, in slots of shared memory: whoever is free compresses, the leader fetches. */
-import { compressed } from '@workset/store';
+import { compressed } from '@workset/store/touches';
 import type { Arena } from '../memory/arena.ts';
 import { AT, checkHelpers, LEADER_SPIN_MS, PAGE_SLOTS, Posts, Spinner, type Control } from './control.ts';
 

@@ -1,6 +1,6 @@
 /** Reads a piece of the touches of a pass and stamps it: as bytes into a table of its own, as bits into one of this thread. */
 import assert from 'node:assert/strict';
-import { LANES_BYTES, readFully, ROUND_WORDS, TouchSums, BATCH_ROWS } from '@workset/store';
+import { LANES_BYTES, readFully, ROUND_WORDS, TouchSums, BATCH_ROWS } from '@workset/store/touches';
 import type { Arena, VectorLoops } from '../memory/arena.ts';
 import { AT, GROUPS, PART_VALUES, PARTS_PER_PIECE, PIECE_VALUES, type Control } from './control.ts';
 

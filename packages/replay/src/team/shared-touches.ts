@@ -3,7 +3,7 @@
  * them, and settled in order when their time has come.
  */
 import assert from 'node:assert/strict';
-import { BATCH_ROWS } from '@workset/store';
+import { BATCH_ROWS } from '@workset/store/touches';
 import { RECENT_FRAMES, type StampColumn } from '../memory/stamp-column.ts';
 import { GROUPS, PARTS_PER_PIECE } from './control.ts';
 import type { BatchPart, Piece, PieceQueue, PieceTables } from './piece-queue.ts';
