@@ -88,7 +88,8 @@ export const replay: CommandSpec = {
     const options = { ...replayOptions(args), tlb: await tlbOption(args.text('tlb')), memoryLimitBytes: ctx.memoryLimitBytes };
     if (args.flag('dry-run')) return dryRun(trace, options, ctx);
     const out = requireOut(args, `workset replay ${trace} -o results`);
-    await startHelpers(trace, options.jobs ?? 1);
+    // Under a limit the plan says who may be there.
+    if (ctx.memoryLimitBytes === undefined) await startHelpers(trace, options.jobs ?? 1);
     const engine = await import('@workset/replay');
     const progress = ctx.progress('replay');
     ctx.out.note(`seed ${options.seed}`);
