@@ -17,6 +17,7 @@ import { Tlb, type TlbConfig } from './memory/tlb.ts';
 import { DEFAULT_WORLD, World, type WorldConfig } from './memory/world.ts';
 import { RunState, type RunHost } from './run-state.ts';
 import { protectsEntries, type PageRange, type RecordedCycle, type Report, type TrackingScheme } from './scheme.ts';
+import { INTERVALS_AHEAD } from './team/control.ts';
 import type { Interval } from './team/shared-touches.ts';
 import type { Team } from './team/team.ts';
 
@@ -141,9 +142,7 @@ class Pass implements FrameClock, RunHost {
       let next = Infinity;
       for (const run of this.#runs) next = Math.min(next, run.nextNs);
       if (next > until || next === Infinity) break;
-      let after = until;
-      for (const run of this.#runs) after = Math.min(after, run.expectedAfter(next));
-      await this.#advance(next, after);
+      await this.#advance(next, this.#wakesAfter(next, until));
       for (const run of this.#runs) run.finishDue(next);
       for (const run of this.#runs) run.wakeDue(next);
       if (this.#truths.size > MAX_SHARED_TRUTHS) this.#truths.clear();
@@ -156,17 +155,38 @@ class Pass implements FrameClock, RunHost {
     if (until !== Infinity) await this.#advance(until);
   }
 
-  /** Applies every frame that ends by `ns`; those that end by `afterNs` are probably next. */
-  async #advance(ns: number, afterNs = ns): Promise<void> {
+  /** When somebody will probably be woken after `next`, as far ahead as touches can be stamped. */
+  #wakesAfter(next: number, until: number): number[] {
+    const wakes: number[] = [];
+    if (this.#options.team === undefined) return wakes;
+    for (let last = next; wakes.length < INTERVALS_AHEAD && last < until;) {
+      let wake = until;
+      for (const run of this.#runs) wake = Math.min(wake, run.expectedAfter(last));
+      if (wake <= last || wake === Infinity) break;
+      wakes.push(wake);
+      last = wake;
+    }
+    return wakes;
+  }
+
+  /** Applies every frame that ends by `ns`; those that end by the `expected` times are probably next. */
+  async #advance(ns: number, expected: readonly number[] = []): Promise<void> {
     throwIfAborted(this.#options.signal);
     const { t1Ns, n } = this.#options.space.frames;
     let end = this.memory.framesApplied;
     while (end < n && t1Ns[end]! <= ns) end++;
     await this.#remapUntil(end);
-    const after = afterNs > ns && afterNs < Infinity ? this.firstEndingAfter(afterNs) : end;
     const interval = this.#nextInterval(end);
     this.#advancedNs = ns;
-    await this.#feed.advance(interval, this.#watcher(), this.#interval(end, after));
+    let first = end;
+    let start = ns;
+    const guesses = expected.map((wake) => {
+      const guess = this.#interval(first, Math.max(first, this.firstEndingAfter(wake)), start);
+      first = guess.end;
+      start = wake;
+      return guess;
+    });
+    await this.#feed.advance(interval, this.#watcher(), guesses);
   }
 
   /** Moves pages in the frames before `end`: each before the touches of the frame in which it moved. */
@@ -178,7 +198,7 @@ class Pass implements FrameClock, RunHost {
       const frame = lowerBound(t1Ns, n, (t1) => t1 >= tNs);
       if (frame >= end) return;
       const interval = this.#nextInterval(frame);
-      await this.#feed.advance(interval, this.#watcher(), this.#interval(interval.end, end));
+      await this.#feed.advance(interval, this.#watcher(), [this.#interval(interval.end, end)]);
       for (const world of this.#worlds.values()) world.remap(id, kind);
     }
   }
@@ -192,8 +212,8 @@ class Pass implements FrameClock, RunHost {
    * Touches of an interval may be stamped alike when all that is asked of them is whether they came before the ends of intervals, or,
    * where a wake cut a frame, after that frame: so it is with trackers that wake at the ends of all their windows.
    */
-  #interval(first: number, end: number): Interval {
-    return { first, end, isAlike: this.#asksAtWakesOnly && this.firstStartingAt(this.#advancedNs) <= first };
+  #interval(first: number, end: number, wokenNs = this.#advancedNs): Interval {
+    return { first, end, isAlike: this.#asksAtWakesOnly && this.firstStartingAt(wokenNs) <= first };
   }
 
   /** Those who look at single touches just now, if any. */

@@ -71,8 +71,8 @@ export class TouchFeed {
     return this.memory.arena.owns(bits) ? new SharedTouches(team, column, tables, space.frames.rowStart) : undefined;
   }
 
-  /** Applies an interval, which begins with the next frame to apply; `expected` is probably wanted next. */
-  async advance(interval: Interval, watcher: Watcher | undefined, expected: Interval): Promise<void> {
+  /** Applies an interval, which begins with the next frame to apply; those `expected` are probably wanted next, one after the other. */
+  async advance(interval: Interval, watcher: Watcher | undefined, expected: readonly Interval[]): Promise<void> {
     const { memory } = this;
     const { first, end } = interval;
     assert.equal(first, memory.framesApplied);

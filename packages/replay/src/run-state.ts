@@ -87,11 +87,22 @@ export class RunState {
     this.#ledger.flush(AFTER_LAST_REPORT, this.#run.part);
   }
 
-  /** When it probably wants to be woken next after `now`, if it goes on as before; a wrong guess costs time, nothing else. */
+  /**
+   * When it probably wants to be woken next after `now`, its next wake or later, if it goes on as before; `now` itself when that cannot
+   * be said. A wrong guess costs time, nothing else.
+   */
   expectedAfter(now: Nanos): Nanos {
     if (this.nextNs > now) return this.nextNs;
     const { work } = this.#run;
-    return work.kind === 'observed' ? (work.reports[this.#nextReport + 1]?.claimT1Ns ?? Infinity) : now + (now - this.#lastNs);
+    if (work.kind === 'observed') {
+      let report = this.#nextReport + 1;
+      while (report < work.reports.length && work.reports[report]!.claimT1Ns <= now) report++;
+      return work.reports[report]?.claimT1Ns ?? Infinity;
+    }
+    const cycle = this.nextNs - this.#lastNs;
+    if (!(cycle > 0)) return now;
+    const guess = this.nextNs + cycle * (1 + Math.floor((now - this.nextNs) / cycle));
+    return this.#recorded === null ? this.#pass.snap(guess) : guess;
   }
 
   /** Completes windows whose outer end has come. */

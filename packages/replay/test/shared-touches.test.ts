@@ -51,18 +51,17 @@ describe('touches stamped in advance', () => {
       const alone = new TouchFeed({ space });
       try {
         let shared = 0;
-        let guess = 0;
+        let guesses: readonly Interval[] = [];
         const since: Interval[] = [];
         for (let first = 0; first < space.frames.n;) {
-          // Mostly what was expected: only then is the next guess trusted.
-          const asExpected = guess > first && random.below(4) > 0;
-          const end = Math.min(space.frames.n, asExpected ? guess : first + 1 + random.below(2 * MEAN_FRAMES));
-          guess = Math.min(space.frames.n, end + random.below(3 * MEAN_FRAMES));
+          // Mostly what was expected: only then are the next guesses trusted.
+          const asExpected = guesses[0] !== undefined && random.below(4) > 0;
+          const end = asExpected ? guesses[0]!.end : Math.min(space.frames.n, first + 1 + random.below(2 * MEAN_FRAMES));
           const interval = { first, end, isAlike: random.below(2) === 0 };
-          const expected = { first: end, end: guess, isAlike: random.below(2) === 0 };
+          guesses = guessedBehind(end, space.frames.n, guesses.slice(1), random);
           const watcher = random.below(10) === 0 ? NOBODY : undefined;
-          await together.advance(interval, watcher, expected);
-          await alone.advance({ ...interval, isAlike: false }, watcher, expected);
+          await together.advance(interval, watcher, guesses);
+          await alone.advance({ ...interval, isAlike: false }, watcher, []);
           since.push(interval);
           // Stamps are brought up to date by whoever looks at them: not always, and then sets have to do.
           if (random.below(6) === 0) assertStamps(together, alone, since.splice(0));
@@ -89,6 +88,21 @@ describe('touches stamped in advance', () => {
     assert.equal(tablesFor(32, 1 << 10), 32);
   });
 });
+
+/** Up to three intervals, one behind the other: those that were expected before, as long as nobody thinks otherwise. */
+function guessedBehind(end: number, n: number, before: readonly Interval[], random: Prng): Interval[] {
+  const guesses: Interval[] = [];
+  for (let first = end, count = random.below(4); guesses.length < count && first < n;) {
+    const known = before[guesses.length];
+    const guess =
+      known?.first === first && random.below(4) > 0
+        ? known
+        : { first, end: Math.min(n, first + random.below(3 * MEAN_FRAMES)), isAlike: random.below(2) === 0 };
+    guesses.push(guess);
+    first = guess.end;
+  }
+  return guesses;
+}
 
 const NOBODY: Watcher = { frame: () => undefined, touches: () => undefined };
 const seen = new WeakMap<TouchFeed, Int32Array>();

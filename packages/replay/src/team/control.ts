@@ -72,8 +72,10 @@ export const AT = {
   /** Of each table of bits: the group of pieces that it holds. */
   groups: 72 + 2 * PIECE_SLOTS,
 } as const;
-/** Groups of pieces that are on their way: of an interval, and of the one that is probably next. */
-export const GROUPS = 2;
+/** So many intervals are stamped in advance, at most: enough for a helper while the leader looks at the one before them. */
+export const INTERVALS_AHEAD = 2;
+/** Groups of pieces that are on their way: of an interval, and of those that are probably next. */
+export const GROUPS = 1 + INTERVALS_AHEAD;
 const INTS = AT.groups + GROUPS * MAX_MEMBERS;
 
 /**

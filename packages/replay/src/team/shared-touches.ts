@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { BATCH_ROWS } from '@workset/store/touches';
 import { RECENT_FRAMES, type StampColumn } from '../memory/stamp-column.ts';
-import { GROUPS, PARTS_PER_PIECE } from './control.ts';
+import { GROUPS, INTERVALS_AHEAD, PARTS_PER_PIECE } from './control.ts';
 import type { BatchPart, Piece, PieceQueue, PieceTables } from './piece-queue.ts';
 import type { Team } from './team.ts';
 
@@ -44,8 +44,10 @@ export class SharedTouches {
   /** In the queue, in order; those that nobody wants any more come to nothing. */
   #posted: { readonly piece: Piece; isWanted: boolean }[] = [];
   #pending: Piece[] = [];
-  /** The end that was expected of the next interval. */
-  #expected: number | undefined;
+  /** The ends that were expected of the next intervals. */
+  #guesses: readonly number[] = [];
+  /** So many of the intervals expected are stamped in advance: those up to the last wrong guess, and more with every right one. */
+  #trusted = INTERVALS_AHEAD;
 
   constructor(team: Team, column: StampColumn, tables: PieceTables, rowStart: Float64Array) {
     this.#team = team;
@@ -54,20 +56,34 @@ export class SharedTouches {
     this.#queue = team.pieceQueue(column.length, tables);
   }
 
-  /** An interval is next, and behind it probably another. False when one thread is as quick: `settle` nothing then. */
-  aim(interval: Interval, expected: Interval): boolean {
+  /** An interval is next, and behind it probably others. False when one thread is as quick: `settle` nothing then. */
+  aim(interval: Interval, expected: readonly Interval[]): boolean {
     const rowStart = this.#rowStart;
     const { first, end } = interval;
-    const wasRight = this.#expected === undefined || this.#expected === end;
-    this.#expected = expected.end;
-    this.#uncutAt(rowStart[end]!);
+    this.#keepRightGuesses([end, ...expected.map((guess) => guess.end)]);
     if (!interval.isAlike) this.#giveUpFrom(this.#ahead.find(({ group, from }) => group > 0 && from < rowStart[end]!)?.from ?? Infinity);
     const last = this.#last;
     if (last === undefined && !this.#isWorthSharing(interval)) return false;
-    this.#cut(last === undefined ? rowStart[first]! : last.to, interval, last?.group ?? 0);
-    if (wasRight && this.#isWorthSharing(expected)) this.#cut(this.#last?.to ?? rowStart[first]!, expected, 0);
+    this.#cut(last?.to ?? rowStart[first]!, interval, last?.group ?? 0);
+    for (const guess of expected.slice(0, this.#trusted)) {
+      if (!this.#isWorthSharing(guess)) break;
+      this.#cut(this.#last!.to, guess, 0);
+    }
     this.#post();
     return true;
+  }
+
+  /** Gives up what was stamped for intervals that do not come: the next ones end here. */
+  #keepRightGuesses(ends: readonly number[]): void {
+    const wrong = this.#guesses.findIndex((guess, i) => guess !== ends[i]);
+    this.#guesses = ends.slice(1);
+    this.#trusted = wrong < 0 ? Math.min(INTERVALS_AHEAD, this.#trusted + 1) : wrong;
+    if (wrong > 0) this.#giveUpFrom(this.#rowStart[ends[wrong - 1]!]!);
+    if (wrong !== 0) return;
+    this.#uncutAt(this.#rowStart[ends[0]!]!);
+    // Of what is left the first interval is part of the one that comes instead.
+    const ahead = this.#ahead;
+    this.#giveUpFrom(ahead.find(({ group }) => group !== ahead[0]!.group)?.from ?? Infinity);
   }
 
   /** Settles some of the frames before `end`, the oldest ones; undefined when all are. */
@@ -109,7 +125,7 @@ export class SharedTouches {
   drop(): void {
     this.#giveUpFrom(-Infinity);
     this.#dropUnwanted();
-    this.#expected = undefined;
+    this.#guesses = [];
   }
 
   #isWorthSharing({ first, end, isAlike }: Interval): boolean {
@@ -159,9 +175,11 @@ export class SharedTouches {
   }
 
   #newGroup(): number {
-    const wanted = new Set(this.#ahead.map((piece) => piece.group).filter((group) => group > 0));
-    assert(wanted.size < GROUPS, 'a thread has no more tables than that');
-    return ++this.#lastGroup;
+    const taken = new Set(this.#ahead.flatMap(({ group }) => (group > 0 ? [group % GROUPS] : [])));
+    assert(taken.size < GROUPS, 'a thread has no more tables than that');
+    do this.#lastGroup++;
+    while (taken.has(this.#lastGroup % GROUPS));
+    return this.#lastGroup;
   }
 
   /** Cuts rows from `row` on up to the end of an interval, where `row` may be before its start: equal shares for all threads, of as many frames as a table tells apart. `group` goes on when they are alike; 0 = a new one begins. */
