@@ -70,7 +70,7 @@ export function holdsAny({ words }: PageBitmap, { from, to }: PageRange): boolea
 }
 
 export function isEmpty({ words }: PageBitmap): boolean {
-  for (let i = 0; i < words.length; i = (i + 1) | 0) if (words[i] !== 0) return false;
+  for (let i = 0, end = words.length; i < end; i = (i + 1) | 0) if (words[i] !== 0) return false;
   return true;
 }
 
