@@ -3,7 +3,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PAGE_BYTES, PageBitmap, Prng } from '@workset/model';
 import type { Row } from '@workset/model';
-import { createResultsDir, createRunPart, type RunPart } from '@workset/store';
+import { createResultsDir, createRunPart, PackedSets, type RunPart } from '@workset/store';
 
 export interface MadeResults {
   readonly runs: number;
@@ -38,14 +38,15 @@ async function writeRuns(dir: string, wanted: MadeResults, first: number): Promi
   const blocks = Float64Array.from({ length: Math.ceil(wanted.pages / 512) }, (_, i) => i);
   const numbers = Array.from({ length: Math.min(wanted.together, wanted.runs - first) }, (_, i) => first + i);
   const parts: RunPart[] = [];
-  for (const n of numbers) parts.push(await createRunPart({ dir, runId: runId(n), blocks, flushBytes: 16 << 20 }));
+  const packed = new PackedSets();
+  for (const n of numbers) parts.push(await createRunPart({ dir, runId: runId(n), blocks, flushBytes: 16 << 20, packed }));
   const memory = new Memory(wanted.pages, new Prng(`truth ${wanted.together}`));
   const eligible = allBut(wanted.pages, memory.random);
   for (let w = 0; w < wanted.windows; w++) {
     const truth = memory.next();
     for (const [i, part] of parts.entries()) {
       writeWindow(part, w, truth, wanted.pages);
-      if (numbers[i]! % 2 === 0) part.pageSet(w, 'eligible', '', eligible, true);
+      if (numbers[i]! % 2 === 0) part.pageSet(w, 'eligible', '', eligible);
       part.pageSet(w, 'reported', '', reportOf(truth, memory.random, numbers[i]!));
       await part.drain();
     }
@@ -69,7 +70,7 @@ function writeWindow(part: RunPart, w: number, truth: Truth, nPages: number): vo
     scored: true,
     nPages,
   });
-  for (const [kind, scope, set] of truth.sets) part.pageSet(w, kind, scope, set, true);
+  for (const [kind, scope, set] of truth.sets) part.pageSet(w, kind, scope, set);
   part.cost(w, 'rwp-arm', truth.size, 0, 50 * truth.size);
   part.cost(w, 'rwp-fault', truth.size, 1000 * truth.size, 0);
 }

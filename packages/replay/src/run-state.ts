@@ -163,7 +163,7 @@ export class RunState {
       nPages: range.to - range.from,
     });
     part.pageSet(w, 'reported', '', report.reported);
-    if (report.eligible !== undefined) part.pageSet(w, 'eligible', '', report.eligible, true);
+    if (report.eligible !== undefined) part.pageSet(w, 'eligible', '', report.eligible);
     // A swapper writes the set it acts on itself.
     if (report.cold !== undefined && this.#run.evictor === undefined) part.pageSet(w, 'cold', '', report.cold);
     for (const region of report.regions ?? []) part.region(w, region.startPage, region.nPages, region.score, region.ageNs);

@@ -183,7 +183,7 @@ export interface TrackingKernel {
   charge(op: CostOp, count: number): void;
   /** Fixes the truth of a claim whose report will come later. Call at claimT1. */
   claim(window: Pick<Report, 'outerT0Ns' | 'claimT0Ns' | 'claimT1Ns' | 'outerT1Ns'>): void;
-  /** Hands a report to the scorer, which copies the sets `reported` and `cold` but may keep `eligible`. */
+  /** Hands a report to the scorer, which copies its sets. */
   report(report: Report): void;
 }
 

@@ -11,11 +11,9 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
   writev,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { RunError, UsageError } from '@workset/model';
@@ -58,33 +56,24 @@ function writeSome(fd: number, bytes: NodeJS.ArrayBufferView, from: number, posi
   }
 }
 
-/** Less is written at once: another thread would take longer to be asked. */
-const SMALL_FILE_BYTES = 256 << 10;
 const writevSome = promisify(writev);
 /** What is written is on the disk: one request of a thread, and of the event loop, rather than two. */
 const WRITE_DURABLY = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_DSYNC;
 
-/** Makes a file of the pieces, one after the other; large ones while this thread goes on, several side by side. Throws RunError. */
-export async function writeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const bytes = lengthOf(pieces);
-  if (bytes >= SMALL_FILE_BYTES) {
-    const stream = new FileStream(path);
-    stream.append(pieces);
-    return stream.end();
-  }
-  try {
-    writeFileSync(path, Buffer.concat(pieces, bytes));
-  } catch (cause) {
-    throw writingFailed(path, cause);
-  }
+/** Makes a durable file of the pieces, one after the other, while this thread goes on; several side by side. Throws RunError. */
+export function writeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const stream = new FileStream(path);
+  stream.append(pieces);
+  return stream.end();
 }
 
 /** A file that other threads write, from its start, while this one makes more of it. */
 export class FileStream {
   readonly #path: string;
   #fd: number | undefined;
+  #end = 0;
   /** All that was begun; never rejects. */
-  #written: Promise<void> = Promise.resolve();
+  #written: Promise<unknown> = Promise.resolve();
   #waitingBytes = 0;
   #failure: unknown;
 
@@ -92,14 +81,16 @@ export class FileStream {
     this.#path = path;
   }
 
-  /** The pieces may not change any more. */
+  /** The pieces may not change any more. They are on their way at once, beside what was appended before: a busy thread seldom hears that it was written. */
   append(pieces: readonly Uint8Array[]): void {
     const bytes = lengthOf(pieces);
+    const position = this.#end;
+    this.#end += bytes;
     this.#waitingBytes += bytes;
-    this.#written = Promise.all([this.#written, this.#opened()])
-      .then(() => this.#write(pieces))
+    const write = this.#write(pieces, position)
       .catch((cause: unknown) => void (this.#failure ??= cause))
       .then(() => void (this.#waitingBytes -= bytes));
+    this.#written = Promise.all([this.#written, write]);
   }
 
   /** What to wait for, if anything, when no more than `bytes` are to wait to be written. Rejects with RunError. */
@@ -118,18 +109,15 @@ export class FileStream {
     this.#fd = undefined;
   }
 
-  /** At once, so that the first pieces are on their way before this thread looks at anything else. */
-  #opened(): void {
-    try {
-      this.#fd ??= openSync(this.#path, WRITE_DURABLY);
-    } catch (cause) {
-      this.#failure ??= cause;
-    }
-  }
-  async #write(pieces: readonly Uint8Array[]): Promise<void> {
+  async #write(pieces: readonly Uint8Array[], position: number): Promise<void> {
     if (this.#failure !== undefined) return;
+    this.#fd ??= openSync(this.#path, WRITE_DURABLY);
     // The system may take a part of them.
-    for (let rest = pieces; rest.length > 0;) rest = behind(rest, (await writevSome(this.#fd!, rest)).bytesWritten);
+    for (let rest = pieces, at = position; rest.length > 0;) {
+      const { bytesWritten } = await writevSome(this.#fd, rest, at);
+      rest = behind(rest, bytesWritten);
+      at += bytesWritten;
+    }
   }
   #check(): void {
     if (this.#failure !== undefined) throw writingFailed(this.#path, this.#failure);
@@ -209,20 +197,6 @@ export function syncPath(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** The same of several files at once: the disk is waited for once, not once for each. */
-export async function syncPaths(paths: readonly string[]): Promise<void> {
-  await Promise.all(
-    paths.map(async (path) => {
-      const file = await open(path, 'r');
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    }),
-  );
 }
 
 /** Renames directory `from` to `to`, moving what was at `to` out of the way first: at every instant one of them is whole. */

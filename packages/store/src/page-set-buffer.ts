@@ -34,18 +34,18 @@ const GROUP_BYTES = 2 << 20;
 
 /** Sets that runs of one pass have packed last: trackers often report the same pages, and compressing takes longer than comparing. */
 export class PackedSets {
-  readonly #known: { readonly set: PageBitmap; packed: PackedSet }[] = [];
-  #next = 0;
+  readonly #known = new Map<SetKind, { next: number; readonly sets: { readonly set: PageBitmap; packed: PackedSet }[] }>();
 
-  /** The set as another run has packed it, or else as `pack` does. */
-  of(set: PageBitmap, pack: () => PackedSet): PackedSet {
-    const hit = this.#known.find((known) => isEqual(known.set, set));
+  /** The set as another run has packed it for the same kind, or else as `pack` does. */
+  of(kind: SetKind, set: PageBitmap, pack: () => PackedSet): PackedSet {
+    let known = this.#known.get(kind);
+    if (known === undefined) this.#known.set(kind, (known = { next: 0, sets: [] }));
+    const hit = known.sets.find((other) => isEqual(other.set, set));
     if (hit !== undefined) return hit.packed;
     const packed = pack();
-    const at = this.#next++ % KNOWN_SETS;
-    const known = (this.#known[at] ??= { set: new PageBitmap(set.nPages), packed });
-    known.set.words.set(set.words);
-    known.packed = packed;
+    const kept = (known.sets[known.next++ % KNOWN_SETS] ??= { set: new PageBitmap(set.nPages), packed });
+    kept.set.words.set(set.words);
+    kept.packed = packed;
     return packed;
   }
 }
@@ -89,9 +89,13 @@ export class PageSetBuffer {
     return encode(set, this.#blocks, copies, this.#compress);
   }
 
-  /** Adds a set. `frozen`: it will not change any more, so that its encoding can be shared between runs. */
-  add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen: boolean): void {
-    this.addPacked(w, kind, [scope], frozen ? this.#shared(set) : this.#packed.of(set, () => this.pack(set, 1)));
+  add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void {
+    this.addPacked(
+      w,
+      kind,
+      [scope],
+      this.#packed.of(kind, set, () => this.pack(set, 1)),
+    );
   }
 
   addPacked(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {
@@ -171,14 +175,6 @@ export class PageSetBuffer {
       return pageOfValues(parts, this.#compress);
     });
   }
-
-  #shared(set: PageBitmap): PackedSet {
-    const known = encodings.get(set);
-    if (known?.blocks === this.#blocks) return known.packed;
-    const packed = this.pack(set, 1);
-    encodings.set(set, { blocks: this.#blocks, packed });
-    return packed;
-  }
 }
 
 function memoised<Value>(known: Map<string, Value>, key: string, make: () => Value): Value {
@@ -195,8 +191,6 @@ function chunkValues(column: ColumnSpec, chunks: readonly number[]): Values {
   if (values === undefined) chunkColumns.set(chunks, (values = valuesOf(column, chunks)));
   return values;
 }
-
-const encodings = new WeakMap<PageBitmap, { readonly blocks: Float64Array; readonly packed: PackedSet }>();
 
 /** Pages of one set, `copies` times over. */
 function encode(set: PageBitmap, blocks: Float64Array, copies: number, compress: Compress): PackedSet {

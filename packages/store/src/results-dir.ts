@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { RunError, TABLES, TraceFormatError, UnreadableInputError, UsageError } from '@workset/model';
 import type { Row, TableId, TableSpec } from '@workset/model';
-import { makeDirectory, syncPath, syncPaths } from './files.ts';
+import { makeDirectory, syncPath } from './files.ts';
 import { writeParquet } from './parquet/file.ts';
 
 export const RESULTS_FORMAT = 'workset-results';
@@ -74,7 +74,7 @@ export function resultsInfo(path: string): ResultsInfo {
 /** Writes rows, ordered by the table's key, as DIR/<table>/<part>.parquet, replacing a part of that name. No rows give no file. */
 export async function writeTablePart(dir: string, table: TableId, part: string, rows: readonly Row[]): Promise<void> {
   if (rows.length === 0) return rmSync(partPath(dir, table, part), { force: true });
-  await publishParts([await writePart(dir, table, part, rows)]);
+  publishParts([await writePart(dir, table, part, rows)]);
 }
 
 /** The same, but for `publishParts` of the path returned, which gives it its name. */
@@ -126,9 +126,8 @@ export function partPath(dir: string, table: TableId, part: string): string {
   return join(folder, `${part}.parquet`);
 }
 
-/** Makes each `<path>.part` durable, then gives them their names. */
-export async function publishParts(paths: readonly string[]): Promise<void> {
-  await syncPaths(paths.map((path) => `${path}.part`));
+/** Gives each `<path>.part`, which is on the disk, its name. */
+export function publishParts(paths: readonly string[]): void {
   for (const path of paths) renameSync(`${path}.part`, path);
 }
 

@@ -61,8 +61,8 @@ class BufferedRunPart implements RunPart {
     const { w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages } = row;
     this.#push('windows', [this.#options.runId, w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages]);
   }
-  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen = false): void {
-    this.#sets.add(w, kind, scope, set, frozen);
+  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void {
+    this.#sets.add(w, kind, scope, set);
   }
   pack(set: PageBitmap, copies: number): PackedSet {
     return this.#sets.pack(set, copies);
@@ -96,10 +96,12 @@ class BufferedRunPart implements RunPart {
   }
 
   async close(run: Row): Promise<void> {
-    await allDone([this.#sets.end(), this.#flush()]);
+    const sets = this.#sets.end();
+    // Other runs that are closed with this one hand over their sets first: the disk is busy while this thread encodes small tables.
+    await allDone([sets, Promise.resolve().then(() => this.#flush())]);
     const runs = await writePart(this.#options.dir, 'runs', `${this.#options.runId}-000`, [run]);
     // `runs` last: then all is there.
-    await publishParts([...this.#flushed, runs]);
+    publishParts([...this.#flushed, runs]);
   }
 
   async abort(): Promise<void> {

@@ -182,11 +182,8 @@ export type EvictionTable = 'evictions' | 'refaults' | 'eviction_runs';
 /** Writes one run's part of every table. The row in `runs` is written last: its presence means the run is whole. */
 export interface RunPart {
   window(row: WindowRow): void;
-  /**
-   * Scope '' for reported, eligible and cold. The bitmap is copied before returning. `frozen`: the caller will never change it, so
-   * that runs with the same set share one copy.
-   */
-  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap, frozen?: boolean): void;
+  /** Scope '' for reported, eligible and cold. The bitmap may change afterwards. */
+  pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void;
   /** A set in stored form, which any part of the same trace takes; `copies`: scopes it stands for. The bitmap may change afterwards. */
   pack(set: PageBitmap, copies: number): PackedSet;
   packedSet(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void;

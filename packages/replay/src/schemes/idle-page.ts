@@ -26,10 +26,10 @@ export const idlePage = defineScheme({
   },
   config: { interval },
   attach(kernel, config) {
-    let listed = kernel.emptySet();
+    const listed = kernel.emptySet();
     /** Pages on an LRU list: the capture's own list where it has one, else every page touched before. */
     const list = (eligible?: PageBitmap): PageBitmap => {
-      listed = kernel.emptySet();
+      listed.clear();
       if (eligible === undefined) kernel.onLru(listed);
       else listed.or(eligible);
       return listed;

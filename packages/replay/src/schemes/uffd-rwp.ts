@@ -1,5 +1,5 @@
 /** userfaultfd RW-protection, async: arm, sleep, SET_MODE(sync), hot scan (kernel-semantics 2). */
-import { PAGE_BYTES, PageBitmap, UsageError } from '@workset/model';
+import { PAGE_BYTES, UsageError } from '@workset/model';
 import { defineScheme, type TrackingKernel } from '../scheme.ts';
 import { cycleTracker } from './cycle.ts';
 import { interval } from './shared.ts';
@@ -48,10 +48,11 @@ export const uffdRwp = defineScheme({
   attach(kernel, config) {
     if (config.minor && kernel.backing === 'anon')
       throw new UsageError('uffd-rwp: MINOR cannot be registered on anonymous memory', 'leave minor out, or say --backing shmem');
+    const armed = kernel.emptySet();
     return cycleTracker(kernel, config.interval, {
       set() {
         armInChunks(kernel, config);
-        const armed = new PageBitmap(kernel.nPages);
+        armed.clear();
         kernel.uffdRwWatched(kernel.range, armed);
         return armed;
       },
