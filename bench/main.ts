@@ -10,7 +10,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { benches } from './benches/index.ts';
+import { allBenches } from './benches/index.ts';
 import { SCALES, type Bench, type BenchFile, type BenchResult, type Scale } from './lib/bench.ts';
 import { drawGrowth } from './lib/growth-chart.ts';
 import { commitOf, machineLine } from './lib/machine.ts';
@@ -35,17 +35,17 @@ else if (positionals[0] === 'chart') await chart(positionals[1], positionals[2])
 else await main(scaleOf(values.scale));
 
 async function main(scale: Scale): Promise<void> {
-  const wanted = benches.filter(
-    ({ id, scales = SCALES, byNameOnly = false }) =>
+  const wanted = (await allBenches()).filter(
+    ({ bench: { id, scales = SCALES, byNameOnly = false } }) =>
       (byNameOnly && !values.list ? id === values.filter : id.includes(values.filter)) && scales.includes(scale),
   );
   if (wanted.length === 0) fail(`no bench at scale ${scale} has ${values.filter} in its name; --list shows them`);
-  if (values.list) return wanted.forEach(({ id, title }) => console.log(`${id.padEnd(24)} ${title}`));
+  if (values.list) return wanted.forEach(({ bench: { id, title } }) => console.log(`${id.padEnd(24)} ${title}`));
   console.log(`${machineLine()}; scale ${scale}`);
   const results: BenchResult[] = [];
-  for (const bench of wanted) {
+  for (const { file, bench } of wanted) {
     await bench.prepare({ scale, inputs: values.inputs });
-    const result = await inChild(bench, scale);
+    const result = await inChild(file, bench, scale);
     console.log(`\n${printResult(bench, result)}`);
     results.push(result);
   }
@@ -53,10 +53,10 @@ async function main(scale: Scale): Promise<void> {
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(file, null, 1)}\n`);
 }
 
-function inChild(bench: Bench, scale: Scale): Promise<BenchResult> {
+function inChild(benchFile: string, bench: Bench, scale: Scale): Promise<BenchResult> {
   return new Promise((resolve, reject) => {
     // Without the flags of this process: the packages as built, which is what users run.
-    const child = fork(join(HERE, 'lib/child.ts'), [bench.id, scale, values.inputs], {
+    const child = fork(join(HERE, 'lib/child.ts'), [benchFile, bench.id, scale, values.inputs], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     let result: BenchResult | undefined;

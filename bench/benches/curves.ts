@@ -12,7 +12,7 @@ function sizesOf(nPages: number): number[] {
   return Array.from({ length: 256 }, (_, i) => Math.ceil(((i + 1) * nPages) / 256));
 }
 
-export const curves: Bench = {
+const curves: Bench = {
   id: 'curves',
   title: 'exact and sampled miss-ratio curve, working-set curve; zipf',
   bars: [
@@ -47,7 +47,7 @@ export const curves: Bench = {
   },
 };
 
-export const eviction: Bench = {
+const eviction: Bench = {
   id: 'eviction',
   title: 'exact LRU and OPT at half of the memory; zipf',
   prepare: ({ scale, inputs }) => prepareSynth(inputs, zipfInput(scale === 'full' ? 'small' : scale)),
@@ -69,3 +69,5 @@ export const eviction: Bench = {
     }
   },
 };
+
+export const benches: readonly Bench[] = [curves, eviction];

@@ -69,7 +69,7 @@ function firstSchemes(n: number): string[] {
   return [...EIGHT, ...schemes.ids.filter((id) => !EIGHT.some((known) => known === id))].slice(0, n);
 }
 
-export const growthBenches: readonly Bench[] = GROWTHS.map(({ id, axis, points }) => ({
+export const benches: readonly Bench[] = GROWTHS.map(({ id, axis, points }) => ({
   id: `growth-${id}`,
   title: `cost of a replay by ${axis}`,
   async prepare({ scale, inputs }) {

@@ -1,21 +1,18 @@
-/** Every bench. To add one: write it beside these, add a line here; a tiny run of it is then part of `npm test`. */
+/**
+ * Every bench, by the file it is in. To add one: write it beside these, in a file that exports its `benches`, and name the file here; a
+ * tiny run of it is then part of `npm test`.
+ */
 import type { Bench } from '../lib/bench.ts';
-import { curves, eviction } from './curves.ts';
-import { growthBenches } from './growth.ts';
-import { evictionReplay } from './eviction.ts';
-import { ingestBenches } from './ingest.ts';
-import { replayBenches } from './replay.ts';
-import { pipeline, report, scoring, summary } from './score.ts';
 
-export const benches: readonly Bench[] = [
-  pipeline,
-  scoring,
-  summary,
-  report,
-  ...replayBenches,
-  curves,
-  eviction,
-  evictionReplay,
-  ...ingestBenches,
-  ...growthBenches,
-];
+const FILES = ['score', 'replay', 'curves', 'eviction', 'ingest', 'growth'];
+
+/** The benches of one file. What is loaded beside them is marked by every garbage collection of what they time. */
+export async function benchesOf(file: string): Promise<readonly Bench[]> {
+  return ((await import(`./${file}.ts`)) as { readonly benches: readonly Bench[] }).benches;
+}
+
+/** In order, each with the file it is in. */
+export async function allBenches(): Promise<readonly { readonly file: string; readonly bench: Bench }[]> {
+  const files = await Promise.all(FILES.map(async (file) => ({ file, benches: await benchesOf(file) })));
+  return files.flatMap(({ file, benches }) => benches.map((bench) => ({ file, bench })));
+}

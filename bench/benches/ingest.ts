@@ -154,7 +154,7 @@ function exactLog(id: string, title: string, prepare: (path: string, scale: Scal
   };
 }
 
-export const ingestBenches: readonly Bench[] = [
+export const benches: readonly Bench[] = [
   ...KINDS.map(made),
   exactLog('vmgt', 'exact log of a VM (vmgt)', (path, scale) => captures.vmgt(path, BYTES[scale]), { tiny: 1, small: 1, full: 1 }),
   exactLog(

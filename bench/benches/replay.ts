@@ -176,7 +176,7 @@ const big =
   (pages: number) =>
   (scale: Scale): SynthInput => ({ ...zipfInput(scale), ...(scale !== 'tiny' && { pages }) });
 
-export const replayBenches: readonly Bench[] = [
+export const benches: readonly Bench[] = [
   scaling,
   bursty,
   burstyHuge,

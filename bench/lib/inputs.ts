@@ -1,7 +1,7 @@
 /** Made-up inputs, kept from run to run under a name that says what they are. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { synthesise, type SynthOptions } from '@workset/ingest';
+import type { SynthOptions } from '@workset/ingest';
 import { Prng, TRACE_VERSION } from '@workset/model';
 import { createTraceWriter, readManifest } from '@workset/store';
 
@@ -17,6 +17,7 @@ export async function prepareSynth(inputs: string, input: SynthInput): Promise<v
   const out = synthPath(inputs, input);
   if (isAsWrittenNow(out)) return;
   rmSync(out, { recursive: true, force: true });
+  const { synthesise } = await import('@workset/ingest');
   await synthesise(input.pattern, { ...input, out });
 }
 
