@@ -6,7 +6,7 @@ import { PageWork } from './page-queue.ts';
 import { PieceWork } from './piece-queue.ts';
 
 /** Longest wait awake, longest sleep, ms. */
-const SPIN_MS = 4;
+const SPIN_MS = 1;
 const NAP_MS = 20;
 
 /** Helps until it is dismissed. The leader hears of what it throws. */
