@@ -6,6 +6,7 @@ import {
   fstatSync,
   fsyncSync,
   mkdirSync,
+  open,
   openSync,
   readSync,
   renameSync,
@@ -57,14 +58,30 @@ function writeSome(fd: number, bytes: NodeJS.ArrayBufferView, from: number, posi
 }
 
 const writevSome = promisify(writev);
+const openFile = promisify(open);
 /** What is written is on the disk: one request of a thread, and of the event loop, rather than two. */
 const WRITE_DURABLY = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_DSYNC;
 
 /** Makes a durable file of the pieces, one after the other, while this thread goes on; several side by side. Throws RunError. */
-export function writeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const stream = new FileStream(path);
-  stream.append(pieces);
-  return stream.end();
+export async function writeFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  let fd: number | undefined;
+  try {
+    fd = await openFile(path, WRITE_DURABLY);
+    await writePieces(fd, pieces, 0);
+  } catch (cause) {
+    throw writingFailed(path, cause);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+async function writePieces(fd: number, pieces: readonly Uint8Array[], position: number): Promise<void> {
+  // The system may take a part of them.
+  for (let rest = pieces, at = position; rest.length > 0;) {
+    const { bytesWritten } = await writevSome(fd, rest, at);
+    rest = behind(rest, bytesWritten);
+    at += bytesWritten;
+  }
 }
 
 /** A file that other threads write, from its start, while this one makes more of it. */
@@ -111,13 +128,9 @@ export class FileStream {
 
   async #write(pieces: readonly Uint8Array[], position: number): Promise<void> {
     if (this.#failure !== undefined) return;
+    // At once, so that the first pieces are on their way before this thread looks at anything else.
     this.#fd ??= openSync(this.#path, WRITE_DURABLY);
-    // The system may take a part of them.
-    for (let rest = pieces, at = position; rest.length > 0;) {
-      const { bytesWritten } = await writevSome(this.#fd, rest, at);
-      rest = behind(rest, bytesWritten);
-      at += bytesWritten;
-    }
+    await writePieces(this.#fd, pieces, position);
   }
   #check(): void {
     if (this.#failure !== undefined) throw writingFailed(this.#path, this.#failure);
