@@ -1,8 +1,8 @@
 /**
  * A set of dense page ids as bits, LSB first in little-endian 32-bit words (bit i%8 of byte i>>3, as the kernel stores them).
  *
- * Loops read the length of an array once: in a process where anybody gave an object a `length` below a typed array (yargs does,
- * V8's TypedArrayLengthLookupChain), each look at it is a call, and a replay took a quarter longer.
+ * Loops read the length of an array once: in a process that has lost V8's protector TypedArrayLengthLookupChain (importing yargs is
+ * enough), each look at it is a call, and a replay took a quarter longer.
  */
 export class PageBitmap {
   readonly nPages: number;
