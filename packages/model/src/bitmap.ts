@@ -41,10 +41,7 @@ export class PageBitmap {
     return new PageBitmap(this.nPages, this.words.slice());
   }
   count(): number {
-    const { words } = this;
-    let n = 0;
-    for (let i = 0, end = words.length; i < end; i++) n += popcount(words[i]!);
-    return n;
+    return countBits(this.words);
   }
   /** this &= other */
   and(other: PageBitmap): this {
@@ -86,6 +83,45 @@ export class PageBitmap {
     for (const id of ids) set.add(id);
     return set;
   }
+}
+
+/**
+ * Number of set bits of many words, eight at a time: full adders sum bits of equal weight, so that one word in eight is counted bit by bit
+ * (Harley and Seal; Warren, Hacker's Delight, 5-1).
+ */
+function countBits(words: Int32Array): number {
+  const end = words.length | 0;
+  const whole = end & ~7;
+  let ones = 0;
+  let twos = 0;
+  let fours = 0;
+  let eights = 0;
+  for (let i = 0; i < whole; i = (i + 8) | 0) {
+    const a = words[i]! ^ ones;
+    const twosA = (words[i]! & ones) | (a & words[i + 1]!);
+    const b = a ^ words[i + 1]!;
+    const c = words[i + 2]! ^ b;
+    const twosB = (words[i + 2]! & b) | (c & words[i + 3]!);
+    const d = c ^ words[i + 3]!;
+    const e = twosA ^ twos;
+    const foursA = (twosA & twos) | (e & twosB);
+    const f = e ^ twosB;
+    const g = words[i + 4]! ^ d;
+    const twosC = (words[i + 4]! & d) | (g & words[i + 5]!);
+    const h = g ^ words[i + 5]!;
+    const k = words[i + 6]! ^ h;
+    const twosD = (words[i + 6]! & h) | (k & words[i + 7]!);
+    ones = k ^ words[i + 7]!;
+    const l = twosC ^ f;
+    const foursB = (twosC & f) | (l & twosD);
+    twos = l ^ twosD;
+    const m = foursA ^ fours;
+    eights += popcount((foursA & fours) | (m & foursB));
+    fours = m ^ foursB;
+  }
+  let n = 8 * eights + 4 * popcount(fours) + 2 * popcount(twos) + popcount(ones);
+  for (let i = whole; i < end; i = (i + 1) | 0) n += popcount(words[i]!);
+  return n;
 }
 
 /** Number of set bits of a 32-bit word. */

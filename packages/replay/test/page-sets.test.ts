@@ -41,4 +41,17 @@ describe('ranges of page sets', () => {
       }),
       { numRuns: 500 },
     ));
+
+  it('count every bit once, however many words there are', () =>
+    fc.assert(
+      fc.property(fc.int32Array({ maxLength: 70 }), (words) => {
+        const set = new PageBitmap(32 * words.length, words);
+        const bits = [...words].map((word) => (word >>> 0).toString(2).replaceAll('0', '').length);
+        assert.equal(
+          set.count(),
+          bits.reduce((sum, n) => sum + n, 0),
+        );
+      }),
+      { numRuns: 500 },
+    ));
 });
