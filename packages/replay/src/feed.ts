@@ -39,7 +39,13 @@ export class TouchFeed {
   touches = 0;
   readonly #options: FeedOptions;
   readonly #buffer: Int32Array;
-  readonly #sum = (touches: Int32Array): string => this.memory.arena.sumsOf(this.#buffer, touches.length);
+  readonly #sum = (touches: Int32Array): string => {
+    const { sums, largest } = this.memory.arena.sumsOf(this.#buffer, touches.length);
+    this.#largest = largest;
+    return sums;
+  };
+  /** Of the touches summed last; undefined when those of a batch have no sums. */
+  #largest: number | undefined;
   readonly #shared: SharedTouches | undefined;
   readonly #checks: BatchChecks;
   #batch = -1;
@@ -188,10 +194,11 @@ export class TouchFeed {
   #load(batch: number): void {
     if (batch === this.#batch) return;
     const { space } = this.#options;
+    this.#largest = undefined;
     this.#batchRows = space.readBatch(batch, this.#buffer, this.#sum);
     const slots = this.memory.column.length;
     // The loops below do not look: a touch of a page that is not there would change another column.
-    if (largest(this.#buffer, this.#batchRows) >= slots)
+    if ((this.#largest ?? largest(this.#buffer, this.#batchRows)) >= slots)
       throw new TraceFormatError(`batch ${batch} of space ${space.info.id} has a touch of a page outside its ${space.info.nPages} pages`);
     this.#batch = batch;
     this.#checks.whole(batch);

@@ -24,6 +24,8 @@ interface SetRow {
 const CHUNKS_PER_PAGE = 64;
 /** A chunk behind its length. */
 const VALUE_BYTES = 4 + CHUNK_BYTES;
+/** Key columns below this are written as they are: the sets beside them take hundreds of times that, and a compressor is started for each column of each run. */
+const MIN_KEY_BYTES = 8 << 10;
 const ROWS_PER_GROUP = 1 << 14;
 /**
  * Every so many chunks the buffer looks at what it has, and hands row groups of so many compressed bytes to the disk. It counts rows alone,
@@ -161,7 +163,7 @@ export class PageSetBuffer {
     const nRows = rows.reduce((sum, { scopes, set }) => sum + scopes.length * set.chunks.length, 0);
     return TABLES.page_sets.columns.map((column: ColumnSpec) => {
       if (column.name === 'bits') return { pages: rows.flatMap(({ set }) => set.pages) };
-      if (column.name === 'run_id') return pageOfValues([repeated(column, this.#runId, nRows)], this.#compress);
+      if (column.name === 'run_id') return pageOfValues([repeated(column, this.#runId, nRows)], this.#compress, MIN_KEY_BYTES);
       const cell = same[column.name];
       const known = new Map<string, Values>();
       const parts = rows.flatMap((row) =>
@@ -172,7 +174,7 @@ export class PageSetBuffer {
           return memoised(known, `${value} ${chunks.length}`, () => repeated(column, value, chunks.length));
         }),
       );
-      return pageOfValues(parts, this.#compress);
+      return pageOfValues(parts, this.#compress, MIN_KEY_BYTES);
     });
   }
 }

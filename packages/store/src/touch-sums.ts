@@ -5,9 +5,14 @@
 import {
   ADD,
   advance,
+  block,
+  BYTES,
   constant,
+  EQUAL,
+  EQZ,
   get,
   I32,
+  leaveIf,
   load,
   load32,
   load32At,
@@ -18,6 +23,7 @@ import {
   set,
   SHL,
   SHR,
+  SPLAT,
   store,
   store32At,
   tee,
@@ -122,13 +128,41 @@ function keepSums(out: number, sums: readonly number[]): Code {
 
 /** sum(touches, rounds, out): goes on from the LANES_BYTES at `out`, and leaves them there; rounds >= 1 */
 export function sumCode(): Func {
-  const [touches, rounds, out, largest] = [0, 1, 2, 7];
-  const sums = [3, 4, 5, 6] as const;
-  const all = [...sums, largest];
-  const known = seq(...all.map((sum, i) => seq(load(out, 16 * i), set(sum))));
+  const { known, round, keep, locals } = summing(3);
+  return { name: 'sum', params: 3, result: false, locals, body: seq(known, loop(1, seq(round, advance(0, 32))), keep) };
+}
+
+/**
+ * name(touches, rounds, out, most, …): the same while `each(touches, own)` does something with the eight touches of every round, in locals from `own` on: for a loop that
+ * waits for memory, and has time to spare. It ends at the first round that has a touch above `most`, as the largest that it leaves tells.
+ */
+export function sumWhileCode(name: string, more: number, own: readonly number[], each: (touches: number, own: number) => Code): Func {
+  const most = 3;
+  const limit = 4 + more + 5;
+  const isBeyond = (largest: number): Code => seq(get(largest), get(limit), MAX_U, get(limit), EQUAL, BYTES.ALL, EQZ);
+  const { known, round, keep, locals } = summing(4 + more);
+  const body = seq(
+    known,
+    seq(get(most), SPLAT, set(limit)),
+    block(loop(1, seq(round, leaveIf(isBeyond(limit - 1), 1), each(0, limit + 1), advance(0, 32)))),
+    keep,
+  );
+  return { name, params: 4 + more, result: false, locals: [...locals, V128, ...own], body };
+}
+
+/** Of loops with the parameters (touches, rounds, out): their locals, four sums and the largest, and what they do with them. */
+function summing(first: number): { readonly known: Code; readonly round: Code; readonly keep: Code; readonly locals: readonly number[] } {
+  const [touches, out] = [0, 2];
+  const all = [0, 1, 2, 3, 4].map((i) => first + i);
+  const sums = all.slice(0, 4) as unknown as readonly [number, number, number, number];
+  const largest = all[4]!;
   const larger = (offset: number): Code => seq(get(largest), load(touches, offset), MAX_U, set(largest));
-  const round = seq(addVector(touches, 0, sums), addVector(touches, 16, sums), larger(0), larger(16), advance(touches, 32));
-  return { name: 'sum', params: 3, result: false, locals: all.map(() => V128), body: seq(known, loop(rounds, round), keepSums(out, all)) };
+  return {
+    known: seq(...all.map((sum, i) => seq(load(out, 16 * i), set(sum)))),
+    round: seq(addVector(touches, 0, sums), addVector(touches, 16, sums), larger(0), larger(16)),
+    keep: keepSums(out, all),
+    locals: all.map(() => V128),
+  };
 }
 
 /** moveAndSum(touches, rounds, out, table, bits): the same after each touch has grown by the entry of `table` at touch >>> bits */

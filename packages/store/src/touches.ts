@@ -2,4 +2,4 @@
 export { readFully } from './files.ts';
 export { compressed } from './parquet/pages.ts';
 export { BATCH_ROWS } from './touch-file.ts';
-export { LANES_BYTES, ROUND_WORDS, sumCode, TouchSums } from './touch-sums.ts';
+export { LANES_BYTES, ROUND_WORDS, sumCode, sumWhileCode, TouchSums } from './touch-sums.ts';

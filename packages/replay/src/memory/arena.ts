@@ -25,6 +25,7 @@ export interface VectorLoops {
   stampBytes(touches: number, eights: number, bytes: number, byte: number): void;
   settle(bytes: number, stamps: number, words: number, base: number): void;
   stampBits(touches: number, eights: number, bits: number): void;
+  sumAndStampBits(touches: number, eights: number, lanes: number, most: number, bits: number): void;
   orBits(bits: number, others: number, words: number): void;
   splitPairs(pairs: number, touched: number, written: number, fours: number): void;
   settleBits(list: number, count: number, stamps: number, words: number): void;
@@ -130,16 +131,19 @@ export class Arena {
   mixedTlbLoop(vectors: number): TlbLoop {
     return (this.#loops as unknown as Record<string, TlbLoop>)[`tlbMixed${vectors}`]!;
   }
-  /** The checksum of the first `length` touches of a column. */
-  sumsOf(touches: Int32Array, length: number): string {
+  /** The checksum of the first `length` touches of a column, and the largest of them, unsigned. */
+  sumsOf(touches: Int32Array, length: number): { readonly sums: string; readonly largest: number } {
     const rounds = this.owns(touches) ? Math.floor(length / ROUND_WORDS) : 0;
     const sums = new TouchSums();
+    let largest = 0;
     if (rounds > 0) {
       const lanes = this.#lanes!.fill(0);
       this.#loops!.sum(touches.byteOffset, rounds, lanes.byteOffset);
       sums.addLanes(lanes, rounds * ROUND_WORDS);
+      largest = TouchSums.largestOf(lanes);
     }
-    return sums.add(touches, rounds * ROUND_WORDS, length).toString();
+    for (let i = rounds * ROUND_WORDS; i < length; i++) largest = Math.max(largest, touches[i]! >>> 0);
+    return { sums: sums.add(touches, rounds * ROUND_WORDS, length).toString(), largest };
   }
   owns(column: Int32Array): boolean {
     return owners.get(column) === this;

@@ -46,6 +46,7 @@ import {
   XOR,
   ZERO,
 } from '@workset/model/wasm';
+import { sumWhileCode } from '@workset/store/touches';
 import { bitsOfFour } from './simd-code.ts';
 
 /** stampRows(touches, eights, stamps, stamp): one frame; the slot of each of 8 * eights touches gets the stamp */
@@ -64,9 +65,9 @@ function stampBytes(): Func {
   return { name: 'stampBytes', params: 4, result: false, locals: [], body };
 }
 
-/** stampBits(touches, eights, table): the bit of the slot of each of 8 * eights touches is set */
-function stampBits(): Func {
-  const [touches, eights, table, touch, address, old] = [0, 1, 2, 3, 4, 5];
+/** The bits of eight touches are set in a table, with three locals of its own. */
+function setBits(touches: number, table: number, touch: number): Code {
+  const [address, old] = [touch + 1, touch + 2];
   const word = seq(get(touch), constant(5), SHR, constant(2), SHL, get(table), ADD, tee(address));
   const one = (i: number): Code =>
     seq(
@@ -76,8 +77,19 @@ function stampBits(): Func {
       set(old),
       seq(get(address), get(old), constant(1), get(touch), SHL, OR, STORE_32),
     );
-  const body = loop(eights, seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one), advance(touches, 32)));
+  return seq(...[0, 1, 2, 3, 4, 5, 6, 7].map(one));
+}
+
+/** stampBits(touches, eights, table): the bit of the slot of each of 8 * eights touches is set */
+function stampBits(): Func {
+  const [touches, eights, table, touch] = [0, 1, 2, 3];
+  const body = loop(eights, seq(setBits(touches, table, touch), advance(touches, 32)));
   return { name: 'stampBits', params: 3, result: false, locals: [I32, I32, I32], body };
+}
+
+/** sumAndStampBits(touches, eights, lanes, most, table): stampBits of touches up to `most` while they are summed */
+function sumAndStampBits(): Func {
+  return sumWhileCode('sumAndStampBits', 1, [I32, I32, I32], (touches, own) => setBits(touches, 4, own));
 }
 
 /** orBits(table, other, words): the bits of the other table are added to the table, whole vectors of them */
@@ -180,4 +192,13 @@ function settle(): Func {
   return { name: 'settle', params: 4, result: false, locals: [V128, V128, V128], body };
 }
 
-export const STAMP_FUNCTIONS: readonly Func[] = [stampRows(), stampBytes(), stampBits(), orBits(), splitPairs(), settleBits(), settle()];
+export const STAMP_FUNCTIONS: readonly Func[] = [
+  stampRows(),
+  stampBytes(),
+  stampBits(),
+  sumAndStampBits(),
+  orBits(),
+  splitPairs(),
+  settleBits(),
+  settle(),
+];

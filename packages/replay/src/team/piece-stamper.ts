@@ -50,7 +50,10 @@ export class PieceStamper {
       for (; row < stop; row = Math.min(stop, row + READ_ROWS)) {
         const n = Math.min(READ_ROWS, stop - row);
         if (!this.#read(batch, row, n)) return -1;
-        if (group > 0) this.#applyAlike(n, table);
+        const rounds = Math.floor(n / ROUND_WORDS);
+        if (rounds > 0) this.#sum(rounds, group > 0 ? table : undefined);
+        if (!this.#areTouches(rounds * ROUND_WORDS, n)) return -1;
+        if (group > 0) this.#applyAlike(rounds * ROUND_WORDS, n, table);
         else frame = this.#apply(row, n, frame, table, firstFrame);
         this.#between();
       }
@@ -59,15 +62,25 @@ export class PieceStamper {
     return parts;
   }
 
-  /** Reads rows of a batch and sums them; false when they cannot be read, or one is no touch. */
+  /** Reads rows of a batch; false when they cannot be read. */
   #read(batch: number, row: number, n: number): boolean {
-    const touches = this.#touches;
     const { ints } = this.#control;
-    if (readFully(ints[AT.fd]!, touches, n * 4, this.#offsets[batch]! + 4 * (row - batch * BATCH_ROWS)) < n * 4) return false;
-    const slots = ints[AT.slots]!;
-    const rounds = Math.floor(n / ROUND_WORDS);
-    if (rounds > 0) this.#loops.sum(touches.byteOffset, rounds, this.#lanes.byteOffset);
-    for (let i = rounds * ROUND_WORDS; i < n; i++) if (touches[i]! >>> 0 >= slots) return false;
+    const from = this.#offsets[batch]! + 4 * (row - batch * BATCH_ROWS);
+    return readFully(ints[AT.fd]!, this.#touches, n * 4, from) === n * 4;
+  }
+
+  /** Sums the touches of so many rounds, and sets their bits in the table if there is one: up to a touch that is none. */
+  #sum(rounds: number, bits: Uint8Array | undefined): void {
+    const touches = this.#touches.byteOffset;
+    const lanes = this.#lanes.byteOffset;
+    if (bits === undefined) this.#loops.sum(touches, rounds, lanes);
+    else this.#loops.sumAndStampBits(touches, rounds, lanes, this.#control.ints[AT.slots]! - 1, bits.byteOffset);
+  }
+
+  /** False when one of those summed, or of the rest [from, to), is no touch. */
+  #areTouches(from: number, to: number): boolean {
+    const slots = this.#control.ints[AT.slots]!;
+    for (let i = from; i < to; i++) if (this.#touches[i]! >>> 0 >= slots) return false;
     return TouchSums.largestOf(this.#lanes) < slots;
   }
 
@@ -100,12 +113,10 @@ export class PieceStamper {
     return table;
   }
 
-  /** Sets the bits of the n touches read. */
-  #applyAlike(n: number, table: Uint8Array): void {
+  /** Sets the bits of touches [from, to) of those read, less than a round. */
+  #applyAlike(from: number, to: number, table: Uint8Array): void {
     const touches = this.#touches;
-    const eights = n >> 3;
-    if (eights > 0) this.#loops.stampBits(touches.byteOffset, eights, table.byteOffset);
-    for (let i = 8 * eights; i < n; i++) table[touches[i]! >>> 3]! |= 1 << (touches[i]! & 7);
+    for (let i = from; i < to; i++) table[touches[i]! >>> 3]! |= 1 << (touches[i]! & 7);
   }
 
   /** Keeps the sums of rows [from, to) of the batch, of which the last few, less than a round, are what was read last. */

@@ -143,11 +143,11 @@ export function repeated(column: ColumnSpec, cell: NonNullable<Cell>, n: number)
   const one = plain(column, [cell]);
   return { raw: Buffer.alloc(n * one.length, one), n, extent: extentOf([cell]) };
 }
-/** One page of all values, none of them null. */
-export function pageOfValues(parts: readonly Values[], compress: Compress): ColumnPages {
+/** One page of all values, none of them null; compressed from `least` bytes on. */
+export function pageOfValues(parts: readonly Values[], compress: Compress, least: number): ColumnPages {
   const cells = parts.flatMap(({ extent }) => (extent === undefined ? [] : [extent.min, extent.max]));
   const n = parts.reduce((sum, part) => sum + part.n, 0);
-  return { pages: [chunkOf(Buffer.concat(parts.map(({ raw }) => raw)), n, compress)], extent: extentOf(cells) };
+  return { pages: [chunkOf(Buffer.concat(parts.map(({ raw }) => raw)), n, compress, least)], extent: extentOf(cells) };
 }
 
 function schemaElement({ name, type, nullable }: ColumnSpec): Field[] {

@@ -69,9 +69,9 @@ export function dictionaryOf(raw: Uint8Array, nValues: number): Page {
 /** Smaller ones gain less than starting a compressor costs, and a file of a few rows has a dozen of them. */
 const MIN_COMPRESSED_BYTES = 1024;
 
-/** The only page of a column chunk, of bytes that will not change: small ones are stored as they are. */
-export function chunkOf(raw: Uint8Array, nValues: number, compress: Compress = compressNow): Page {
-  if (raw.length >= MIN_COMPRESSED_BYTES) return pageOf(raw, nValues, PLAIN, compress);
+/** The only page of a column chunk, of bytes that will not change: those below `least` bytes are stored as they are. */
+export function chunkOf(raw: Uint8Array, nValues: number, compress: Compress = compressNow, least = MIN_COMPRESSED_BYTES): Page {
+  if (raw.length >= least) return pageOf(raw, nValues, PLAIN, compress);
   return new CompressedPage(DATA_PAGE, raw, nValues, dataPage(nValues, PLAIN), () => () => raw, UNCOMPRESSED);
 }
 
