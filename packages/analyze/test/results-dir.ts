@@ -118,8 +118,7 @@ function chunksOf(runId: string, { w, kind, scope = '', pages }: SetRow): Row[] 
 }
 
 /**
- * Writes runs as replay does, with the store's own writer and in step: sets that are the same list of pages for several runs, or for both
- * scopes one after the other, share one encoding.
+ * Writes runs as replay does, with the store's own writer: sets that are the same list of pages share one encoding.
  * @param sets of each run, in the order of its windows
  */
 export async function replayRuns(
@@ -132,15 +131,10 @@ export async function replayRuns(
   for (const { run, windows, sets } of runs) {
     const part = await createRunPart({ dir, runId: String(run['run_id']), blocks, flushBytes: 1 << 16 });
     for (const row of windows) part.window(windowOf({ ...DEFAULTS.windows, ...row }));
-    for (let i = 0, next: number; i < sets.length; i = next) {
-      const { w, kind, pages } = sets[i]!;
-      next = i + 1;
-      while (next < sets.length && sets[next]!.w === w && sets[next]!.kind === kind && sets[next]!.pages === pages) next++;
-      const scopes = sets.slice(i, next).map(({ scope = '' }) => scope as Scope | '');
+    for (const { w, kind, pages, scope = '' } of sets) {
       let packed = packs.get(pages);
-      if (packed?.copies !== scopes.length)
-        packs.set(pages, (packed = part.pack(PageBitmap.of(blocks.length * BLOCK_PAGES, pages), scopes.length)));
-      part.packedSet(w, kind as SetKind, scopes, packed);
+      if (packed === undefined) packs.set(pages, (packed = part.pack(PageBitmap.of(blocks.length * BLOCK_PAGES, pages))));
+      part.packedSet(w, kind as SetKind, scope as Scope | '', packed);
       await part.drain();
     }
     await part.close({ ...DEFAULTS.runs, ...run, n_windows: windows.length });

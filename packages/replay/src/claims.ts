@@ -172,16 +172,16 @@ export class Truth {
   /** Writes truth and edge sets of window w, after finish(). */
   write(w: number, part: RunPart): void {
     this.#packed ??= this.#pack(part);
-    for (const { kind, scopes, set } of this.#packed) part.packedSet(w, kind, scopes, set);
+    for (const { kind, scopes, set } of this.#packed) for (const scope of scopes) part.packedSet(w, kind, scope, set);
   }
 
   #pack(part: RunPart): PackedTruth[] {
     const packed: PackedTruth[] = [];
     for (const { scopes, target, sure, maybe } of this.#sets.splice(0)) {
-      packed.push({ kind: kindOf('truth', target), scopes, set: part.pack(sure, scopes.length) });
+      packed.push({ kind: kindOf('truth', target), scopes, set: part.pack(sure) });
       this.#clock.sets.give(sure);
       if (maybe === undefined) continue;
-      packed.push({ kind: kindOf('edge', target), scopes, set: part.pack(maybe, scopes.length) });
+      packed.push({ kind: kindOf('edge', target), scopes, set: part.pack(maybe) });
       this.#clock.sets.give(maybe);
     }
     return packed;

@@ -91,14 +91,13 @@ export class RecordingPart implements RunPart {
     assert.ok(!this.sets.has(key), `set ${key} is written twice`);
     this.sets.set(key, set.clone());
   }
-  pack(set: PageBitmap, copies: number): PackedSet {
-    const packed = { copies, chunks: [], pages: [], bytes: 0 };
+  pack(set: PageBitmap): PackedSet {
+    const packed = { chunks: [], frames: [] };
     packedSets.set(packed, set.clone());
     return packed;
   }
-  packedSet(w: number, kind: string, scopes: readonly string[], set: PackedSet): void {
-    assert.equal(set.copies, scopes.length);
-    for (const scope of scopes) this.pageSet(w, kind, scope, packedSets.get(set)!);
+  packedSet(w: number, kind: string, scope: string, set: PackedSet): void {
+    this.pageSet(w, kind, scope, packedSets.get(set)!);
   }
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void {
     const rows = this.regions.get(w) ?? [];

@@ -42,13 +42,13 @@ function truthOf(clock: Clock, window: Window): Record<string, number[]> {
   const sets: Record<string, number[]> = {};
   const packs = new Map<PackedSet, number[]>();
   const part = {
-    pack(set: PageBitmap, copies: number): PackedSet {
-      const packed = { copies, chunks: [], pages: [], bytes: 0 };
+    pack(set: PageBitmap): PackedSet {
+      const packed = { chunks: [], frames: [] };
       packs.set(packed, [...set.ids()]);
       return packed;
     },
-    packedSet(_w: number, kind: string, scopes: readonly string[], set: PackedSet): void {
-      for (const scope of scopes) sets[`${kind} ${scope}`] = packs.get(set)!;
+    packedSet(_w: number, kind: string, scope: string, set: PackedSet): void {
+      sets[`${kind} ${scope}`] = packs.get(set)!;
     },
   };
   const truth = new Truth(clock, { from: 1000, to: N_PAGES - 500 }, window);

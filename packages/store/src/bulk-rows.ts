@@ -1,6 +1,7 @@
 /** Many rows of a table at once, as typed columns: encoded on arrival, so that millions of events cost no objects and little memory. */
 import assert from 'node:assert/strict';
 import type { ColumnSpec, TableSpec } from '@workset/model';
+import { packedCodes } from './parquet/codes.ts';
 import type { ColumnPages, Extent } from './parquet/file.ts';
 import { DELTA_BINARY_PACKED, deltaPacked } from './parquet/delta.ts';
 import { dictionaryOf, pageOf, plain, RLE_DICTIONARY } from './parquet/pages.ts';
@@ -90,7 +91,7 @@ function encodeColumn(column: ColumnSpec, value: Varying, rows: number): ColumnP
   if ('codes' in value) {
     const sorted = usedTexts(value, rows).toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     return {
-      pages: [pageOf(packedCodes(value, rows), rows, RLE_DICTIONARY)],
+      pages: [pageOf(packedCodes(value.codes, rows, value.texts.length), rows, RLE_DICTIONARY)],
       dictionary: dictionaryOf(plain(column, value.texts), value.texts.length),
       encoding: RLE_DICTIONARY,
       extent: { min: sorted[0]!, max: sorted.at(-1)! },
@@ -151,32 +152,6 @@ function plainIntegers(cells: Float64Array): Uint8Array {
     halves[2 * i + 1] = Math.floor(cells[i]! / 0x1_0000_0000);
   }
   return new Uint8Array(halves.buffer);
-}
-
-/** Indices of as many bits as the texts need, in one bit-packed run: groups of eight, least significant bit first. */
-function packedCodes({ texts, codes }: TextCodes, rows: number): Uint8Array {
-  const width = Math.max(1, 32 - Math.clz32(texts.length - 1));
-  const groups = Math.ceil(rows / 8);
-  const header: number[] = [width];
-  for (let rest = groups * 2 + 1; ; rest >>>= 7) {
-    header.push(rest < 128 ? rest : (rest & 127) | 128);
-    if (rest < 128) break;
-  }
-  const out = new Uint8Array(header.length + groups * width);
-  out.set(header);
-  let at = header.length;
-  let held = 0;
-  let bits = 0;
-  for (let i = 0; i < groups * 8; i = (i + 1) | 0) {
-    held |= (i < rows ? codes[i]! : 0) << bits;
-    bits = (bits + width) | 0;
-    for (; bits >= 8; bits = (bits - 8) | 0) {
-      out[at] = held;
-      at = (at + 1) | 0;
-      held >>>= 8;
-    }
-  }
-  return out;
 }
 
 function usedTexts({ texts, codes }: TextCodes, rows: number): string[] {

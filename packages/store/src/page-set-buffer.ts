@@ -1,57 +1,60 @@
-/** Page sets of a run as the compressed pages that go to disk, one per 64 chunks of a set: they do so while the replay goes on. */
-import assert from 'node:assert/strict';
+/**
+ * Page sets of a run as the compressed frames that go to disk, one per 64 chunks of a set: they do so while the replay goes on. A row group
+ * holds each frame once, in its dictionary, however many kinds and scopes have the set.
+ */
 import { CHUNK_BYTES, PageBitmap, TABLES, type ColumnSpec, type Scope } from '@workset/model';
 import { FileStream } from './files.ts';
 import { forEachChunk } from './page-chunks.ts';
-import { pageOfValues, ParquetFile, repeated, valuesOf, type ColumnPages, type Values } from './parquet/file.ts';
-import { PLAIN, pageOf, type Cell, type Compress, type Page } from './parquet/pages.ts';
+import { packedCodes } from './parquet/codes.ts';
+import { extentOf, ParquetFile, type ColumnPages } from './parquet/file.ts';
+import { codedChunk, dictionaryOfFrames, Frame, pageOf, plain, RLE_DICTIONARY, type Cell, type Compress } from './parquet/pages.ts';
 import type { SetKind } from './types.ts';
 
-/** A set in the form it is stored: chunk numbers, and the compressed pages of its chunks, `copies` times over. */
+/** A set in the form it is stored: chunk numbers, and the compressed chunks. */
 export interface PackedSet {
-  readonly copies: number;
   readonly chunks: readonly number[];
-  readonly pages: readonly Page[];
+  readonly frames: readonly Frame[];
 }
 interface SetRow {
   readonly w: number;
   readonly kind: SetKind;
-  /** In order; a set that is the same in several scopes is stored in one page, where the second copy costs next to nothing. */
-  readonly scopes: readonly (Scope | '')[];
+  readonly scope: Scope | '';
   readonly set: PackedSet;
 }
 
-const CHUNKS_PER_PAGE = 64;
+const CHUNKS_PER_FRAME = 64;
 /** A chunk behind its length. */
 const VALUE_BYTES = 4 + CHUNK_BYTES;
 /** Key columns below this are written as they are: the sets beside them take hundreds of times that, and a compressor is started for each column of each run. */
 const MIN_KEY_BYTES = 8 << 10;
-const ROWS_PER_GROUP = 1 << 14;
 /**
- * Every so many chunks the buffer looks at what it has, and hands row groups of so many compressed bytes to the disk. It counts rows alone,
- * and only what was there at its last look: so a file is the same whoever else is replayed, and the pages have had time to be compressed.
+ * Every so many chunks the buffer looks at what it has, and hands row groups of so many rows, chunks or compressed bytes to the disk. It
+ * counts rows alone, and only what was there at its last look: so a file is the same whoever else is replayed, and the frames have had time
+ * to be compressed.
  */
 const LOOK_CHUNKS = 128;
 const GROUP_BYTES = 2 << 20;
+/** A reader holds the chunks of a row group at once: 32 MB. */
+const GROUP_CHUNKS = 1 << 12;
+const GROUP_ROWS = 1 << 14;
 
-/** Sets that runs of one pass have packed last: trackers often report the same pages, and compressing takes longer than comparing. */
+/** Sets that runs of one pass have packed last: trackers often report the same pages, often the true ones, and compressing takes longer than comparing. */
 export class PackedSets {
-  readonly #known = new Map<SetKind, { next: number; readonly sets: { readonly set: PageBitmap; packed: PackedSet }[] }>();
+  readonly #sets: { readonly set: PageBitmap; packed: PackedSet }[] = [];
+  #next = 0;
 
-  /** The set as another run has packed it for the same kind, or else as `pack` does. */
-  of(kind: SetKind, set: PageBitmap, pack: () => PackedSet): PackedSet {
-    let known = this.#known.get(kind);
-    if (known === undefined) this.#known.set(kind, (known = { next: 0, sets: [] }));
-    const hit = known.sets.find((other) => isEqual(other.set, set));
+  /** The set as it has been packed before, or else as `pack` does. */
+  of(set: PageBitmap, pack: () => PackedSet): PackedSet {
+    const hit = this.#sets.find((other) => isEqual(other.set, set));
     if (hit !== undefined) return hit.packed;
     const packed = pack();
-    const kept = (known.sets[known.next++ % KNOWN_SETS] ??= { set: new PageBitmap(set.nPages), packed });
+    const kept = (this.#sets[this.#next++ % KNOWN_SETS] ??= { set: new PageBitmap(set.nPages), packed });
     kept.set.words.set(set.words);
     kept.packed = packed;
     return packed;
   }
 }
-const KNOWN_SETS = 4;
+const KNOWN_SETS = 8;
 
 function isEqual(a: PageBitmap, b: PageBitmap): boolean {
   return Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
@@ -68,10 +71,10 @@ export class PageSetBuffer {
   readonly #path: () => string;
   #rows: SetRow[] = [];
   #chunksSinceLook = 0;
-  /** Rows that were there at the last look, and those whose bytes have been counted. */
+  /** Rows that were there at the last look, and those whose frames are in the dictionary. */
   #looked = 0;
   #counted = 0;
-  #bytes = 0;
+  #dictionary = new FrameDictionary();
   #file: ParquetFile | undefined;
   #stream: FileStream | undefined;
 
@@ -87,38 +90,37 @@ export class PageSetBuffer {
     this.#path = path;
   }
 
-  pack(set: PageBitmap, copies: number): PackedSet {
-    return encode(set, this.#blocks, copies, this.#compress);
+  pack(set: PageBitmap): PackedSet {
+    return this.#packed.of(set, () => encode(set, this.#blocks, this.#compress));
   }
 
-  add(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void {
-    this.addPacked(
-      w,
-      kind,
-      [scope],
-      this.#packed.of(kind, set, () => this.pack(set, 1)),
-    );
-  }
-
-  addPacked(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {
-    assert.equal(set.copies, scopes.length);
+  add(w: number, kind: SetKind, scope: Scope | '', set: PackedSet): void {
     if (set.chunks.length === 0) return;
-    this.#rows.push({ w, kind, scopes: scopes.toSorted(), set });
-    this.#chunksSinceLook += set.copies * set.chunks.length;
+    this.#rows.push({ w, kind, scope, set });
+    this.#chunksSinceLook += set.chunks.length;
     if (this.#chunksSinceLook >= LOOK_CHUNKS) this.#look();
   }
 
   #look(): void {
-    for (; this.#counted < this.#looked; this.#counted++)
-      for (const page of this.#rows[this.#counted]!.set.pages) this.#bytes += page.length;
-    if (this.#bytes >= GROUP_BYTES) {
+    this.#count(this.#looked);
+    const { bytes, nChunks } = this.#dictionary;
+    if (bytes >= GROUP_BYTES || nChunks >= GROUP_CHUNKS || this.#nRows(this.#counted) >= GROUP_ROWS) {
       this.#stream ??= new FileStream(this.#path());
-      this.#stream.append(this.#groupsOf(this.#rows.splice(0, this.#looked)).take());
-      this.#counted = 0;
-      this.#bytes = 0;
+      this.#stream.append(this.#group(this.#counted).take());
     }
     this.#looked = this.#rows.length;
     this.#chunksSinceLook = 0;
+  }
+
+  /** Puts the first `n` sets into the dictionary. */
+  #count(n: number): void {
+    for (; this.#counted < n; this.#counted++) for (const frame of this.#rows[this.#counted]!.set.frames) this.#dictionary.add(frame);
+  }
+
+  #nRows(sets: number): number {
+    let n = 0;
+    for (let i = 0; i < sets; i++) n += this.#rows[i]!.set.chunks.length;
+    return n;
   }
 
   /** What to wait for, if anything, when no more than `bytes` are to wait for the disk. Rejects with RunError. */
@@ -128,9 +130,9 @@ export class PageSetBuffer {
 
   /** Writes what is left. Each row group is ordered by window, kind, scope and chunk. Rejects with RunError. */
   async end(): Promise<void> {
-    const rest = this.#rows.splice(0);
-    if (this.#stream === undefined) return rest.length === 0 ? undefined : this.#groupsOf(rest).write(this.#path());
-    this.#stream.append(this.#groupsOf(rest).finish());
+    this.#count(this.#rows.length);
+    if (this.#stream === undefined) return this.#counted === 0 ? undefined : this.#group(this.#counted).write(this.#path());
+    this.#stream.append((this.#counted === 0 ? this.#file! : this.#group(this.#counted)).finish());
     await this.#stream.end();
   }
   /** Writes nothing any more. */
@@ -138,95 +140,146 @@ export class PageSetBuffer {
     await this.#stream?.stop();
   }
 
-  /** The file, with the rows added. */
-  #groupsOf(unordered: readonly SetRow[]): ParquetFile {
+  /** The file, with a row group of the first `n` sets, which are in the dictionary. */
+  #group(n: number): ParquetFile {
     const file = (this.#file ??= new ParquetFile(TABLES.page_sets));
-    const rows = unordered.toSorted(byKey);
-    for (let from = 0; from < rows.length;) {
-      let to = from;
-      let n = 0;
-      do n += rows[to]!.scopes.length * rows[to++]!.set.chunks.length;
-      while (to < rows.length && n < ROWS_PER_GROUP);
-      file.rowGroup(n, this.#columns(rows.slice(from, to)));
-      from = to;
-    }
+    const nRows = this.#nRows(n);
+    const columns = new GroupColumns(nRows, this.#runId, this.#dictionary);
+    for (const row of this.#rows.splice(0, n).sort(byKey)) columns.add(row);
+    file.rowGroup(nRows, columns.pages(this.#compress));
+    this.#dictionary = new FrameDictionary();
+    this.#counted = 0;
     return file;
   }
+}
 
-  #columns(rows: readonly SetRow[]): ColumnPages[] {
-    /** Of the chunks of one set in one scope, this is the same. */
-    const same: Readonly<Record<string, (row: SetRow, scope: string) => NonNullable<Cell>>> = {
-      w: ({ w }) => w,
-      kind: ({ kind }) => kind,
-      scope: (_row, scope) => scope,
+/** The frames of a row group, each once, in the order they came; their chunks are numbered through. */
+class FrameDictionary {
+  nChunks = 0;
+  /** Compressed. */
+  bytes = 0;
+  readonly #frames: Frame[] = [];
+  readonly #firstChunk = new Map<Frame, number>();
+  readonly #ofLength = new Map<number, Frame[]>();
+
+  /** Which frames are the same objects depends on who else is replayed, so their bytes are compared. */
+  add(frame: Frame): void {
+    if (this.#firstChunk.has(frame)) return;
+    const { bytes, nValues } = frame;
+    const { length } = bytes;
+    const alike = this.#ofLength.get(length);
+    const same = alike?.find((other) => Buffer.compare(other.bytes, bytes) === 0);
+    this.#firstChunk.set(frame, same === undefined ? this.nChunks : this.#firstChunk.get(same)!);
+    if (same !== undefined) return;
+    this.#frames.push(frame);
+    this.nChunks += nValues;
+    this.bytes += length;
+    if (alike === undefined) this.#ofLength.set(length, [frame]);
+    else alike.push(frame);
+  }
+
+  firstChunkOf(frame: Frame): number {
+    return this.#firstChunk.get(frame)!;
+  }
+
+  /** The column of chunks, given their numbers. */
+  pages(numbers: Int32Array, compress: Compress): ColumnPages {
+    const { page, framed } = dictionaryOfFrames(this.#frames);
+    const codes = packedCodes(numbers, numbers.length, this.nChunks);
+    return {
+      dictionary: page,
+      pages: [pageOf(codes, numbers.length, RLE_DICTIONARY, compress)],
+      encoding: RLE_DICTIONARY,
+      note: [FRAMES_NOTE, framed.map(([bytes, values]) => `${bytes}:${values}`).join(' ')],
     };
-    const nRows = rows.reduce((sum, { scopes, set }) => sum + scopes.length * set.chunks.length, 0);
-    return TABLES.page_sets.columns.map((column: ColumnSpec) => {
-      if (column.name === 'bits') return { pages: rows.flatMap(({ set }) => set.pages) };
-      if (column.name === 'run_id') return pageOfValues([repeated(column, this.#runId, nRows)], this.#compress, MIN_KEY_BYTES);
-      const cell = same[column.name];
-      const known = new Map<string, Values>();
-      const parts = rows.flatMap((row) =>
-        row.scopes.map((scope) => {
-          const { chunks } = row.set;
-          if (cell === undefined) return chunkValues(column, chunks);
-          const value = cell(row, scope);
-          return memoised(known, `${value} ${chunks.length}`, () => repeated(column, value, chunks.length));
-        }),
-      );
-      return pageOfValues(parts, this.#compress, MIN_KEY_BYTES);
-    });
   }
 }
 
-function memoised<Value>(known: Map<string, Value>, key: string, make: () => Value): Value {
-  let value = known.get(key);
-  if (value === undefined) known.set(key, (value = make()));
-  return value;
+/** Key of the note that says how the dictionary of a column is compressed in pieces: "bytes:values" of each, compressed bytes and number of values. */
+const FRAMES_NOTE = 'workset.frames';
+
+/** The columns of a row group, set by set. */
+class GroupColumns {
+  readonly #keys: Readonly<Record<string, KeyColumn>>;
+  readonly #bits: Int32Array;
+  readonly #dictionary: FrameDictionary;
+  #n = 0;
+
+  constructor(nRows: number, runId: string, dictionary: FrameDictionary) {
+    this.#dictionary = dictionary;
+    this.#bits = new Int32Array(nRows);
+    this.#keys = Object.fromEntries(['run_id', 'w', 'kind', 'scope', 'chunk'].map((name) => [name, new KeyColumn(nRows)]));
+    this.#keys['run_id']!.fill(runId, 0, nRows);
+  }
+
+  add({ w, kind, scope, set: { chunks, frames } }: SetRow): void {
+    const from = this.#n;
+    const to = from + chunks.length;
+    this.#keys['w']!.fill(w, from, to);
+    this.#keys['kind']!.fill(kind, from, to);
+    this.#keys['scope']!.fill(scope, from, to);
+    const numbers = this.#keys['chunk']!;
+    for (let i = 0; i < chunks.length; i++) numbers.fill(chunks[i]!, from + i, from + i + 1);
+    for (const frame of frames) {
+      const first = this.#dictionary.firstChunkOf(frame);
+      for (let i = 0; i < frame.nValues; i++) this.#bits[this.#n++] = first + i;
+    }
+  }
+
+  pages(compress: Compress): ColumnPages[] {
+    return TABLES.page_sets.columns.map((column) =>
+      column.name === 'bits' ? this.#dictionary.pages(this.#bits, compress) : this.#keys[column.name]!.pages(column),
+    );
+  }
 }
 
-const chunkColumns = new WeakMap<readonly number[], Values>();
+/** A column of few values, as indices into them in the order they came. */
+class KeyColumn {
+  readonly #codes: Int32Array;
+  readonly #codeOf = new Map<NonNullable<Cell>, number>();
 
-/** The chunk numbers of a set, which several runs may have. */
-function chunkValues(column: ColumnSpec, chunks: readonly number[]): Values {
-  let values = chunkColumns.get(chunks);
-  if (values === undefined) chunkColumns.set(chunks, (values = valuesOf(column, chunks)));
-  return values;
+  constructor(nRows: number) {
+    this.#codes = new Int32Array(nRows);
+  }
+
+  fill(value: NonNullable<Cell>, from: number, to: number): void {
+    let code = this.#codeOf.get(value);
+    if (code === undefined) this.#codeOf.set(value, (code = this.#codeOf.size));
+    this.#codes.fill(code, from, to);
+  }
+
+  pages(column: ColumnSpec): ColumnPages {
+    const values = [...this.#codeOf.keys()];
+    const { length } = this.#codes;
+    const codes = packedCodes(this.#codes, length, values.length);
+    const chunk = codedChunk({ raw: plain(column, values), n: values.length }, codes, length, MIN_KEY_BYTES);
+    return { ...chunk, encoding: RLE_DICTIONARY, extent: extentOf(values) };
+  }
 }
 
-/** Pages of one set, `copies` times over. */
-function encode(set: PageBitmap, blocks: Float64Array, copies: number, compress: Compress): PackedSet {
+function encode(set: PageBitmap, blocks: Float64Array, compress: Compress): PackedSet {
   const chunks: number[] = [];
-  const pages: Page[] = [];
-  const values = scratch(copies);
+  const frames: Frame[] = [];
   let fill = 0;
   const flush = (): void => {
-    if (fill > 0) pages.push(pageOf(values.subarray(0, fill * VALUE_BYTES), fill, PLAIN, compress));
+    if (fill > 0) frames.push(new Frame(scratch.subarray(0, fill * VALUE_BYTES), fill, compress));
     fill = 0;
   };
-  for (let copy = 0; copy < copies; copy++) {
-    forEachChunk(set, blocks, (chunk, bits) => {
-      if (copy === 0) chunks.push(chunk);
-      values.writeUInt32LE(bits.length, fill * VALUE_BYTES);
-      values.set(bits, fill * VALUE_BYTES + 4);
-      if (++fill === copies * CHUNKS_PER_PAGE) flush();
-    });
-  }
+  forEachChunk(set, blocks, (chunk, bits) => {
+    chunks.push(chunk);
+    scratch.writeUInt32LE(bits.length, fill * VALUE_BYTES);
+    scratch.set(bits, fill * VALUE_BYTES + 4);
+    if (++fill === CHUNKS_PER_FRAME) flush();
+  });
   flush();
-  return { copies, chunks, pages };
+  return { chunks, frames };
 }
 
-let scratchBytes = Buffer.alloc(0);
-
-/** Room for the values of one page, reused. */
-function scratch(copies: number): Buffer {
-  const wanted = copies * CHUNKS_PER_PAGE * VALUE_BYTES;
-  if (scratchBytes.length < wanted) scratchBytes = Buffer.alloc(wanted);
-  return scratchBytes;
-}
+/** The values of one frame, before compression. */
+const scratch = Buffer.alloc(CHUNKS_PER_FRAME * VALUE_BYTES);
 
 function byKey(a: SetRow, b: SetRow): number {
-  return a.w - b.w || compare(a.kind, b.kind) || compare(a.scopes[0]!, b.scopes[0]!);
+  return a.w - b.w || compare(a.kind, b.kind) || compare(a.scope, b.scope);
 }
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

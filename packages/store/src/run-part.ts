@@ -62,13 +62,13 @@ class BufferedRunPart implements RunPart {
     this.#push('windows', [this.#options.runId, w, claimT0Ns, claimT1Ns, outerT0Ns, outerT1Ns, reportNs, span, warmup, scored, nPages]);
   }
   pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void {
+    this.#sets.add(w, kind, scope, this.#sets.pack(set));
+  }
+  pack(set: PageBitmap): PackedSet {
+    return this.#sets.pack(set);
+  }
+  packedSet(w: number, kind: SetKind, scope: Scope | '', set: PackedSet): void {
     this.#sets.add(w, kind, scope, set);
-  }
-  pack(set: PageBitmap, copies: number): PackedSet {
-    return this.#sets.pack(set, copies);
-  }
-  packedSet(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void {
-    this.#sets.addPacked(w, kind, scopes, set);
   }
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void {
     this.#push('regions', [this.#options.runId, w, startPage, nPages, score, ageNs]);

@@ -184,9 +184,9 @@ export interface RunPart {
   window(row: WindowRow): void;
   /** Scope '' for reported, eligible and cold. The bitmap may change afterwards. */
   pageSet(w: number, kind: SetKind, scope: Scope | '', set: PageBitmap): void;
-  /** A set in stored form, which any part of the same trace takes; `copies`: scopes it stands for. The bitmap may change afterwards. */
-  pack(set: PageBitmap, copies: number): PackedSet;
-  packedSet(w: number, kind: SetKind, scopes: readonly (Scope | '')[], set: PackedSet): void;
+  /** A set in stored form, which any part of the same space takes. The bitmap may change afterwards. */
+  pack(set: PageBitmap): PackedSet;
+  packedSet(w: number, kind: SetKind, scope: Scope | '', set: PackedSet): void;
   region(w: number, startPage: number, nPages: number, score: number, ageNs: number | null): void;
   cost(w: number, op: string, count: number, vcpuNs: number, trackerNs: number): void;
   /** One row of an eviction table, all its columns but run_id. Throws Error when one is missing. */
@@ -213,7 +213,7 @@ export interface RunPartOptions {
   readonly blocks: Float64Array;
   /** Bytes buffered before rows are flushed to disk. Default 64 MiB. */
   readonly flushBytes?: number;
-  /** Compresses the pages of page sets; default: at once. */
+  /** Compresses page sets; default: at once. */
   readonly compress?: Compress | undefined;
   /** Shared by parts of the same space that are written side by side: equal sets are compressed once. */
   readonly packed?: PackedSets | undefined;

@@ -1,9 +1,11 @@
 /**
- * Reads the Parquet files that workset itself writes (packages/store/src/parquet: version 1 pages, PLAIN, Zstandard, gzip or as they are), page by page:
- * a page that was seen before need not be decompressed again. Any other Parquet file is refused; DuckDB reads those.
+ * Reads the Parquet files that workset itself writes (packages/store/src/parquet: version 1 pages, PLAIN or indices into a dictionary,
+ * Zstandard, gzip or as they are), piece by piece: one that was seen before need not be decompressed again. Any other Parquet file is
+ * refused; DuckDB reads those.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import zlib from 'node:zlib';
+import { codesOf } from './codes.ts';
 import { ThriftReader } from './thrift.ts';
 import type { Struct, Value } from './thrift.ts';
 
@@ -15,7 +17,12 @@ const ZSTD = 6;
 /** Room for a page header as workset writes it. */
 const HEADER_BYTES = 64;
 
-/** A compressed page in its file. */
+const RLE_DICTIONARY = 8;
+const PLAIN = 0;
+/** Key of the note of a column whose dictionary is compressed in pieces: "bytes:values" of each. */
+const FRAMES_NOTE = 'workset.frames';
+
+/** A compressed page in its file, or a part of one that is compressed by itself. */
 export interface PageRef {
   readonly offset: number;
   /** Compressed. */
@@ -26,13 +33,24 @@ export interface PageRef {
   readonly codec: number;
 }
 export interface ColumnChunk {
+  /** Of the first data page, and of the dictionary in front of it. */
   readonly offset: number;
+  readonly dictionary: number | undefined;
+  /** From the dictionary, if any, to the end. */
   readonly bytes: number;
   readonly nValues: number;
   readonly codec: number;
   /** Bounds of the column, PLAIN, when the writer knew them. */
   readonly min: Uint8Array | undefined;
   readonly max: Uint8Array | undefined;
+  /** What FRAMES_NOTE says. */
+  readonly frames: string | undefined;
+}
+/** A dictionary whose values have all the same size, and the number of each row's value in it. */
+export interface CodedColumn {
+  /** Of its frames, in order. */
+  readonly frames: readonly PageRef[];
+  readonly codes: Int32Array;
 }
 export interface RowGroup {
   readonly rows: number;
@@ -68,19 +86,28 @@ export class ParquetReader {
     closeSync(this.#fd);
   }
 
-  pagesOf(column: ColumnChunk): PageRef[] {
-    const pages: PageRef[] = [];
-    const head = Buffer.allocUnsafe(HEADER_BYTES);
-    for (let at = column.offset; at < column.offset + column.bytes;) {
-      readSync(this.#fd, head, 0, HEADER_BYTES, at);
-      const reader = new ThriftReader(head);
-      const header = this.#header(reader);
-      const bytes = number(header.get(3));
-      const nValues = number(fields(header.get(5)).get(1));
-      pages.push({ offset: at + reader.at, bytes, rawBytes: number(header.get(2)), nValues, codec: column.codec });
-      at += reader.at + bytes;
+  #pagesOf({ offset, bytes, dictionary = offset, codec }: ColumnChunk): DataPage[] {
+    const pages: DataPage[] = [];
+    for (let at = offset; at < dictionary + bytes; at = pages.at(-1)!.offset + pages.at(-1)!.bytes) {
+      const { header, from } = this.#headerAt(at);
+      const details = fields(header.get(5));
+      pages.push({ ...pageOf(header, from, number(details.get(1)), codec), encoding: number(details.get(2)) });
     }
     return pages;
+  }
+
+  #dictionaryOf({ dictionary, codec }: ColumnChunk): PageRef {
+    if (dictionary === undefined) throw new RangeError(`${this.path}: indices without a dictionary`);
+    const { header, from } = this.#headerAt(dictionary);
+    return pageOf(header, from, number(fields(header.get(7)).get(1)), codec);
+  }
+
+  /** A page header, and where the page begins behind it. */
+  #headerAt(at: number): { header: Struct; from: number } {
+    const head = Buffer.alloc(HEADER_BYTES);
+    readSync(this.#fd, head, 0, HEADER_BYTES, at);
+    const reader = new ThriftReader(head);
+    return { header: this.#header(reader), from: at + reader.at };
   }
 
   #header(reader: ThriftReader): Struct {
@@ -115,11 +142,75 @@ export class ParquetReader {
     }
   }
 
-  /** All values of a column that has no NULL, as PLAIN bytes. */
-  plain(column: ColumnChunk): Buffer {
-    const pages = this.pagesOf(column).map((page) => this.decompress(this.bytesOf(page), page));
-    return pages.length === 1 ? pages[0]! : Buffer.concat(pages);
+  /** All values of a BIGINT column that has no NULL, exact to 2^53. */
+  integers(column: ColumnChunk): Float64Array {
+    return this.#values(column, bigints, (values, codes) => Float64Array.from(codes, (code) => values[code]!));
   }
+
+  /** All values of a VARCHAR column that has no NULL. */
+  texts(column: ColumnChunk): string[] {
+    return this.#values(column, texts, (values, codes) => Array.from(codes, (code) => values[code]!));
+  }
+
+  /** All values of a BOOLEAN column that has no NULL. */
+  flags(column: ColumnChunk): boolean[] {
+    const plain = this.#plain(this.#pagesOf(column));
+    return Array.from({ length: column.nValues }, (_, i) => ((plain[i >> 3]! >> (i & 7)) & 1) === 1);
+  }
+
+  /** A column that its writer stored as indices into a dictionary, compressed in pieces; RangeError when it did not. */
+  coded(column: ColumnChunk, valueBytes: number): CodedColumn {
+    const { frames: note } = column;
+    if (note === undefined) throw new RangeError(`${this.path}: a dictionary in one piece`);
+    const { offset, bytes, nValues, codec } = this.#dictionaryOf(column);
+    const frames: PageRef[] = [];
+    let at = offset;
+    let n = 0;
+    for (const piece of note.split(' ')) {
+      const [length, values] = piece.split(':').map(Number) as [number, number];
+      frames.push({ offset: at, bytes: length, rawBytes: values * valueBytes, nValues: values, codec });
+      at += length;
+      n += values;
+    }
+    if (at !== offset + bytes || n !== nValues) throw new RangeError(`${this.path}: the pieces of a dictionary are not all of it`);
+    return { frames, codes: this.#codes(column, this.#pagesOf(column), nValues) };
+  }
+
+  #values<Values>(column: ColumnChunk, decode: (plain: Buffer) => Values, pick: (values: Values, codes: Int32Array) => Values): Values {
+    const pages = this.#pagesOf(column);
+    if (column.dictionary === undefined) return decode(this.#plain(pages));
+    const dictionary = this.#dictionaryOf(column);
+    const values = decode(this.decompress(this.bytesOf(dictionary), dictionary));
+    return pick(values, this.#codes(column, pages, dictionary.nValues));
+  }
+
+  #plain(pages: readonly DataPage[]): Buffer {
+    const plain = pages.map((page) => {
+      if (page.encoding !== PLAIN) throw new RangeError(`${this.path}: a page of encoding ${page.encoding}`);
+      return this.decompress(this.bytesOf(page), page);
+    });
+    return plain.length === 1 ? plain[0]! : Buffer.concat(plain);
+  }
+
+  /** Indices below `nValues`. */
+  #codes({ nValues: rows }: ColumnChunk, pages: readonly DataPage[], nValues: number): Int32Array {
+    const codes = new Int32Array(rows);
+    let n = 0;
+    for (const page of pages) {
+      if (page.encoding !== RLE_DICTIONARY) throw new RangeError(`${this.path}: a page of encoding ${page.encoding}`);
+      codesOf(this.decompress(this.bytesOf(page), page), codes.subarray(n, (n += page.nValues)), nValues);
+    }
+    if (n !== rows) throw new RangeError(`${this.path}: ${n} indices, not ${rows}`);
+    return codes;
+  }
+}
+
+interface DataPage extends PageRef {
+  readonly encoding: number;
+}
+
+function pageOf(header: Struct, offset: number, nValues: number, codec: number): PageRef {
+  return { offset, bytes: number(header.get(3)), rawBytes: number(header.get(2)), nValues, codec };
 }
 
 function readFooter(fd: number): Struct | undefined {
@@ -145,16 +236,24 @@ function groupsOf(footer: Struct): RowGroup[] | undefined {
       codecs.add(codec);
       columns.set(items(meta.get(3)).map(text).join('.'), {
         offset: number(meta.get(9)),
+        dictionary: meta.has(11) ? number(meta.get(11)) : undefined,
         bytes: number(meta.get(7)),
         nValues: number(meta.get(5)),
         codec,
         min: extent?.get(6) as Uint8Array | undefined,
         max: extent?.get(5) as Uint8Array | undefined,
+        frames: noteOf(meta, FRAMES_NOTE),
       });
     }
     return { rows: number(fields(group).get(3)), columns };
   });
   return [...codecs].every(isKnown) ? groups : undefined;
+}
+
+function noteOf(meta: Struct, key: string): string | undefined {
+  const notes = meta.has(8) ? items(meta.get(8)).map(fields) : [];
+  const note = notes.find((pair) => text(pair.get(1)) === key);
+  return note && text(note.get(2));
 }
 
 function isKnown(codec: number): boolean {
@@ -185,7 +284,7 @@ export function bigints(plain: Buffer): Float64Array {
 }
 
 /** VARCHAR values; neighbours that are equal share one string. */
-export function texts(plain: Buffer): string[] {
+function texts(plain: Buffer): string[] {
   const out: string[] = [];
   let last = '';
   let lastAt = -1;
@@ -202,9 +301,4 @@ export function texts(plain: Buffer): string[] {
 function sameBytes(bytes: Buffer, a: number, b: number, length: number): boolean {
   for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
   return true;
-}
-
-/** BOOLEAN values. */
-export function flags(plain: Buffer, n: number): boolean[] {
-  return Array.from({ length: n }, (_, i) => ((plain[i >> 3]! >> (i & 7)) & 1) === 1);
 }

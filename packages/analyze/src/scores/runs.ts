@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { literal } from '../results/sql-text.ts';
-import { bigints, ParquetReader, texts } from '../parquet/parquet-reader.ts';
+import { ParquetReader } from '../parquet/parquet-reader.ts';
 import type { RowGroup } from '../parquet/parquet-reader.ts';
 import type { RunParts } from './score-group.ts';
 
@@ -45,7 +45,7 @@ function readOwn(file: string): RunInfo[] | undefined {
   if (reader === undefined) return undefined;
   try {
     return reader.groups.flatMap((group) => {
-      const text = (name: string): string[] => texts(reader.plain(columnOf(group, name)));
+      const text = (name: string): string[] => reader.texts(columnOf(group, name));
       const [ids, traces, scopes, targets, statuses] = ['run_id', 'trace_id', 'scope', 'target', 'status'].map(text) as [
         string[],
         string[],
@@ -53,7 +53,7 @@ function readOwn(file: string): RunInfo[] | undefined {
         string[],
         string[],
       ];
-      const windows = bigints(reader.plain(columnOf(group, 'n_windows')));
+      const windows = reader.integers(columnOf(group, 'n_windows'));
       return ids.map((id, i) => ({
         id,
         traceId: traces[i]!,
@@ -128,6 +128,9 @@ function isOwn(path: string, runId: string): boolean {
   if (reader === undefined) return false;
   try {
     return reader.groups.every(({ columns }) => {
+      // Earlier versions stored page sets another way.
+      const bits = columns.get('bits');
+      if (bits !== undefined && bits.frames === undefined) return false;
       const { min, max } = columns.get('run_id') ?? {};
       return min !== undefined && max !== undefined && Buffer.from(min).toString() === runId && Buffer.from(max).toString() === runId;
     });

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { InterruptedError, SCOPES, TARGETS } from '@workset/model';
 import type { Scope, Target } from '@workset/model';
-import { bigints, flags, ParquetReader } from '../parquet/parquet-reader.ts';
+import { ParquetReader } from '../parquet/parquet-reader.ts';
 import { EMPTY, SetArena } from './set-arena.ts';
 import type { StoredSet } from './set-arena.ts';
 import { indexSets } from './set-index.ts';
@@ -112,9 +112,9 @@ function scoredWindows(readers: readonly ParquetReader[], { from, to }: WindowRa
   const found = new Map<number, number>();
   for (const reader of readers) {
     for (const { rows, columns } of reader.groups) {
-      const ws = bigints(reader.plain(columns.get('w')!));
-      const nPages = bigints(reader.plain(columns.get('n_pages')!));
-      const scored = flags(reader.plain(columns.get('scored')!), rows);
+      const ws = reader.integers(columns.get('w')!);
+      const nPages = reader.integers(columns.get('n_pages')!);
+      const scored = reader.flags(columns.get('scored')!);
       for (let i = 0; i < rows; i++) if (scored[i] && ws[i]! >= from && ws[i]! < to) found.set(ws[i]!, nPages[i]!);
     }
   }

@@ -1,19 +1,18 @@
 /**
- * The page sets of one window, of several runs at once, in one WebAssembly memory. Runs of one replay share their truth, and replay
- * writes it for each of them as the same bytes: those are decompressed, and counted, once.
+ * The page sets of one window, of several runs at once, in one WebAssembly memory. Replay writes a set that several runs, kinds or
+ * scopes have as the same frames, which are decompressed, and counted, once.
  */
 import { CHUNK_BYTES } from '@workset/model';
 import type { ParquetReader, PageRef } from '../parquet/parquet-reader.ts';
 import type { WasmMemory } from '@workset/model/wasm';
 import { countMemory } from './count-code.ts';
 import type { CountLoops } from './count-code.ts';
+import { VALUE_BYTES } from './set-index.ts';
 import type { SetGroup, SetRows } from './set-index.ts';
 
-/** A chunk behind its length, as PLAIN stores it. */
-const VALUE_BYTES = 4 + CHUNK_BYTES;
 const WASM_PAGE = 65536;
 
-interface StoredPage {
+interface StoredFrame {
   readonly compressed: Buffer;
   readonly address: number;
 }
@@ -34,12 +33,14 @@ export class SetArena {
   #bytes: Buffer;
   #top = 0;
   /** By compressed length. */
-  readonly #pages = new Map<number, StoredPage[]>();
+  readonly #frames = new Map<number, StoredFrame[]>();
+  /** Address of the values of a frame that has been read. */
+  readonly #addresses = new Map<PageRef, number>();
   /** By the address of the first chunk. */
   readonly #sets = new Map<number, StoredSet[]>();
   readonly #counts = new Map<string, number>();
   #nSets = 0;
-  #read = Buffer.alloc(0);
+  #readInto = Buffer.alloc(0);
 
   constructor() {
     const { memory, loops } = countMemory(64);
@@ -52,7 +53,8 @@ export class SetArena {
   reset(): void {
     this.#top = 0;
     this.#nSets = 0;
-    this.#pages.clear();
+    this.#frames.clear();
+    this.#addresses.clear();
     this.#sets.clear();
     this.#counts.clear();
   }
@@ -99,29 +101,41 @@ export class SetArena {
     return n;
   }
 
-  #place({ reader, pages, firstRow, chunk }: SetGroup, from: number, to: number, chunks: number[], addresses: number[]): void {
-    let page = pageOfRow(firstRow, from);
-    for (let row = from; row < to;) {
-      const base = this.#page(reader, pages[page]!);
-      const first = firstRow[page]!;
-      for (const end = Math.min(to, firstRow[page + 1]!); row < end; row++) {
-        chunks.push(chunk[row]!);
-        addresses.push(base + (row - first) * VALUE_BYTES + 4);
+  #place(
+    { reader, bits: { frames, codes }, firstChunk, chunk }: SetGroup,
+    from: number,
+    to: number,
+    chunks: number[],
+    addresses: number[],
+  ): void {
+    let frame = 0;
+    let base = 0;
+    for (let row = from; row < to; row++) {
+      const code = codes[row]!;
+      if (row === from || code < firstChunk[frame]! || code >= firstChunk[frame + 1]!) {
+        frame = frameOf(firstChunk, code);
+        base = this.#addressOf(reader, frames[frame]!);
       }
-      page++;
+      chunks.push(chunk[row]!);
+      addresses.push(base + (code - firstChunk[frame]!) * VALUE_BYTES + 4);
     }
   }
 
-  /** Address of a page's values. */
-  #page(reader: ParquetReader, page: PageRef): number {
-    if (this.#read.length < page.bytes) this.#read = Buffer.allocUnsafe(2 * page.bytes);
-    const compressed = reader.bytesOf(page, this.#read);
-    let known = this.#pages.get(page.bytes);
-    if (known === undefined) this.#pages.set(page.bytes, (known = []));
+  #addressOf(reader: ParquetReader, frame: PageRef): number {
+    let address = this.#addresses.get(frame);
+    if (address === undefined) this.#addresses.set(frame, (address = this.#read(reader, frame)));
+    return address;
+  }
+
+  /** Address of a frame's values; frames of the same bytes have one. */
+  #read(reader: ParquetReader, frame: PageRef): number {
+    if (this.#readInto.length < frame.bytes) this.#readInto = Buffer.allocUnsafe(2 * frame.bytes);
+    const compressed = reader.bytesOf(frame, this.#readInto);
+    let known = this.#frames.get(frame.bytes);
+    if (known === undefined) this.#frames.set(frame.bytes, (known = []));
     const same = known.find((other) => other.compressed.equals(compressed));
     if (same !== undefined) return same.address;
-    const raw = reader.decompress(compressed, page);
-    if (raw.length !== page.nValues * VALUE_BYTES) throw new RangeError(`${reader.path}: page set chunks of another size`);
+    const raw = reader.decompress(compressed, frame);
     const address = this.#room(raw.length);
     this.#bytes.set(raw, address);
     known.push({ compressed: Buffer.from(compressed), address });
@@ -142,29 +156,20 @@ export class SetArena {
     const first = set.addresses[0]!;
     let known = this.#sets.get(first);
     if (known === undefined) this.#sets.set(first, (known = []));
-    const same = known.find((other) => equal(other.chunks, set.chunks) && equal(other.addresses, set.addresses)) ?? this.#copyOf(set);
-    if (same === undefined) this.#nSets = set.id;
-    known.push(same ?? set);
-    return same ?? set;
-  }
-
-  /** A set that is stored for both scopes lies twice in one page, the copies next to one another. */
-  #copyOf(set: StoredSet): StoredSet | undefined {
-    const n = set.chunks.length;
-    const at = set.addresses[0]!;
-    const other = this.#sets.get(at - n * VALUE_BYTES)?.find((before) => equal(before.chunks, set.chunks));
-    if (other === undefined || set.addresses.at(-1) !== at + (n - 1) * VALUE_BYTES) return undefined;
-    const start = at - n * VALUE_BYTES;
-    if (other.addresses[0] !== start || other.addresses.at(-1) !== at - VALUE_BYTES) return undefined;
-    return this.#bytes.compare(this.#bytes, start, at - 4, at, at + n * VALUE_BYTES - 4) === 0 ? other : undefined;
+    const same = known.find((other) => equal(other.chunks, set.chunks) && equal(other.addresses, set.addresses));
+    if (same !== undefined) return same;
+    this.#nSets = set.id;
+    known.push(set);
+    return set;
   }
 }
 
-function pageOfRow(firstRow: readonly number[], row: number): number {
+/** The frame that holds chunk `code`. */
+function frameOf(firstChunk: readonly number[], code: number): number {
   let lo = 0;
-  for (let hi = firstRow.length - 1; lo < hi - 1;) {
+  for (let hi = firstChunk.length - 1; lo < hi - 1;) {
     const middle = (lo + hi) >> 1;
-    if (firstRow[middle]! <= row) lo = middle;
+    if (firstChunk[middle]! <= code) lo = middle;
     else hi = middle;
   }
   return lo;

@@ -1,6 +1,10 @@
 /** Where the page sets of a run lie in the parts that a replay wrote: found without reading a single set. */
-import { bigints, texts } from '../parquet/parquet-reader.ts';
-import type { ColumnChunk, PageRef, ParquetReader, RowGroup } from '../parquet/parquet-reader.ts';
+import { CHUNK_BYTES } from '@workset/model';
+import { bigints } from '../parquet/parquet-reader.ts';
+import type { CodedColumn, ColumnChunk, ParquetReader, RowGroup } from '../parquet/parquet-reader.ts';
+
+/** A chunk behind its length, as PLAIN stores it. */
+export const VALUE_BYTES = 4 + CHUNK_BYTES;
 
 /** Half-open range of window numbers. */
 export interface WindowRange {
@@ -11,9 +15,9 @@ export interface WindowRange {
 /** One row group of page_sets. */
 export interface SetGroup {
   readonly reader: ParquetReader;
-  readonly pages: readonly PageRef[];
-  /** First row of each page, and the number of rows. */
-  readonly firstRow: readonly number[];
+  readonly bits: CodedColumn;
+  /** Number of the first chunk of each frame, and of all chunks. */
+  readonly firstChunk: readonly number[];
   /** Chunk number of each row. */
   readonly chunk: Float64Array;
 }
@@ -39,13 +43,13 @@ function overlaps(group: RowGroup, { from, to }: WindowRange): boolean {
 }
 
 function addGroup(reader: ParquetReader, group: RowGroup, range: WindowRange, index: Map<number, SetRows[]>): void {
-  const ws = bigints(reader.plain(column(group, 'w')));
-  const kinds = texts(reader.plain(column(group, 'kind')));
-  const scopes = texts(reader.plain(column(group, 'scope')));
-  const pages = reader.pagesOf(column(group, 'bits'));
-  const firstRow = [0];
-  for (const page of pages) firstRow.push(firstRow.at(-1)! + page.nValues);
-  const sets = { reader, pages, firstRow, chunk: bigints(reader.plain(column(group, 'chunk'))) };
+  const ws = reader.integers(column(group, 'w'));
+  const kinds = reader.texts(column(group, 'kind'));
+  const scopes = reader.texts(column(group, 'scope'));
+  const bits = reader.coded(column(group, 'bits'), VALUE_BYTES);
+  const firstChunk = [0];
+  for (const { nValues } of bits.frames) firstChunk.push(firstChunk.at(-1)! + nValues);
+  const sets = { reader, bits, firstChunk, chunk: reader.integers(column(group, 'chunk')) };
   for (let from = 0; from < group.rows;) {
     let to = from + 1;
     while (to < group.rows && ws[to] === ws[from] && kinds[to] === kinds[from] && scopes[to] === scopes[from]) to++;

@@ -3,7 +3,7 @@
  * runs: a compressed page can be written again as it is, and a replay needs no database (190 ms to load, and a sort of every row).
  */
 import type { ColumnSpec, SqlType, TableSpec } from '@workset/model';
-import { chunkOf, PLAIN, pageOfCells, plain, type Cell, type Compress, type Page } from './pages.ts';
+import { PLAIN, pageOfCells, plain, type Cell, type Page } from './pages.ts';
 import { writeFile } from '../files.ts';
 import { binary, encodeStruct, i32, i32s, i64, struct, structs, text, texts, type Field } from './thrift.ts';
 
@@ -19,6 +19,8 @@ export interface ColumnPages {
   readonly encoding?: number | undefined;
   /** What the values are indices into. */
   readonly dictionary?: Page | undefined;
+  /** Key and value of a note for readers who look for it. */
+  readonly note?: readonly [key: string, value: string] | undefined;
 }
 
 const MAGIC = Buffer.from('PAR1');
@@ -79,7 +81,7 @@ export class ParquetFile {
     return this.take();
   }
 
-  #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN, dictionary }: ColumnPages): Field[] {
+  #columnChunk(column: ColumnSpec, { pages, extent, encoding = PLAIN, dictionary, note }: ColumnPages): Field[] {
     const start = this.#offset;
     const all = dictionary === undefined ? pages : [dictionary, ...pages];
     for (const { pieces: bytes } of all) this.#add(bytes);
@@ -93,6 +95,7 @@ export class ParquetFile {
       i64(5, nValues),
       i64(6, raw),
       i64(7, this.#offset - start),
+      ...(note === undefined ? [] : [structs(8, [[text(1, note[0]), text(2, note[1])]])]),
       i64(9, start + (dictionary?.length ?? 0)),
       ...(dictionary === undefined ? [] : [i64(11, start)]),
       ...(extent === undefined ? [] : [struct(12, [binary(5, bare(column, extent.max)), binary(6, bare(column, extent.min))])]),
@@ -129,27 +132,6 @@ export function columnPages(column: ColumnSpec, cells: readonly Cell[]): ColumnP
   return { pages: [pageOfCells(column, cells)], extent: column.type === 'BLOB' ? undefined : extentOf(cells) };
 }
 
-/** Values of a column one after the other, as PLAIN. */
-export interface Values {
-  readonly raw: Uint8Array;
-  readonly n: number;
-  readonly extent: Extent | undefined;
-}
-export function valuesOf(column: ColumnSpec, cells: readonly NonNullable<Cell>[]): Values {
-  return { raw: plain(column, cells), n: cells.length, extent: extentOf(cells) };
-}
-/** The same value n times. */
-export function repeated(column: ColumnSpec, cell: NonNullable<Cell>, n: number): Values {
-  const one = plain(column, [cell]);
-  return { raw: Buffer.alloc(n * one.length, one), n, extent: extentOf([cell]) };
-}
-/** One page of all values, none of them null; compressed from `least` bytes on. */
-export function pageOfValues(parts: readonly Values[], compress: Compress, least: number): ColumnPages {
-  const cells = parts.flatMap(({ extent }) => (extent === undefined ? [] : [extent.min, extent.max]));
-  const n = parts.reduce((sum, part) => sum + part.n, 0);
-  return { pages: [chunkOf(Buffer.concat(parts.map(({ raw }) => raw)), n, compress, least)], extent: extentOf(cells) };
-}
-
 function schemaElement({ name, type, nullable }: ColumnSpec): Field[] {
   const converted = CONVERTED[type];
   return [
@@ -168,7 +150,8 @@ function rowOrder(table: TableSpec, columns: readonly (readonly Cell[])[], rows:
   });
 }
 
-function extentOf(cells: readonly Cell[]): Extent | undefined {
+/** Smallest and largest of the values that are not null; undefined when they have no order. */
+export function extentOf(cells: readonly Cell[]): Extent | undefined {
   let min: NonNullable<Cell> | undefined;
   let max: NonNullable<Cell> | undefined;
   let last: Cell = null;

@@ -24,7 +24,7 @@ export type Compress = (raw: Uint8Array) => () => Uint8Array;
 
 const UNCOMPRESSED = 0;
 const ZSTD = 6;
-const GZIP = 2;
+export const GZIP = 2;
 const DATA_PAGE = 0;
 const DICTIONARY_PAGE = 2;
 /** Indices into the dictionary page of the column. */
@@ -40,8 +40,8 @@ const MAX_CHUNK_BYTES = 120 << 10;
 const MIN_FILL = 3 / 4;
 
 /** The bytes of a page as they are stored. */
-export function compressed(raw: Uint8Array): Uint8Array {
-  if (CODEC === GZIP) return zlib.gzipSync(raw, { level: 1 });
+export function compressed(raw: Uint8Array, codec = CODEC): Uint8Array {
+  if (codec === GZIP) return zlib.gzipSync(raw, { level: 1 });
   // Room for most results in one piece, and no more than the input needs.
   const chunkSize = Math.min(raw.length + 64, MAX_CHUNK_BYTES);
   const bytes = zlib.zstdCompressSync(raw, { chunkSize, params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } });
@@ -63,16 +63,76 @@ function dataPage(nValues: number, encoding: number): Field {
 
 /** The distinct values of a column, as PLAIN, that its data pages refer to. */
 export function dictionaryOf(raw: Uint8Array, nValues: number): Page {
-  return new CompressedPage(DICTIONARY_PAGE, raw, nValues, struct(7, [i32(1, nValues), i32(2, PLAIN)]), compressNow, CODEC);
+  return new CompressedPage(DICTIONARY_PAGE, raw, nValues, dictionaryPage(nValues), compressNow, CODEC);
+}
+function dictionaryPage(nValues: number): Field {
+  return struct(7, [i32(1, nValues), i32(2, PLAIN)]);
+}
+
+/** Neighbouring values of a dictionary that are compressed by themselves, whichever dictionaries they will be in. */
+export class Frame {
+  readonly nValues: number;
+  readonly rawLength: number;
+  readonly #compressed: () => Uint8Array;
+  #bytes: Uint8Array | undefined;
+
+  constructor(raw: Uint8Array, nValues: number, compress: Compress) {
+    this.nValues = nValues;
+    this.rawLength = raw.length;
+    this.#compressed = compress(raw);
+  }
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= this.#compressed());
+  }
+}
+
+function oneMember(frames: readonly Frame[]): Uint8Array {
+  return compressed(Buffer.concat(frames.map(({ bytes }) => zlib.gunzipSync(bytes))), GZIP);
+}
+
+/** A dictionary of the values of the frames one after the other, and of how many bytes and values each piece of it is compressed. */
+export function dictionaryOfFrames(
+  frames: readonly Frame[],
+  codec = CODEC,
+): { page: Page; framed: readonly (readonly [number, number])[] } {
+  const nValues = frames.reduce((sum, frame) => sum + frame.nValues, 0);
+  const rawLength = frames.reduce((sum, frame) => sum + frame.rawLength, 0);
+  assert(rawLength < 2 ** 31, `a dictionary of ${rawLength} bytes`);
+  // Frames of zstd behind one another are zstd data (RFC 8878, section 3); not every reader takes gzip that way.
+  const bodies = codec === ZSTD ? frames.map(({ bytes }) => bytes) : [oneMember(frames)];
+  const length = bodies.reduce((sum, body) => sum + body.length, 0);
+  const header = encodeStruct([i32(1, DICTIONARY_PAGE), i32(2, rawLength), i32(3, length), dictionaryPage(nValues)]);
+  return {
+    page: { pieces: [header, ...bodies], length: header.length + length, nValues, codec, rawBytes: header.length + rawLength },
+    framed: codec === ZSTD ? frames.map((frame) => [frame.bytes.length, frame.nValues]) : [[length, nValues]],
+  };
 }
 
 /** Smaller ones gain less than starting a compressor costs, and a file of a few rows has a dozen of them. */
 const MIN_COMPRESSED_BYTES = 1024;
 
-/** The only page of a column chunk, of bytes that will not change: those below `least` bytes are stored as they are. */
-export function chunkOf(raw: Uint8Array, nValues: number, compress: Compress = compressNow, least = MIN_COMPRESSED_BYTES): Page {
-  if (raw.length >= least) return pageOf(raw, nValues, PLAIN, compress);
-  return new CompressedPage(DATA_PAGE, raw, nValues, dataPage(nValues, PLAIN), () => () => raw, UNCOMPRESSED);
+/** The only page of a column chunk, of bytes that will not change; small ones are stored as they are. */
+export function chunkOf(raw: Uint8Array, nValues: number): Page {
+  return new CompressedPage(DATA_PAGE, raw, nValues, dataPage(nValues, PLAIN), compressNow, codecFor(raw.length, MIN_COMPRESSED_BYTES));
+}
+
+/** The pages of a column chunk of `n` indices into PLAIN values; below `least` bytes they are stored as they are. */
+export function codedChunk(
+  values: { readonly raw: Uint8Array; readonly n: number },
+  codes: Uint8Array,
+  n: number,
+  least: number,
+): { readonly dictionary: Page; readonly pages: readonly Page[] } {
+  // One codec for both.
+  const codec = codecFor(values.raw.length + codes.length, least);
+  return {
+    dictionary: new CompressedPage(DICTIONARY_PAGE, values.raw, values.n, dictionaryPage(values.n), compressNow, codec),
+    pages: [new CompressedPage(DATA_PAGE, codes, n, dataPage(n, RLE_DICTIONARY), compressNow, codec)],
+  };
+}
+
+function codecFor(length: number, least: number): number {
+  return length >= least ? CODEC : UNCOMPRESSED;
 }
 
 class CompressedPage implements Page {
@@ -90,7 +150,7 @@ class CompressedPage implements Page {
     this.#rawLength = raw.length;
     this.nValues = nValues;
     this.#details = details;
-    this.#body = compress(raw);
+    this.#body = codec === UNCOMPRESSED ? () => raw : compress(raw);
   }
 
   get pieces(): readonly [header: Uint8Array, body: Uint8Array] {
