@@ -43,6 +43,11 @@ export class PageBitmap {
   count(): number {
     return countBits(this.words);
   }
+  /** this = other, of as many pages */
+  copy(other: PageBitmap): this {
+    this.words.set(other.words);
+    return this;
+  }
   /** this &= other */
   and(other: PageBitmap): this {
     const { words } = this;

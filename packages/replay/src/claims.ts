@@ -4,9 +4,11 @@
  * Truth = touched in frames wholly inside [claimT0, claimT1]; edge = touched in frames that overlap [outerT0, outerT1], but not
  * truth: while marks were being set or read, or in a frame cut by an end of the window (design/metrics.md).
  */
-import { PageBitmap, SCOPES, type Scope, type Target } from '@workset/model';
+import { SCOPES, type PageBitmap, type Scope, type Target } from '@workset/model';
 import type { PackedSet, RunPart, SetKind } from '@workset/store';
 import type { PageRange } from './scheme.ts';
+import { setIn } from './memory/arena-set.ts';
+import type { Arena } from './memory/arena.ts';
 import { addNewer } from './memory/bit-loops.ts';
 import { isWhole } from './memory/page-sets.ts';
 import type { StampMemory } from './memory/stamps.ts';
@@ -47,15 +49,17 @@ export interface Window {
 /** Empty sets to use again: a fresh one of a million pages costs 128 KiB of cleared memory, and the collector's attention. */
 export class SetPool {
   readonly #nPages: number;
+  readonly #arena: Arena;
   readonly #free: PageBitmap[] = [];
 
-  constructor(nPages: number) {
+  constructor(nPages: number, arena: Arena) {
     this.#nPages = nPages;
+    this.#arena = arena;
   }
   take(): PageBitmap {
     const set = this.#free.pop();
     set?.clear();
-    return set ?? new PageBitmap(this.#nPages);
+    return set ?? setIn(this.#arena, this.#nPages);
   }
   give(set: PageBitmap): void {
     this.#free.push(set);

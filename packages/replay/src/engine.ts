@@ -109,7 +109,7 @@ class Pass implements FrameClock, RunHost {
     assert.equal(frames.rowStart.length, frames.n + 1);
     this.#feed = new TouchFeed(options);
     this.memory = this.#feed.memory;
-    this.sets = new SetPool(this.memory.nPages);
+    this.sets = new SetPool(this.memory.nPages, this.memory.arena);
     this.#runs = options.runs.map((run) => new RunState(run, this));
     this.#asksAtWakesOnly = options.runs.every(asksAtWakesOnly);
     this.#evictors = options.runs.flatMap(({ evictor }) => evictor ?? []);

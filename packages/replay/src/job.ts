@@ -33,14 +33,28 @@ export interface Help {
 /** Undefined when the columns of the arena are not shared. */
 export type StartTeam = (arena: Arena, nPages: number) => Help | undefined;
 
-/** Runs the job and writes its parts. All parts of a failed job are removed. `startTeam` makes others help in an arena. */
+/** `runJob` for a thread that has not opened the trace. */
+export async function openAndRun(
+  job: Job,
+  signal: AbortSignal | undefined,
+  onProgress: (touches: number) => void,
+): Promise<{ touches: number }> {
+  const trace = await openTrace(job.trace);
+  try {
+    return await runJob(job, trace, signal, onProgress);
+  } finally {
+    trace.close();
+  }
+}
+
+/** Runs the job on its trace and writes its parts. All parts of a failed job are removed. `startTeam` makes others help in an arena. */
 export async function runJob(
   job: Job,
+  trace: TraceReader,
   signal: AbortSignal | undefined,
   onProgress: (touches: number) => void,
   startTeam?: StartTeam,
 ): Promise<{ touches: number }> {
-  const trace = await openTrace(job.trace);
   const parts: RunPart[] = [];
   let arena: Arena | undefined;
   let help: Help | undefined;
@@ -87,7 +101,6 @@ export async function runJob(
       await help?.end();
     } finally {
       arena?.close();
-      trace.close();
     }
   }
 }

@@ -2,15 +2,7 @@
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { InterruptedError, throwIfAborted, type Row } from '@workset/model';
-import {
-  createResultsDir,
-  finishedRuns,
-  openTrace,
-  writeTablePart,
-  type SpaceReader,
-  type TraceManifest,
-  type TraceReader,
-} from '@workset/store';
+import { createResultsDir, finishedRuns, openTrace, writeTablePart, type SpaceReader, type TraceReader } from '@workset/store';
 import { flagSignal, runJob, type Help, type Job } from './job.ts';
 import type { Arena } from './memory/arena.ts';
 import { planPasses, type PassLimits, type PassPlan } from './passes.ts';
@@ -65,18 +57,12 @@ export async function planReplay(tracePath: string, options: Omit<ReplayOptions,
  */
 export async function replay(tracePath: string, options: ReplayOptions): Promise<ReplaySummary> {
   const trace = await openTrace(tracePath);
-  let plan: RunPlan[];
-  let total: number;
-  let manifest: TraceManifest;
-  let passes: PassPlan[];
-  let skipped: Set<string>;
   const version = options.version ?? '0.0.0';
   try {
-    plan = planRuns(trace, options);
-    manifest = trace.manifest;
-    await createResultsDir(options.out, { version, argv: options.argv ?? [], traceId: manifest.traceId });
-    skipped = await finishedRuns(options.out);
-    passes = planPasses(
+    const plan = planRuns(trace, options);
+    await createResultsDir(options.out, { version, argv: options.argv ?? [], traceId: trace.manifest.traceId });
+    const skipped = await finishedRuns(options.out);
+    const passes = planPasses(
       trace,
       plan.filter(({ runId }) => !skipped.has(runId)),
       { ...options, startMs: threadStartMs() },
@@ -86,19 +72,18 @@ export async function replay(tracePath: string, options: ReplayOptions): Promise
       startWorkers(shares.length - 1, 'job');
       startWorkers(helpers, 'help');
     }
-    total = passes.reduce((sum, { space }) => sum + space.nTouches, 0);
     await writeInputs(options.out, trace);
+    const touches = await runPasses(passes, trace, { trace: tracePath, out: options.out, version, time: options.time }, options);
+    return { out: options.out, runs: plan, skipped: plan.map(({ runId }) => runId).filter((id) => skipped.has(id)), touches };
   } finally {
     trace.close();
   }
-  const touches = await runPasses(passes, total, { trace: tracePath, out: options.out, version, time: options.time }, options);
-  return { out: options.out, runs: plan, skipped: plan.map(({ runId }) => runId).filter((id) => skipped.has(id)), touches };
 }
 
 /** Runs the passes one after the other; returns the touches applied. */
 async function runPasses(
   passes: readonly PassPlan[],
-  total: number,
+  trace: TraceReader,
   job: Omit<Job, 'runs' | 'flushBytes'>,
   options: ReplayOptions,
 ): Promise<number> {
@@ -109,12 +94,13 @@ async function runPasses(
   // A pass keeps all threads busy.
   const oneAtATime = pLimit(1);
   const done = passes.map(() => 0);
+  const total = passes.reduce((sum, { space }) => sum + space.nTouches, 0);
   try {
     const applied = (): number => done.reduce((sum, n) => sum + n, 0);
     await Promise.all(
       passes.map((pass, i) =>
         oneAtATime(() =>
-          runPassPlan(pass, job, stop, options.memoryLimitBytes !== undefined, (touches) => {
+          runPassPlan(pass, trace, job, stop, options.memoryLimitBytes !== undefined, (touches) => {
             done[i] = touches;
             options.onProgress?.(applied(), total);
           }),
@@ -133,6 +119,7 @@ const MAX_KEPT_PAGES = 1 << 21;
 /** This thread takes the last share, and workers the others, or help with it. One that fails stops the others; finished runs stay. */
 async function runPassPlan(
   { space, shares, helpers, flushBytes }: PassPlan,
+  trace: TraceReader,
   job: Omit<Job, 'runs' | 'flushBytes'>,
   stop: Int32Array,
   hasLimit: boolean,
@@ -155,7 +142,8 @@ async function runPassPlan(
         if (i < shares.length - 1) await runWorker({ kind: 'job', job: own, stop }, progress, keepsThreads);
         else
           progress(
-            (await runJob(own, signal, progress, helpers > 0 ? (arena, nPages) => startTeam(arena, nPages, helpers) : undefined)).touches,
+            (await runJob(own, trace, signal, progress, helpers > 0 ? (arena, nPages) => startTeam(arena, nPages, helpers) : undefined))
+              .touches,
           );
       } catch (error) {
         Atomics.store(stop, 0, 1);

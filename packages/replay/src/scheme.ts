@@ -90,6 +90,8 @@ export interface TrackingKernel {
   readonly nPages: number;
   /** An empty set over the id space. */
   emptySet(): PageBitmap;
+  /** The same for as long as the tracker lives, where whole sets are combined faster. */
+  keptSet(): PageBitmap;
   /** True when some of the memory is mapped by PMDs. */
   readonly huge: boolean;
   /** Times of the real tracker to follow, when the run repeats a capture's schedule. */

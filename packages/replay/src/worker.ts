@@ -56,7 +56,7 @@ async function outcomeOf(start: WorkerStart): Promise<number> {
     return 0;
   }
   const { job, stop } = start;
-  const { flagSignal, runJob } = await load.job();
-  const { touches } = await runJob(job, flagSignal(stop), (done) => send({ kind: 'progress', touches: done }));
+  const { flagSignal, openAndRun } = await load.job();
+  const { touches } = await openAndRun(job, flagSignal(stop), (done) => send({ kind: 'progress', touches: done }));
   return touches;
 }

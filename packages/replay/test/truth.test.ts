@@ -12,7 +12,7 @@ const TOUCHES_PER_FRAME = 50;
 
 /** Frame f lasts from f to f + 1; its touches are rows of its own. */
 class Clock implements FrameClock {
-  readonly sets = new SetPool(N_PAGES);
+  readonly sets: SetPool;
   readonly memory: StampMemory;
   visits = 0;
   readonly #rows: readonly Int32Array[];
@@ -20,6 +20,7 @@ class Clock implements FrameClock {
 
   constructor(classBits: number, rows: readonly Int32Array[], applied: number, readsAgain: boolean) {
     this.memory = new StampMemory(N_PAGES, classBits);
+    this.sets = new SetPool(N_PAGES, this.memory.arena);
     this.#rows = rows;
     this.#readsAgain = readsAgain;
     for (let f = 0; f < applied; f++) for (const touch of rows[f]!) this.memory.stamps[touch] = f + 1;

@@ -5,6 +5,9 @@ import type { PageBitmap } from '@workset/model';
 const BLOCK_BYTES = 64;
 const BLOCK_WORDS = BLOCK_BYTES / 4;
 const BLOCKS_PER_CHUNK = CHUNK_BYTES / BLOCK_BYTES;
+/** A chunk that is put together from blocks. */
+const chunkWords = new Int32Array(CHUNK_BYTES / 4);
+const bits = new Uint8Array(chunkWords.buffer);
 
 /**
  * Calls `emit` with every non-zero chunk of a set, ascending; the bytes are valid until the next call of it. Dense block i of the bitmap (512 pages,
@@ -12,8 +15,6 @@ const BLOCKS_PER_CHUNK = CHUNK_BYTES / BLOCK_BYTES;
  */
 export function forEachChunk(set: PageBitmap, blocks: Float64Array, emit: (chunk: number, bits: Uint8Array) => void): void {
   const { words } = set;
-  const chunkWords = new Int32Array(CHUNK_BYTES / 4);
-  const bits = new Uint8Array(chunkWords.buffer);
   const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
   let chunk = -1;
   for (let i = 0; i < blocks.length; i++) {

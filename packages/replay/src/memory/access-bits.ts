@@ -54,7 +54,7 @@ export class MarkedBits implements AccessBits {
   constructor(world: World) {
     this.#world = world;
     this.#times = new PageTimes(world);
-    this.#seen = world.emptySet();
+    this.#seen = world.keptSet();
   }
 
   /** When the bit of each page was cleared; for changes too. */
@@ -145,7 +145,7 @@ export class MarkedBits implements AccessBits {
     for (let id = from; id < to; id++) {
       if (keepsA && this.youngOf(id, PRIMARY)) continue;
       cleared[id] = this.#world.now;
-      (this.#uncached ??= this.#world.emptySet()).add(id);
+      (this.#uncached ??= this.#world.keptSet()).add(id);
     }
   }
 
@@ -161,7 +161,7 @@ export class MarkedBits implements AccessBits {
 
   #noteUncached(range: PageRange): void {
     if (!this.#mayBeUncached) return;
-    const uncached = (this.#uncached ??= this.#world.emptySet());
+    const uncached = (this.#uncached ??= this.#world.keptSet());
     removeRange(uncached, range);
     const flushed = this.#world.lastFlush;
     const touched = range.to - range.from === 1 ? undefined : this.#world.touchedByCpu();

@@ -2,6 +2,7 @@
  * Int32 columns for per-page state. Large ones live in one WebAssembly memory, where the vector code can reach them; small ones
  * and those beyond its 4 GiB are plain arrays, and everything works on those too, slower.
  */
+import { SET_FUNCTIONS } from './set-code.ts';
 import { SIMD_FUNCTIONS } from './simd-code.ts';
 import { STAMP_FUNCTIONS } from './stamp-code.ts';
 import { TLB_FUNCTIONS } from './tlb-code.ts';
@@ -31,6 +32,11 @@ export interface VectorLoops {
   settleBits(list: number, count: number, stamps: number, words: number): void;
   recentTouchedAndWritten(bytes: number, after: number, words: number, touched: number, written: number): void;
   largest(column: number, words: number): number;
+  orSet(out: number, other: number, rounds: number): void;
+  andSet(out: number, other: number, rounds: number): void;
+  andNotSet(out: number, other: number, rounds: number): void;
+  copySet(out: number, other: number, rounds: number): void;
+  countSet(set: number, rounds: number): number;
   sum(touches: number, rounds: number, out: number): void;
 }
 
@@ -202,6 +208,6 @@ const owners = new WeakMap<Int32Array, Arena>();
 let compiled: object | undefined;
 
 function instantiate(memory: WasmMemory<SharedArrayBuffer>): VectorLoops {
-  compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...STAMP_FUNCTIONS, ...TLB_FUNCTIONS, sumCode()], MAX_WASM_PAGES));
+  compiled ??= new Module(assemble([...SIMD_FUNCTIONS, ...SET_FUNCTIONS, ...STAMP_FUNCTIONS, ...TLB_FUNCTIONS, sumCode()], MAX_WASM_PAGES));
   return new Instance<VectorLoops>(compiled, { env: { memory } }).exports;
 }

@@ -26,12 +26,10 @@ export class Desk {
   take(): PageBitmap {
     const set = this.#spare.pop();
     set?.clear();
-    return set ?? this.emptySet();
+    return set ?? this.world.keptSet();
   }
   takeCopy(of: PageBitmap): PageBitmap {
-    const set = this.#spare.pop() ?? this.emptySet();
-    set.words.set(of.words);
-    return set;
+    return (this.#spare.pop() ?? this.world.keptSet()).copy(of);
   }
   give(...sets: readonly PageBitmap[]): void {
     this.#spare.push(...sets);

@@ -53,6 +53,9 @@ export class SimKernel implements TrackingKernel {
   emptySet(): PageBitmap {
     return new PageBitmap(this.nPages);
   }
+  keptSet(): PageBitmap {
+    return this.#world.keptSet();
+  }
   get huge(): boolean {
     return this.#desk.huge;
   }

@@ -41,7 +41,7 @@ export class PageMarks {
   markNewer(last: LastStamps, range: PageRange, now: number): number {
     if (this.#time === undefined || !isWhole(range, this.#memory.nPages)) return markNewer(last.values(), this.#values, range, now);
     const newer = this.#newer.than(this.#time, last);
-    this.#marked = (this.#marked ?? this.#memory.emptySet()).or(newer);
+    this.#marked = (this.#marked ?? this.#memory.keptSet()).or(newer);
     this.#time = now;
     return newer.count();
   }

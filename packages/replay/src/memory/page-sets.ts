@@ -15,7 +15,9 @@ export function isWhole({ from, to }: PageRange, nPages: number): boolean {
 }
 
 /** set &= ~range */
-export function removeRange({ words }: PageBitmap, range: PageRange): void {
+export function removeRange(set: PageBitmap, range: PageRange): void {
+  if (isWhole(range, set.nPages)) return set.clear();
+  const { words } = set;
   eachEdge(range, (word, mask) => (words[word]! &= ~mask));
   const { first, end } = wholeWords(range);
   if (end > first) words.fill(0, first, end);
@@ -29,7 +31,10 @@ export function keepRange(set: PageBitmap, range: PageRange): PageBitmap {
 }
 
 /** out |= set, inside the range */
-export function addInRange({ words: out }: PageBitmap, { words: set }: PageBitmap, range: PageRange): void {
+export function addInRange(to: PageBitmap, from: PageBitmap, range: PageRange): void {
+  if (isWhole(range, to.nPages)) return void to.or(from);
+  const { words: out } = to;
+  const { words: set } = from;
   eachEdge(range, (word, mask) => (out[word]! |= set[word]! & mask));
   const { first, end } = wholeWords(range);
   for (let i = first; i < end; i = (i + 1) | 0) out[i]! |= set[i]!;

@@ -8,7 +8,8 @@ import type { LastStamps } from './stamps.ts';
 /** Where columns and sets come from. */
 export interface TimesMemory {
   readonly nPages: number;
-  emptySet(): PageBitmap;
+  /** That lives as long as they do. */
+  keptSet(): PageBitmap;
   column(): Int32Array;
 }
 
@@ -57,9 +58,8 @@ export class PageTimes {
    * that stay newer.
    */
   setNow(set: PageBitmap, newer: PageBitmap, now: number): void {
-    const rest = (this.#rest ??= this.#memory.emptySet());
-    rest.words.set(newer.words);
-    rest.andNot(set);
+    const rest = (this.#rest ??= this.#memory.keptSet());
+    rest.copy(newer).andNot(set);
     this.setAll(now);
     if (!isEmpty(rest)) this.#stillNewer = rest;
   }
@@ -107,7 +107,7 @@ export class NewerPages {
   than(frames: number, last: LastStamps): PageBitmap {
     const shared = last.newerThan(frames);
     if (shared !== undefined) return shared;
-    const found = (this.#found ??= this.#memory.emptySet());
+    const found = (this.#found ??= this.#memory.keptSet());
     found.clear();
     addNewer(last.values(), { from: 0, to: found.nPages }, frames, found);
     return found;

@@ -59,17 +59,17 @@ export class SettledBits implements AccessBits {
     this.#isHost = world.config.mmu === 'host';
     this.#columns = world.columns;
     // Sets that nothing is ever added to are one set.
-    this.#none = world.emptySet();
+    this.#none = world.keptSet();
     const none = this.#none;
-    const news = (name: ColumnName | 'walks', isUsed: boolean): [string, PageBitmap] => [name, isUsed ? world.emptySet() : none];
+    const news = (name: ColumnName | 'walks', isUsed: boolean): [string, PageBitmap] => [name, isUsed ? world.keptSet() : none];
     this.#news = Object.fromEntries([
       ...COLUMNS.map((name) => news(name, this.#columns.includes(name))),
       news('walks', world.hasTlb),
     ]) as News;
-    [this.#mapped, this.#primary] = [world.emptySet(), world.emptySet()];
-    this.#others = this.#columns.includes('other') ? world.emptySet() : none;
-    [this.#spte, this.#secondary] = this.#isHost ? [world.emptySet(), world.emptySet()] : [none, none];
-    this.#uncached = world.hasTlb ? world.emptySet() : none;
+    [this.#mapped, this.#primary] = [world.keptSet(), world.keptSet()];
+    this.#others = this.#columns.includes('other') ? world.keptSet() : none;
+    [this.#spte, this.#secondary] = this.#isHost ? [world.keptSet(), world.keptSet()] : [none, none];
+    this.#uncached = world.hasTlb ? world.keptSet() : none;
     [this.#guarded, this.#writeGuarded, this.#cleanGuarded] = [none, none, none];
     // What was there before anybody looked: mapped, used, and no folio flag set.
     this.settle({ from: 0, to: world.nPages });
@@ -156,7 +156,7 @@ export class SettledBits implements AccessBits {
   /** The next access to a folio with such entries faults, restores all of them and sets their A bits. */
   guardHints(set: PageBitmap): void {
     this.settle({ from: 0, to: set.nPages });
-    this.#hinted = (this.#hinted ?? this.#world.emptySet()).or(set);
+    this.#hinted = (this.#hinted ?? this.#world.keptSet()).or(set);
   }
   /** The next write to these pages (uffd-wp), or to these entries (soft-dirty), faults. */
   guardWrites(range: PageRange, by: 'page' | 'entry'): void {
@@ -166,7 +166,7 @@ export class SettledBits implements AccessBits {
     for (const name of columns) {
       if (this.#columns.includes(name)) continue;
       this.#columns.push(name);
-      this.#news[name] = this.#world.emptySet();
+      this.#news[name] = this.#world.keptSet();
     }
     if (by === 'page') this.#writeGuarded = this.#own(this.#writeGuarded);
     else this.#cleanGuarded = this.#own(this.#cleanGuarded);
@@ -174,7 +174,7 @@ export class SettledBits implements AccessBits {
   }
   /** A set that may be added to. */
   #own(set: PageBitmap): PageBitmap {
-    return set === this.#none ? this.#world.emptySet() : set;
+    return set === this.#none ? this.#world.keptSet() : set;
   }
 
   /** Drops the SPTEs of a range; those it had count as violations when they are built again. */

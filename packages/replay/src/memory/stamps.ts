@@ -5,7 +5,8 @@
  * (0 = never), so one store per touch serves everybody: a bit that hardware would have set since time t is `last > framesAt(t)`.
  */
 import assert from 'node:assert/strict';
-import { classesOf, PageBitmap, type Scope, type Target } from '@workset/model';
+import { classesOf, type PageBitmap, type Scope, type Target } from '@workset/model';
+import { setIn } from './arena-set.ts';
 import { Arena } from './arena.ts';
 import { addNewer } from './bit-loops.ts';
 import { StampColumn } from './stamp-column.ts';
@@ -136,7 +137,7 @@ export class StampMemory {
   /** Pages stamped at all: those of the last time, and what came since. */
   #everStamped(mask: number): PageBitmap | undefined {
     let ever = this.#ever.get(mask);
-    if (ever === undefined) this.#ever.set(mask, (ever = { set: new PageBitmap(this.nPages), frames: 0 }));
+    if (ever === undefined) this.#ever.set(mask, (ever = { set: setIn(this.arena, this.nPages), frames: 0 }));
     if (ever.frames < this.framesApplied) {
       const news = this.#newsSince(mask, ever.frames);
       if (news === undefined) return undefined;
@@ -148,7 +149,7 @@ export class StampMemory {
 
   /** An empty set that is kept under these names. */
   #takeSet(mask: number, frames: number): PageBitmap {
-    const set = this.#spareSets.pop() ?? new PageBitmap(this.nPages);
+    const set = this.#spareSets.pop() ?? setIn(this.arena, this.nPages);
     set.clear();
     this.#news.set(`${mask} ${frames}`, set);
     return set;

@@ -14,6 +14,7 @@ import { blockOf, Folios } from './folios.ts';
 import { moveFolio } from './moves.ts';
 import { addInRange, keepRange, removeRange } from './page-sets.ts';
 import { PageMarks } from './page-marks.ts';
+import { setIn } from './arena-set.ts';
 import { addAllNewer, PageTimes } from './page-times.ts';
 import { SettledBits } from './settled-bits.ts';
 import type { LastStamps, StampMemory } from './stamps.ts';
@@ -96,6 +97,12 @@ export class World {
   emptySet(): PageBitmap {
     return new PageBitmap(this.nPages);
   }
+  /** An empty set that lives as long as the world. */
+  keptSet(): PageBitmap {
+    const set = setIn(this.memory.arena, this.nPages);
+    this.#columns.push(set.words);
+    return set;
+  }
   marks(name: MarkName): PageMarks {
     let marks = this.#marks.get(name);
     if (marks === undefined) this.#marks.set(name, (marks = new PageMarks(this)));
@@ -117,7 +124,7 @@ export class World {
   }
   flag(name: FlagName): PageBitmap {
     let flag = this.#flags.get(name);
-    if (flag === undefined) this.#flags.set(name, (flag = this.emptySet()));
+    if (flag === undefined) this.#flags.set(name, (flag = this.keptSet()));
     return flag;
   }
   /** The flag, when any page ever had it. */
@@ -181,7 +188,7 @@ export class World {
     const mask = this.#classes.faulting | (byOthers ? this.#classes.others : 0);
     if (this.folios.areSmall) return this.#entries.lastTouchOf(id, mask) > 0;
     // Once mapped, always mapped: many pages have to be looked at only until then.
-    const mapped = (this.#everMapped ??= this.emptySet());
+    const mapped = (this.#everMapped ??= this.keptSet());
     if (mapped.has(id)) return true;
     if (this.#entries.lastTouchOf(id, this.#classes.faulting) > 0) {
       const { from, to } = this.entryOf(id);

@@ -40,7 +40,7 @@ export function cycleTracker(kernel: TrackingKernel, intervalNs: Nanos, steps: C
 function periodic(kernel: TrackingKernel, intervalNs: Nanos, steps: CycleSteps): Tracker {
   let setAt = kernel.now;
   let eligible = steps.set();
-  const reported = kernel.emptySet();
+  const reported = kernel.keptSet();
   return {
     firstWakeNs: setAt + intervalNs,
     wake(now) {

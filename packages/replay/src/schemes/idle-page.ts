@@ -26,7 +26,7 @@ export const idlePage = defineScheme({
   },
   config: { interval },
   attach(kernel, config) {
-    const listed = kernel.emptySet();
+    const listed = kernel.keptSet();
     /** Pages on an LRU list: the capture's own list where it has one, else every page touched before. */
     const list = (eligible?: PageBitmap): PageBitmap => {
       listed.clear();
