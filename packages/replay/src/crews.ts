@@ -22,7 +22,7 @@ export interface Extent {
 
 /**
  * Ways to divide the work among up to `jobs` threads: the quickest by estimate first, then others, one thread alone last. Threads
- * that take `startMs` to start are no use for less work than that.
+ * that take `startMs` to start for each scheme are no use for less work than that.
  */
 export function crewsFor(extent: Extent, worlds: Worlds, jobs: number, startMs = 0): Crew[] {
   if (jobs < 2) return [ALONE];
@@ -37,7 +37,8 @@ export function crewsFor(extent: Extent, worlds: Worlds, jobs: number, startMs =
         .map(({ all, divisible }) => all + divisible * APART),
     );
   const apart = shares.length > 0 ? shared(shares[0]!) : Infinity;
-  if (alone.all < Math.min(apart, helped) + startMs) return [ALONE];
+  const nSchemes = new Set(worlds.flat().map(({ scheme }) => scheme)).size;
+  if (alone.all < Math.min(apart, helped) + startMs * nSchemes) return [ALONE];
   const isShared = apart < helped;
   const help = [{ threads: 1, helpers }];
   return [...(isShared ? shares : help), ...(isShared ? help : shares), ALONE];
@@ -65,10 +66,10 @@ interface Work {
   readonly divisible: number;
 }
 
-/** ns per touch: to read and stamp it, to look it up in a TLB, to show it to a swapper, to a sampler. Measured on Zen 3. */
-const TOUCH_NS = 3;
-const TLB_NS = 15;
-const EVICT_NS = 15;
+/** ns per touch: to read and stamp it, to look it up in a TLB, to show it to a swapper, to a sampler. Measured on Zen 5, as all that follows. */
+const TOUCH_NS = 0.7;
+const TLB_NS = 5;
+const EVICT_NS = 45;
 const SAMPLE_NS = 2;
 
 /** One thread that goes through all touches for some runs. */
@@ -84,28 +85,25 @@ function workOf(extent: Extent, runs: readonly RunPlan[]): Work {
   return {
     all: touches + truth + (nTouches * TLB_NS * tlbs) / 1e6 + works.reduce((sum, { all }) => sum + all, 0),
     // Who looks at single touches has them applied in their order.
-    divisible: (watches ? 0 : touches) + works.reduce((sum, { divisible }) => sum + divisible, 0),
+    divisible: (watches ? 0 : touches) + truth * DIVISIBLE_SHARE + works.reduce((sum, { divisible }) => sum + divisible, 0),
   };
 }
 
 /** CPU ms of a window over 1 M pages, beyond its truth: measured with windows of 100 ms. */
 const WINDOW_MS: Readonly<Record<string, number>> = {
-  'uffd-rwp': 3.4,
-  'uffd-rwp-sync': 3.2,
-  'uffd-wp': 1.9,
-  'uffd-wp-sync': 1.9,
-  'idle-page': 3.6,
-  mglru: 4.2,
-  'numa-hint': 5.7,
-  'damon-paddr': 3.7,
-  'damon-vaddr': 3.7,
+  'uffd-rwp': 0.3,
+  'uffd-rwp-sync': 0.65,
+  'idle-page': 0.55,
+  'ept-young': 0.25,
+  mglru: 0.8,
+  'numa-hint': 1.5,
 };
-const OTHER_WINDOW_MS = 1.2;
+const OTHER_WINDOW_MS = 0.05;
 /** The truth of a window: worked out, compressed. */
-const TRUTH_MS = 2.3;
+const TRUTH_MS = 1.4;
 const NS_PER_S = 1e9;
-/** Of the schemes that go page by page, the share of their work that is loops over pages and compression. */
-const DIVISIBLE_SHARE = 0.4;
+/** Of the truth, and of schemes that go page by page, the share of the work that is loops over pages and compression. */
+const DIVISIBLE_SHARE = 0.6;
 const NOT_BY_PAGE = /^(damon|mglru|numa|pebs)/;
 
 /** What a run costs beyond the touches. */

@@ -29,7 +29,7 @@ export interface PassLimits {
   readonly jobs?: number | undefined;
   /** Default: four fifths of what the machine has to spare, without insisting. */
   readonly memoryLimitBytes?: number | undefined;
-  /** Time that threads take to start, which only much work is worth; default 0: they are there. */
+  /** Time that threads take to start, for each scheme, which only much work is worth; default 0: they are there. */
   readonly startMs?: number | undefined;
 }
 

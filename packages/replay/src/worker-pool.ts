@@ -6,12 +6,12 @@ import type { WorkerMessage, WorkerStart } from './worker.ts';
 const idle: Worker[] = [];
 
 /**
- * What a new thread costs until it helps, ms: in a process that has just been started itself, eight schemes on 55 M touches took as
- * long with two threads as with one, or longer, and on 100 M less.
+ * What a new thread costs until it helps, ms for each scheme: a process that has just been started compiles them meanwhile, on the core
+ * that the thread would have. Measured with eight schemes (60 ms) and seventeen (130 to 240).
  */
-const START_MS = 150;
+const START_MS = 8;
 
-/** Time until threads could help, ms: 0 when some are there, or about to be. */
+/** Time until threads could help, ms for each scheme: 0 when some are there, or about to be. */
 export function threadStartMs(): number {
   return idle.length > 0 ? 0 : START_MS;
 }

@@ -87,7 +87,7 @@ describe('passes', () => {
       const [pass] = planPasses(hugeTrace({ nPages: 2 ** 20, nTouches }), runs, { jobs: 2, startMs });
       return pass!.shares.length + pass!.helpers;
     };
-    assert.deepEqual([threads(1e6), threads(1e7), threads(1e7, 150), threads(1e9, 150)], [1, 2, 1, 2]);
+    assert.deepEqual([threads(1e6), threads(1e7), threads(1e7, 20), threads(1e9, 20)], [1, 2, 1, 2]);
   });
 
   it('keep schemes of one world together', async () => {
